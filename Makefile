@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+# `make help` lists the targets. Everything that is built goes to build/, but for ./emu.
+
+ROOT := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
+ifneq ($(CURDIR),$(ROOT))
+$(error run make in $(ROOT), or with `make -C $(ROOT)`)
+endif
+
+ifdef SAN
+B := build/san
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+EMU := $(B)/emu
+else
+B := build
+EMU := emu
+endif
+
+CC ?= gcc
+CFLAGS ?= -O2 -g
+override CFLAGS += -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -fno-strict-aliasing -Isrc -MMD -MP $(SANFLAGS)
+LDLIBS := -lcapstone -ljansson -lz -lpthread -lm
+
+ROOMS := base mmu cpu devices machine bt paravirt hwassist console cli
+SRC := $(foreach r,$(ROOMS),$(wildcard src/$(r)/*.c))
+OBJ := $(SRC:%.c=$(B)/%.o)
+LIB := $(B)/libemu.a
+
+TESTS := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/test_*.c))
+TEST_SUPPORT := $(B)/tests/check.o
+
+.PHONY: all demo check bench guests clean help setup tests
+.SECONDARY:
+
+all: $(EMU) guests
+	@echo "Built. Next: ./emu compare guests/nano   (or: make check)"
+
+setup:
+	@tools/setup
+
+demo: setup
+	@$(MAKE) --no-print-directory -s $(EMU) guests
+	./$(EMU) compare guests/nano
+
+check: setup
+	@$(MAKE) --no-print-directory $(EMU) tests guests
+	@tests/run $(B)
+
+tests: $(TESTS)
+
+$(EMU): $(B)/src/main.o $(LIB)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(LIB): $(OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -c -o $@ $<
+
+$(B)/tests/%: $(B)/tests/%.o $(TEST_SUPPORT) $(LIB)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcunit $(LDLIBS)
+
+-include guests/rules.mk
+
+clean:
+	rm -rf build emu
+
+help:
+	@echo "make          build ./emu and the guests"
+	@echo "make demo     install what is missing, build, run ./emu compare guests/nano"
+	@echo "make check    install what is missing, build, run all tests (SAN=1: with sanitizers)"
+	@echo "make bench    speed, against the bars"
+	@echo "make clean    remove what was built"
+
+-include $(OBJ:.o=.d) $(B)/src/main.d $(TESTS:=.d)

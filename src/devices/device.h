@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A device: a row of ops and its state. State is plain data, host handles apart, so that snapshots
+ * and replay can come without touching every file again. Devices know bus, clock, wires and back-ends; no engine.
+ */
+#ifndef EMU_DEVICES_DEVICE_H
+#define EMU_DEVICES_DEVICE_H
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "devices/bus.h"
+#include "devices/irq.h"
+
+struct device;
+struct chardev;
+struct intc;
+
+enum platform_request {
+    REQUEST_POWEROFF,
+    REQUEST_RESET,      /* port 92, keyboard controller, port CF9 */
+    REQUEST_EXIT,       /* debug-exit: value is emu's exit status, (v << 1) | 1 */
+    REQUEST_A20,        /* value: 1 on, 0 off */
+};
+
+/* What the machine offers to a device while it is set up. */
+struct platform {
+    struct bus *bus;
+    struct physmap *map;
+    struct clock *clock;
+    const struct tracer *tracer;
+    struct irq isa_irq[16];         /* wires into the interrupt controller */
+    struct irq cpu_intr;            /* the controller's wire to the processor */
+    struct chardev *serial[4];      /* back-end of COM1..COM4; NULL: none */
+    u64 ram_size;                   /* bytes */
+    /* requests to the machine, by devices that turn it off, reset it, or end the run */
+    void (*request)(void *machine, enum platform_request r, int value);
+    void *machine;
+    u16 debug_exit_port; u8 debug_exit_size;
+    s64 rtc_base;                   /* seconds since 1970 that the RTC shows at power-on */
+};
+
+struct device_ops {
+    const char *name, *help;
+    /* Allocate and register on p->bus. NULL with *err on failure. Wires in p are copied. */
+    struct device *(*create)(const struct platform *p, struct error *err);
+    void (*reset)(struct device *d);
+    void (*destroy)(struct device *d);
+    void (*info)(const struct device *d, FILE *out);    /* for `info devices`; may be NULL */
+};
+
+/* The head of every device's own struct. */
+struct device {
+    const struct device_ops *ops;
+};
+
+/* Where characters go and come from: a terminal, a file, a buffer, a scripted test. */
+struct chardev {
+    void (*write)(struct chardev *c, u8 byte);
+    int (*read)(struct chardev *c);     /* a byte, or -1 when there is none now */
+    /* set by the device: called by the back-end (from the run loop, never a signal) when bytes have come */
+    void (*ready)(void *dev);
+    void *dev;
+};
+
+/* The interrupt controller's other side, for the run loop: which vector does the processor get? */
+struct intc {
+    bool (*pending)(struct intc *i);    /* INTR is raised */
+    u8 (*acknowledge)(struct intc *i);  /* INTA cycle: returns the vector */
+};
+
+/* The PC's devices in start-up order, NULL-ended: the one explicit array. */
+extern const struct device_ops *const pc_devices[];
+
+#endif

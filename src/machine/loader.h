@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Loaders: put a guest image into memory and set the first processor to its entry.
+ * Images are hostile: every offset and length in them is checked before use.
+ */
+#ifndef EMU_MACHINE_LOADER_H
+#define EMU_MACHINE_LOADER_H
+
+#include "machine/vm.h"
+
+/* A whole file in memory. */
+struct file { u8 *data; u64 size; const char *path; };
+/* 0, or -1 with *err ("FILE: No such file; ..."). Gunzips a gzip file. Pair with file_free(). */
+int file_load(struct file *f, const char *path, struct error *err);
+void file_free(struct file *f);
+
+struct loader {
+    const char *name, *help;
+    /* Is it of this kind? Looks only at bytes; never fails. */
+    bool (*match)(const struct file *f);
+    /* Load into vm->map, set vm->vcpu[0]->cpu.state. 0 or -1 with *err. */
+    int (*load)(struct vm *vm, const struct file *f, struct error *err);
+};
+
+/* In probe order, NULL-ended: multiboot, bzImage, ELF, flat. */
+extern const struct loader *const loaders[];
+
+/* Find the loader and use it. */
+int load_kernel(struct vm *vm, const char *path, struct error *err);
+
+/* ELF for others (pv's domain builder): a checked view. */
+struct elf_segment { u64 vaddr, paddr, filesz, memsz, offset; u32 flags; };
+struct elf_note { const char *name; u32 namesz, type, descsz; const u8 *desc; };
+struct elf {
+    const struct file *file;
+    bool is64;
+    u16 machine;
+    u64 entry;
+    unsigned nseg; struct elf_segment seg[64];      /* PT_LOAD, bounds checked against the file */
+    unsigned nnote; struct elf_note note[64];       /* of all PT_NOTE and SHT_NOTE, bounds checked */
+};
+int elf_parse(struct elf *e, const struct file *f, struct error *err);
+/* Contents of a section by name, or NULL (the old __xen_guest string). */
+const u8 *elf_section(const struct elf *e, const char *name, u64 *size);
+
+#endif

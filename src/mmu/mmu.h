@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The processor's paging unit (SDM vol. 3, chapter 4): page walks in all four modes, and a
+ * software TLB that turns gva into hva for the interpreter.
+ *
+ * A walk may run in two dimensions: with a stage 2 (EPT) every guest-physical address,
+ * those of the paging structures too, is translated once more.
+ */
+#ifndef EMU_MMU_MMU_H
+#define EMU_MMU_MMU_H
+
+#include "mmu/physmap.h"
+
+enum mmu_access { ACCESS_READ = 0, ACCESS_WRITE = 1, ACCESS_EXEC = 2 };
+
+/* #PF error code bits, SDM vol. 3, 4.7. */
+enum pf_error { PF_PRESENT = 1, PF_WRITE = 2, PF_USER = 4, PF_RSVD = 8, PF_FETCH = 16 };
+
+enum paging_mode { PAGING_OFF, PAGING_32, PAGING_PAE, PAGING_4LEVEL };
+
+/* Permissions of a translation. */
+enum { PERM_R = 1, PERM_W = 2, PERM_X = 4, PERM_USER = 8 };
+
+struct xlat {
+    gpa_t gpa;          /* of the very address asked for */
+    u8 perms;           /* what the tables allow (PERM_*), before CR0.WP */
+    u8 page_shift;      /* 12, 21, 22 or 30 */
+    bool global;
+    bool dirty;         /* leaf D bit is set: a writable mapping may be cached */
+};
+
+/* Why a translation failed. */
+struct mmu_fault {
+    enum { FAULT_NONE, FAULT_PAGE, FAULT_STAGE2 } kind;
+    gva_t gva;
+    u32 error;          /* FAULT_PAGE: the #PF error code */
+    gpa_t gpa;          /* FAULT_STAGE2: the address that the second stage refused */
+    u64 qualification;  /* FAULT_STAGE2: exit qualification, SDM vol. 3, table 28-7 */
+    bool misconfig;     /* FAULT_STAGE2: misconfiguration rather than violation */
+};
+
+/* The second dimension. translate() turns a guest-physical address into the address in the
+ * physmap, or fills *fault (gpa, qualification, misconfig) and returns -1. */
+struct stage2 {
+    int (*translate)(struct stage2 *s, gpa_t gpa, enum mmu_access a, bool paging_structure, gpa_t *out, u8 *perms, struct mmu_fault *fault);
+};
+
+#define TLB_ENTRIES 1024
+struct tlb_entry {
+    /* gva page number << 12 if that access may go straight to memory, TLB_NONE otherwise */
+    u64 tag[3];         /* by enum mmu_access */
+    uintptr_t addend;   /* hva = gva + addend */
+    gpa_t gpa_page;
+    bool global;
+};
+#define TLB_NONE 1
+
+struct mmu {
+    struct physmap *map;
+    struct stage2 *stage2;      /* NULL: one dimension */
+    /* the registers that matter, kept true by mmu_set_regs() */
+    u64 cr0, cr3, cr4, efer;
+    enum paging_mode mode;
+    u64 pdpte[4];               /* PAE: loaded with CR3, SDM vol. 3, 4.4.1 */
+    u8 phys_bits;               /* MAXPHYADDR */
+    struct tlb_entry tlb[2][TLB_ENTRIES]; /* [user] */
+    /* counted, never reset by flushes */
+    u64 walks, walk_refs, tlb_flushes, tlb_invlpgs;
+    struct phys_observer observer;
+};
+
+void mmu_init(struct mmu *u, struct physmap *map);
+void mmu_fini(struct mmu *u);
+
+/* The processor wrote a control register. Recomputes the mode; flushes what the SDM says is flushed (vol. 3,
+ * 4.10.4). Returns false if a PAE page-directory-pointer is malformed (#GP): nothing changed then. */
+bool mmu_set_regs(struct mmu *u, u64 cr0, u64 cr3, u64 cr4, u64 efer);
+/* The same, with PAE pointers given rather than read (state loaded from a VMCS or a snapshot). */
+void mmu_load_regs(struct mmu *u, u64 cr0, u64 cr3, u64 cr4, u64 efer, const u64 pdpte[4]);
+
+void mmu_flush(struct mmu *u, bool globals_too);
+void mmu_invlpg(struct mmu *u, gva_t gva);
+
+/* Walk the tables for one access at gva. On success fills *x, having set A (and D for a write) bits. On failure
+ * fills *f and returns -1 (0 on success). `user`: the access is made at CPL 3. */
+int mmu_walk(struct mmu *u, gva_t gva, enum mmu_access a, bool user, struct xlat *x, struct mmu_fault *f);
+/* The same without side effects: no A/D bits, no counters, no stage-2 faults recorded. For debuggers and monitors. */
+int mmu_probe(struct mmu *u, gva_t gva, enum mmu_access a, bool user, struct xlat *x);
+
+/* hva of [gva, gva+size) for that access, within one page; or NULL when it needs the slow path
+ * (TLB miss, page crossing, MMIO, ROM write, marked page). */
+static inline u8 *mmu_fast(struct mmu *u, gva_t gva, unsigned size, enum mmu_access a, bool user)
+{
+    struct tlb_entry *e = &u->tlb[user][(gva >> PAGE_SHIFT) % TLB_ENTRIES];
+    if (likely(e->tag[a] == (gva & PAGE_MASK) && (gva & ~PAGE_MASK) + size <= PAGE_SIZE))
+        return (u8 *)(gva + e->addend);
+    return NULL;
+}
+
+/* The slow path: translate one access that lies within one page and refill the TLB. Returns 0 with *gpa (for
+ * physmap_load/store/read/write) and *hva (NULL if it must go through them), or -1 with *f. */
+int mmu_translate(struct mmu *u, gva_t gva, enum mmu_access a, bool user, gpa_t *gpa, u8 **hva, struct mmu_fault *f);
+
+#endif
