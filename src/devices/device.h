@@ -29,8 +29,9 @@ struct platform {
     struct physmap *map;
     struct clock *clock;
     const struct tracer *tracer;
-    struct irq isa_irq[16];         /* wires into the interrupt controller */
-    struct irq cpu_intr;            /* the controller's wire to the processor */
+    struct irq isa_irq[16];         /* wires into the interrupt controller; filled in by its create(), which runs first */
+    struct irq cpu_intr;            /* the controller's wire to the processor; filled in by the machine */
+    struct intc *intc;              /* the controller itself; filled in by its create(). NULL: none */
     struct chardev *serial[4];      /* back-end of COM1..COM4; NULL: none */
     u64 ram_size;                   /* bytes */
     /* requests to the machine, by devices that turn it off, reset it, or end the run */
@@ -42,8 +43,9 @@ struct platform {
 
 struct device_ops {
     const char *name, *help;
-    /* Allocate and register on p->bus. NULL with *err on failure. Wires in p are copied. */
-    struct device *(*create)(const struct platform *p, struct error *err);
+    /* Allocate and register on p->bus. NULL with *err on failure. Wires in p are copied; an interrupt
+     * controller publishes its own in p. */
+    struct device *(*create)(struct platform *p, struct error *err);
     void (*reset)(struct device *d);
     void (*destroy)(struct device *d);
     void (*info)(const struct device *d, FILE *out);    /* for `info devices`; may be NULL */
