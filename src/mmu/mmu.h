@@ -51,7 +51,7 @@ struct tlb_entry {
     u64 tag[3];         /* by enum mmu_access */
     uintptr_t addend;   /* hva = gva + addend */
     gpa_t gpa_page;
-    bool global;
+    bool global, large;
 };
 #define TLB_NONE 1
 
@@ -62,10 +62,12 @@ struct mmu {
     u64 cr0, cr3, cr4, efer;
     enum paging_mode mode;
     u64 pdpte[4];               /* PAE: loaded with CR3, SDM vol. 3, 4.4.1 */
+    struct mmu_fault pdpte_fault; /* set when that load met a stage-2 fault */
     u8 phys_bits;               /* MAXPHYADDR */
     struct tlb_entry tlb[2][TLB_ENTRIES]; /* [user] */
     /* counted, never reset by flushes */
     u64 walks, walk_refs, tlb_flushes, tlb_invlpgs;
+    bool large_pages;           /* some entry came from a page of more than 4 KiB */
     struct phys_observer observer;
 };
 
@@ -73,7 +75,8 @@ void mmu_init(struct mmu *u, struct physmap *map);
 void mmu_fini(struct mmu *u);
 
 /* The processor wrote a control register. Recomputes the mode; flushes what the SDM says is flushed (vol. 3,
- * 4.10.4). Returns false if a PAE page-directory-pointer is malformed (#GP): nothing changed then. */
+ * 4.10.4). Returns false if a PAE page-directory-pointer is malformed (#GP) or lies where stage 2 faults (then
+ * pdpte_fault.kind is FAULT_STAGE2): nothing changed then. */
 bool mmu_set_regs(struct mmu *u, u64 cr0, u64 cr3, u64 cr4, u64 efer);
 /* The same, with PAE pointers given rather than read (state loaded from a VMCS or a snapshot). */
 void mmu_load_regs(struct mmu *u, u64 cr0, u64 cr3, u64 cr4, u64 efer, const u64 pdpte[4]);

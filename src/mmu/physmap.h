@@ -33,7 +33,6 @@ struct region {
     const struct mmio_ops *ops; /* MMIO */
     void *opaque;
     u8 *page_marks;             /* RAM, ROM: one byte of enum page_mark bits per page */
-    int priority;               /* where regions overlap, the higher one is seen */
 };
 
 /* Why a page is watched. A write to a marked page is reported to the observers of that mark. */
@@ -57,7 +56,9 @@ struct physmap {
     int fd;                     /* the memfd */
     u8 *base;                   /* the whole memfd, mapped once */
     u64 fd_size, fd_used;
-    struct region *region;      /* sorted by gpa, not overlapping (overlaps are cut at insertion) */
+    struct region *added;       /* as they were added; owned */
+    unsigned nadded;
+    struct region *region;      /* what is seen: sorted by gpa, not overlapping; made from added[] */
     unsigned nregions;
     gpa_t a20_mask;             /* and-ed to every address: ~0, or ~BIT(20) with A20 off */
     struct phys_observer *observers;
@@ -66,8 +67,8 @@ struct physmap {
     void *unclaimed_opaque;
 };
 
-/* fd_size: bytes of RAM and ROM together that may be added. 0 or -1 with *err. */
-int physmap_init(struct physmap *m, u64 fd_size, struct error *err);
+/* ram_size: bytes of main memory that will be added; device memory and ROM have room beside it. 0 or -1 with *err. */
+int physmap_init(struct physmap *m, u64 ram_size, struct error *err);
 void physmap_fini(struct physmap *m);
 
 /* Returns the region's hva, zero filled; NULL with *err if it does not fit. */

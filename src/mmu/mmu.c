@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+#include "mmu/mmu.h"
+
+#include <string.h>
+
+#include "mmu/walk.h"
+
+#define MODE_BITS_CR0 (BIT(31) | BIT(16))                 /* PG, WP */
+#define MODE_BITS_CR4 (BIT(4) | BIT(5) | BIT(7))          /* PSE, PAE, PGE */
+
+static void drop(struct tlb_entry *e)
+{
+    e->tag[0] = e->tag[1] = e->tag[2] = TLB_NONE;
+}
+
+static void drop_all(void *opaque)
+{
+    mmu_flush(opaque, true);
+}
+
+/* A page got watched: no writable entry of it may stay. */
+static void on_marked(void *opaque, gpa_t page, u8 marks)
+{
+    struct mmu *u = opaque;
+    for (int user = 0; user < 2; user++)
+        for (int i = 0; i < TLB_ENTRIES; i++)
+            if (u->tlb[user][i].gpa_page == page)
+                u->tlb[user][i].tag[ACCESS_WRITE] = TLB_NONE;
+}
+
+void mmu_init(struct mmu *u, struct physmap *map)
+{
+    memset(u, 0, sizeof *u);
+    u->map = map;
+    u->phys_bits = 36;
+    u->observer = (struct phys_observer){ .marked = on_marked, .map_changed = drop_all, .opaque = u };
+    physmap_observe(map, &u->observer);
+    mmu_flush(u, true);
+}
+
+void mmu_fini(struct mmu *u)
+{
+    physmap_unobserve(u->map, &u->observer);
+}
+
+static enum paging_mode mode_of(u64 cr0, u64 cr4, u64 efer)
+{
+    if (!(cr0 & BIT(31)))
+        return PAGING_OFF;
+    if (!(cr4 & BIT(5)))
+        return PAGING_32;
+    return efer & BIT(8) ? PAGING_4LEVEL : PAGING_PAE;
+}
+
+void mmu_load_regs(struct mmu *u, u64 cr0, u64 cr3, u64 cr4, u64 efer, const u64 pdpte[4])
+{
+    bool mode_bits = ((u->cr0 ^ cr0) & MODE_BITS_CR0) || ((u->cr4 ^ cr4) & MODE_BITS_CR4) || u->efer != efer;
+    u->cr0 = cr0;
+    u->cr3 = cr3;
+    u->cr4 = cr4;
+    u->efer = efer;
+    u->mode = mode_of(cr0, cr4, efer);
+    memcpy(u->pdpte, pdpte, sizeof u->pdpte);
+    mmu_flush(u, mode_bits);
+}
+
+bool mmu_set_regs(struct mmu *u, u64 cr0, u64 cr3, u64 cr4, u64 efer)
+{
+    u64 pdpte[4];
+    memcpy(pdpte, u->pdpte, sizeof pdpte);
+    if (mode_of(cr0, cr4, efer) == PAGING_PAE && !walk_load_pdptes(u, cr3, pdpte))
+        return false;
+    mmu_load_regs(u, cr0, cr3, cr4, efer, pdpte);
+    return true;
+}
+
+void mmu_flush(struct mmu *u, bool globals_too)
+{
+    u->tlb_flushes++;
+    for (int user = 0; user < 2; user++)
+        for (int i = 0; i < TLB_ENTRIES; i++)
+            if (globals_too || !u->tlb[user][i].global)
+                drop(&u->tlb[user][i]);
+}
+
+/* A large page fills many entries, one for each 4 KiB touched: all of them must go, and they may be anywhere. So
+ * INVLPG of an address drops its own entry and every entry that came from a large page. */
+void mmu_invlpg(struct mmu *u, gva_t gva)
+{
+    u->tlb_invlpgs++;
+    for (int user = 0; user < 2; user++) {
+        drop(&u->tlb[user][(gva >> PAGE_SHIFT) % TLB_ENTRIES]);
+        if (!u->large_pages)
+            continue;
+        for (int i = 0; i < TLB_ENTRIES; i++)
+            if (u->tlb[user][i].large)
+                drop(&u->tlb[user][i]);
+    }
+    u->large_pages = false;
+}
+
+/* Keep the translation of one access for mmu_fast(). */
+static void refill(struct mmu *u, gva_t gva, enum mmu_access a, bool user, const struct xlat *x, gpa_t gpa, u8 *hva)
+{
+    struct tlb_entry *e = &u->tlb[user][(gva >> PAGE_SHIFT) % TLB_ENTRIES];
+    gva_t page = gva & PAGE_MASK;
+    uintptr_t addend = (uintptr_t)hva - gva;
+    bool same = e->addend == addend && (e->tag[0] == page || e->tag[1] == page || e->tag[2] == page);
+    if (!same)
+        drop(e);
+    e->tag[a] = page;
+    e->addend = addend;
+    e->gpa_page = gpa & PAGE_MASK;
+    e->global = x->global;
+    e->large = x->page_shift > PAGE_SHIFT;
+    u->large_pages |= e->large;
+}
+
+/* The second dimension for the address itself. */
+static int data_at(struct mmu *u, gva_t gva, enum mmu_access a, gpa_t *gpa, struct mmu_fault *f)
+{
+    u8 perms;
+    if (!u->stage2 || u->stage2->translate(u->stage2, *gpa, a, false, gpa, &perms, f) == 0)
+        return 0;
+    f->kind = FAULT_STAGE2;
+    f->gva = gva;
+    return -1;
+}
+
+int mmu_translate(struct mmu *u, gva_t gva, enum mmu_access a, bool user, gpa_t *gpa, u8 **hva, struct mmu_fault *f)
+{
+    struct xlat x;
+    if (mmu_walk(u, gva, a, user, &x, f) < 0)
+        return -1;
+    *gpa = x.gpa;
+    if (data_at(u, gva, a, gpa, f) < 0)
+        return -1;
+    struct region *r = physmap_find(u->map, *gpa);
+    *gpa &= u->map->a20_mask;
+    *hva = NULL;
+    if (!r || r->kind == REGION_MMIO)
+        return 0;
+    bool direct = a != ACCESS_WRITE || (r->kind == REGION_RAM && !r->page_marks[(*gpa - r->gpa) >> PAGE_SHIFT]);
+    if (direct) {
+        *hva = r->hva + (*gpa - r->gpa);
+        refill(u, gva, a, user, &x, *gpa, *hva);
+    }
+    return 0;
+}
