@@ -77,6 +77,8 @@ void timer_set(struct clock *c, struct timer *t, cycles_t when)
     t->when = when;
     t->seq = c->seq++;
     sift_up(c, c->len++, t);
+    if (t == c->heap[0] && c->sooner)
+        c->sooner(c->sooner_opaque);
 }
 
 unsigned clock_run_due(struct clock *c)

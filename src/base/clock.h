@@ -32,6 +32,8 @@ struct clock {
     u64 seq;
     struct timer **heap;   /* owned; heap[0] is the earliest */
     unsigned len, cap;
+    void (*sooner)(void *opaque);   /* called when the earliest deadline moved forward, so that who runs the guest looks anew; may be NULL */
+    void *sooner_opaque;
 };
 
 void clock_init(struct clock *c, u64 hz);

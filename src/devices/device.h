@@ -63,6 +63,10 @@ struct chardev {
     /* set by the device: called by the back-end (from the run loop, never a signal) when bytes have come */
     void (*ready)(void *dev);
     void *dev;
+    /* The run loop calls it between slices: look for input without waiting, call ready() if there is some. NULL: no input
+     * comes from outside. fd: what an idle run loop may wait on besides, -1: nothing. */
+    void (*poll)(struct chardev *c);
+    int fd;
 };
 
 /* The interrupt controller's other side, for the run loop: which vector does the processor get? */
