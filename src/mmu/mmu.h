@@ -27,6 +27,9 @@ struct xlat {
     u8 page_shift;      /* 12, 21, 22 or 30 */
     bool global;
     bool dirty;         /* leaf D bit is set: a writable mapping may be cached */
+    /* the paging-structure entries that were read, from the top: who caches the result traces these */
+    u8 depth;
+    struct { gpa_t gpa; u8 size /* bytes */, span_shift /* log2 of the linear range that it governs */; } entry[4];
 };
 
 /* Why a translation failed. */

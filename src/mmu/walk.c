@@ -154,6 +154,12 @@ static int walk(struct mmu *u, gva_t gva, enum mmu_access a, bool user, bool tou
             return -1;
     }
     u64 last = e[n - 1].value;
+    x->depth = n;
+    for (unsigned i = 0; i < n; i++) {
+        x->entry[i].gpa = e[i].gpa;
+        x->entry[i].size = fm->entry_size;
+        x->entry[i].span_shift = PAGE_SHIFT + fm->index_bits * (fm->levels - i - 1);
+    }
     x->gpa = frame_of(fm, last, shift) | (gva & (BIT(shift) - 1));
     x->perms = perms;
     x->page_shift = shift;
