@@ -20,13 +20,28 @@ extern const struct handler string_handlers[];      /* MOVS.. with REP, INS, OUT
 extern const struct handler system_handlers[];      /* segments, far transfers, gates, descriptor tables, control registers, MSRs, I/O, HLT... */
 extern const struct handler fpu_handlers[];         /* x87, MMX, SSE, FXSAVE */
 
-/* --- faults (interp.c). Never return. --- */
+/* --- faults (interp.c). Never return: they leave the reason in c->stop (kind STOP_TRAP, STOP_INTERCEPT or STOP_STAGE2) and
+ * siglongjmp(c->unwind, 1). Who calls handlers or deliver_once() must have done sigsetjmp(c->unwind, 0); the interpreter
+ * does it anew after each cpu_deliver(), so that may use c->unwind for itself. --- */
 _Noreturn void raise_fault(struct cpu *c, u8 vector);                    /* without error code */
 _Noreturn void raise_error(struct cpu *c, u8 vector, u32 error);         /* with */
 _Noreturn void raise_mmu(struct cpu *c, const struct mmu_fault *f);      /* #PF, or STOP_STAGE2 */
 _Noreturn void raise_soft(struct cpu *c, u8 vector, enum trap_type type); /* INT n, INT3, INTO, INT1: a trap; insn_len from the current instruction */
 _Noreturn void raise_intercept(struct cpu *c, const struct icept_info *info); /* STOP_INTERCEPT; insn_len is filled in */
 static inline bool intercepted(const struct cpu *c, enum intercept k) { return unlikely(c->icept & BIT(k)); }
+
+/* --- ports (system.c): IOPL and the TSS's bitmap; raises #GP(0). --- */
+void check_io(struct cpu *c, u16 port, unsigned size);
+/* Does the monitor want this port access? SDM vol. 3, 25.1.3 */
+static inline bool io_intercepted(const struct cpu *c, u16 port, unsigned size)
+{
+    if (!intercepted(c, ICEPT_IO))
+        return false;
+    for (unsigned p = port; c->icept_io_bitmap && p < port + size; p++)
+        if (p > 0xffff || c->icept_io_bitmap[p >> 3] >> (p & 7) & 1)
+            return true;
+    return !c->icept_io_bitmap;
+}
 
 /* --- memory (access.c): size 1, 2, 4 or 8; segment checks (limit, type, null), alignment check, then paging --- */
 u64 seg_read(struct cpu *c, unsigned seg, u64 offset, unsigned size);
