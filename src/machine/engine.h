@@ -19,6 +19,9 @@ enum exit_kind {
 #undef EXIT
     EXIT_KIND_COUNT
 };
+struct exit_row { const char *name, *help; };
+extern const struct exit_row exit_rows[EXIT_KIND_COUNT];
+
 struct exit {
     enum exit_kind kind;
     union {

@@ -10,8 +10,10 @@
 
 /* A whole file in memory. */
 struct file { u8 *data; u64 size; const char *path; };
-/* 0, or -1 with *err ("FILE: No such file; ..."). Gunzips a gzip file. Pair with file_free(). */
+/* 0, or -1 with *err ("FILE: No such file; ..."). Gunzips a gzip file, within a bound. path is borrowed. Pair with file_free(). */
 int file_load(struct file *f, const char *path, struct error *err);
+/* The same without looking inside: an initrd is the guest's to unpack. */
+int file_load_raw(struct file *f, const char *path, struct error *err);
 void file_free(struct file *f);
 
 struct loader {

@@ -6,15 +6,19 @@
 #ifndef EMU_MACHINE_VM_H
 #define EMU_MACHINE_VM_H
 
+#include <signal.h>
+
 #include "base/ledger.h"
 #include "base/trace.h"
 #include "cpu/cpu.h"
 #include "devices/device.h"
 #include "machine/engine.h"
+#include "machine/pace.h"
 
 #define VM_MAX_VCPUS 8
 #define VM_MAX_DEVICES 32
 #define VM_MAX_MODULES 16
+#define VM_RECENT_EXITS 8
 
 /* What the user asked for; strings are borrowed from the command line or the caller. */
 struct vm_config {
@@ -35,7 +39,11 @@ struct vm_config {
     const char *hw;                 /* --hw=ept,vpid,no-ept,...: for the VT-x model; NULL: all */
     const char *kvm;                /* --kvm=host|model|NULL (auto) */
     struct tracer tracer;
+    s64 rtc_base;                   /* seconds since 1970 that the RTC shows at power-on; default 2020-01-01, never the host's */
+    void (*pump)(struct vm *vm, void *opaque); /* a console's turn, between slices; NULL: none */
+    void *pump_opaque;
 };
+/* The one place of the defaults: everything zero but for what has a default above. */
 void vm_config_defaults(struct vm_config *c);
 
 struct vcpu {
@@ -67,11 +75,17 @@ struct vm {
     char reason[1024];              /* valid when VM_ENDED: why, for people; may hold several lines */
     bool reset_requested;
     u64 exits[EXIT_KIND_COUNT];     /* of the run loop, counted */
-    u64 wall_ns;                    /* spent in vm_run() */
+    struct { enum exit_kind kind; cycles_t when; } recent_exit[VM_RECENT_EXITS]; /* a ring; exits_total says where */
+    u64 exits_total;
+    u64 wall_ns, started_ns;        /* host time spent in vm_run(), and when it was entered */
+    struct pace pace;               /* virtual against the host's time, while vm_run() runs */
+    bool in_guest;                  /* engine->run() is on the stack: a kick makes it come back */
+    volatile sig_atomic_t interrupt; /* a signal's number, set by vm_interrupt() */
+    unsigned phases;                /* of vm_new(), done */
 };
 
 /* Build the machine, load the guest, set the processor to its entry. The vm is heap storage; pair with vm_free().
- * NULL with *err. */
+ * Without a kernel the processor stands at its reset vector. NULL with *err. */
 struct vm *vm_new(const struct vm_config *c, struct error *err);
 void vm_free(struct vm *vm);
 
@@ -80,14 +94,20 @@ int vm_run(struct vm *vm);
 /* End the VM with a status and a reason for people (printf). The first call wins. */
 void vm_stop(struct vm *vm, int exit_status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-/* For engines: the machine's port access (by the bus; afterwards the vcpu is kicked if timers or wires changed). */
+/* Stop from a signal handler: the run loop ends the VM as soon as it comes back. */
+void vm_interrupt(struct vm *vm, int signal);
+/* Power-on again: devices, processors, engine state, and the guest loaded anew. RAM keeps what the loader does not
+ * write, as on a real reset. On failure (the image is gone) the VM is stopped. */
+void vm_reset(struct vm *vm);
+/* Where the first processor stands, for people: "ring 0, 0008:00101234". Returns buf. */
+const char *vm_describe_place(struct vm *vm, char *buf, size_t size);
+
+/* For engines: the machine's port access, by the bus. Timers, wires and requests that it moved kick the vcpu. */
 u64 vm_io_read(struct vm *vm, u16 port, unsigned size);
 void vm_io_write(struct vm *vm, u16 port, unsigned size, u64 value);
 
 /* For engines: is an external interrupt waiting, and which one (acknowledging it)? */
 static inline bool vcpu_intr_pending(const struct vcpu *v) { return v->intr; }
 u8 vcpu_intr_acknowledge(struct vcpu *v);
-
-/* A vcpu that halts: the run loop advances the clock to the next timer. For engines that return EXIT_HLT. */
 
 #endif

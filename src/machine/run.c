@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one run loop, the same for every engine: fire what is due, let the engine run the guest up to the next deadline, and
+ * handle why it came back by a table. Limits and input from outside are looked at between slices.
+ */
+#include "machine/vm.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define SLICE ((cycles_t)1 << 22)       /* the longest run without a look at input and limits, cycles */
+#define LONGEST_WAIT_NS 20000000u       /* of an idle guest, before signals and limits are looked at again */
+
+const struct exit_row exit_rows[EXIT_KIND_COUNT] = {
+#define EXIT(id, name, help) [EXIT_##id] = { name, help },
+#include "machine/exits.def"
+#undef EXIT
+};
+
+static cycles_t min_cycles(cycles_t a, cycles_t b) { return a < b ? a : b; }
+
+/* The cycle at which --max-cycles ends the run. */
+static cycles_t limit(const struct vm *vm) { return vm->config.max_cycles ? vm->config.max_cycles : CLOCK_NEVER; }
+
+const char *vm_describe_place(struct vm *vm, char *buf, size_t size)
+{
+    struct cpu_state s;
+    vm->engine->get_state(vm->vcpu[0], &s);
+    snprintf(buf, size, "ring %u, %04x:%08" PRIx64 "%s", state_cpl(&s), s.seg[CS].selector, s.rip,
+             s.activity == CPU_HALTED ? ", halted" : "");
+    return buf;
+}
+
+/* --- why the engine came back --- */
+
+static void on_nothing(struct vm *vm, struct exit *e) {}
+
+static void on_io(struct vm *vm, struct exit *e)
+{
+    for (u32 i = 0; i < e->io.count && vm->status == VM_RUNNING; i++) {
+        u8 *item = e->io.data + i * e->io.size;
+        u64 value = 0;
+        if (e->io.write) {
+            memcpy(&value, item, e->io.size);
+            vm_io_write(vm, e->io.port, e->io.size, value);
+        } else {
+            value = vm_io_read(vm, e->io.port, e->io.size);
+            memcpy(item, &value, e->io.size);
+        }
+    }
+}
+
+static void on_mmio(struct vm *vm, struct exit *e)
+{
+    if (e->mmio.write)
+        physmap_write(&vm->map, e->mmio.gpa, e->mmio.data, e->mmio.size);
+    else
+        physmap_read(&vm->map, e->mmio.gpa, e->mmio.data, e->mmio.size);
+}
+
+/* Descriptors that bring the guest input; how many. */
+static unsigned input_fds(const struct vm *vm, struct pollfd *fds)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < ARRAY_LEN(vm->config.serial); i++) {
+        const struct chardev *c = vm->config.serial[i];
+        if (c && c->poll && c->fd >= 0)
+            fds[n++] = (struct pollfd){ .fd = c->fd, .events = POLLIN };
+    }
+    return n;
+}
+
+/* A halted processor that takes no interrupts, or to whom none will come, stays halted for ever. */
+static bool halted_for_good(struct vm *vm, unsigned inputs)
+{
+    struct cpu_state s;
+    char place[80];
+    vm->engine->get_state(vm->vcpu[0], &s);
+    if (!(s.rflags & FLAG_IF))
+        vm_stop(vm, STATUS_STOPPED, "the guest halted with interrupts disabled: nothing can wake it (%s)", vm_describe_place(vm, place, sizeof place));
+    else if (clock_deadline(&vm->clock) == CLOCK_NEVER && !inputs && !vm->config.pump)
+        vm_stop(vm, STATUS_STOPPED, "the guest halted, and no timer or input will ever wake it (%s)", vm_describe_place(vm, place, sizeof place));
+    return vm->status == VM_ENDED;
+}
+
+/* Idle: virtual time goes on to the next timer; at once, or as the host's clock does. */
+static void on_hlt(struct vm *vm, struct exit *e)
+{
+    struct pollfd fds[ARRAY_LEN(vm->config.serial)];
+    unsigned inputs = input_fds(vm, fds);
+    if (vcpu_intr_pending(vm->vcpu[0]) || halted_for_good(vm, inputs))
+        return;
+    cycles_t until = min_cycles(clock_deadline(&vm->clock), limit(vm));
+    if (vm->config.realtime || until == CLOCK_NEVER)
+        pace_wait(&vm->pace, &vm->clock, until, LONGEST_WAIT_NS, fds, inputs);
+    else if (until > vm->clock.now)
+        clock_advance(&vm->clock, until - vm->clock.now);
+}
+
+static void on_shutdown(struct vm *vm, struct exit *e)
+{
+    struct vcpu *v = vm->vcpu[0];
+    char report[sizeof vm->reason - 64];
+    vm->engine->get_state(v, &v->cpu.state);
+    cpu_report(&v->cpu, report, sizeof report);
+    vm_stop(vm, STATUS_STOPPED, "triple fault: the guest's processor shut down\n%s", report);
+}
+
+static void on_debug(struct vm *vm, struct exit *e) { vm->status = VM_PAUSED; }
+static void on_poweroff(struct vm *vm, struct exit *e) { vm_stop(vm, STATUS_POWEROFF, "the guest turned the machine off"); }
+static void on_reset(struct vm *vm, struct exit *e) { vm->reset_requested = true; }
+static void on_stopped(struct vm *vm, struct exit *e) { vm_stop(vm, STATUS_STOPPED, "%s", e->stopped.reason); }
+
+static void (*const handler[EXIT_KIND_COUNT])(struct vm *vm, struct exit *e) = {
+    [EXIT_DEADLINE] = on_nothing, [EXIT_KICKED] = on_nothing,     [EXIT_IO] = on_io,       [EXIT_MMIO] = on_mmio,   [EXIT_HLT] = on_hlt,
+    [EXIT_SHUTDOWN] = on_shutdown, [EXIT_DEBUG] = on_debug, [EXIT_POWEROFF] = on_poweroff, [EXIT_RESET] = on_reset, [EXIT_STOPPED] = on_stopped,
+};
+
+/* --- between slices --- */
+
+static void poll_input(struct vm *vm)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(vm->config.serial); i++)
+        if (vm->config.serial[i] && vm->config.serial[i]->poll)
+            vm->config.serial[i]->poll(vm->config.serial[i]);
+    if (vm->config.pump)
+        vm->config.pump(vm, vm->config.pump_opaque);
+}
+
+static void check_limits(struct vm *vm)
+{
+    char place[80];
+    if (vm->interrupt)
+        vm_stop(vm, STATUS_STOPPED, "interrupted by signal %d (%s)", (int)vm->interrupt, vm_describe_place(vm, place, sizeof place));
+    else if (vm->clock.now >= limit(vm))
+        vm_stop(vm, STATUS_LIMIT, "--max-cycles=%" PRIu64 " is reached; the guest was at %s", vm->config.max_cycles,
+                vm_describe_place(vm, place, sizeof place));
+    else if (vm->config.max_seconds > 0 && (pace_host_ns() - vm->started_ns) / 1e9 >= vm->config.max_seconds)
+        vm_stop(vm, STATUS_LIMIT, "--max-seconds=%g is reached; the guest was at %s", vm->config.max_seconds,
+                vm_describe_place(vm, place, sizeof place));
+}
+
+static void reboot(struct vm *vm)
+{
+    if (vm->config.no_reboot)
+        vm_stop(vm, STATUS_POWEROFF, "the guest reset its machine (-no-reboot)");
+    else
+        vm_reset(vm);
+}
+
+static void count_exit(struct vm *vm, const struct exit *e)
+{
+    unsigned slot = vm->exits_total++ % VM_RECENT_EXITS;
+    vm->exits[e->kind]++;
+    vm->recent_exit[slot].kind = e->kind;
+    vm->recent_exit[slot].when = vm->clock.now;
+    trace(&vm->tracer, EXIT, "kind=%s now=0x%" PRIx64, exit_rows[e->kind].name, vm->clock.now);
+}
+
+static void run_guest(struct vm *vm)
+{
+    struct exit e = { .kind = EXIT_DEADLINE };
+    cycles_t deadline = min_cycles(min_cycles(clock_deadline(&vm->clock), vm->clock.now + SLICE), limit(vm));
+    vm->in_guest = true;
+    vm->engine->run(vm->vcpu[0], deadline, &e);
+    vm->in_guest = false;
+    count_exit(vm, &e);
+    if (vm->status == VM_RUNNING)
+        handler[e.kind](vm, &e);
+}
+
+int vm_run(struct vm *vm)
+{
+    vm->started_ns = pace_host_ns();
+    pace_start(&vm->pace, &vm->clock);
+    while (vm->status == VM_RUNNING) {
+        clock_run_due(&vm->clock);
+        poll_input(vm);
+        check_limits(vm);
+        if (vm->status != VM_RUNNING)
+            break;
+        if (vm->reset_requested)
+            reboot(vm);
+        else
+            run_guest(vm);
+    }
+    vm->wall_ns += pace_host_ns() - vm->started_ns;
+    return vm->exit_status;
+}
