@@ -56,6 +56,17 @@ struct device {
     const struct device_ops *ops;
 };
 
+/* For create(): zeroed storage of `size` bytes whose head is a struct device of these ops; free() it in destroy().
+ * NULL with *err when there is no memory. */
+void *device_new(const struct device_ops *ops, size_t size, struct error *err);
+
+/* Ask the machine for something; dropped if nobody listens (a test). */
+static inline void platform_ask(const struct platform *p, enum platform_request r, int value)
+{
+    if (p->request)
+        p->request(p->machine, r, value);
+}
+
 /* Where characters go and come from: a terminal, a file, a buffer, a scripted test. */
 struct chardev {
     void (*write)(struct chardev *c, u8 byte);
@@ -67,6 +78,8 @@ struct chardev {
      * comes from outside. fd: what an idle run loop may wait on besides, -1: nothing. */
     void (*poll)(struct chardev *c);
     int fd;
+    /* for the owner: give everything back; may be NULL. See devices/chardev.h */
+    void (*close)(struct chardev *c);
 };
 
 /* The interrupt controller's other side, for the run loop: which vector does the processor get? */

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Back-ends for characters: nothing, a buffer (tests), the terminal, a file.
+ * Each is heap storage; pair with chardev_close(). One device at a time uses a back-end.
+ */
+#ifndef EMU_DEVICES_CHARDEV_H
+#define EMU_DEVICES_CHARDEV_H
+
+#include "devices/device.h"
+
+/* Output is dropped, no input comes. */
+struct chardev *chardev_null_new(void);
+
+/* Output is collected, input is fed. */
+struct chardev *chardev_buffer_new(void);
+/* All output so far, NUL-ended (bytes 0 within it are kept; *len if not NULL gets the length). Valid until more is written. */
+const char *chardev_buffer_text(const struct chardev *c, size_t *len);
+void chardev_buffer_clear(struct chardev *c);
+/* Append input and call ready(). */
+void chardev_buffer_feed(struct chardev *c, const void *data, size_t len);
+
+/* The process's stdin and stdout. A terminal is put into raw mode until chardev_close(), so that Ctrl-C reaches the guest:
+ * Ctrl-A x calls quit(opaque), Ctrl-A Ctrl-A sends one Ctrl-A. quit may be NULL. NULL with *err. */
+struct chardev *chardev_stdio_new(void (*quit)(void *opaque), void *opaque, struct error *err);
+
+/* Output goes to a file, which is created or emptied. NULL with *err. */
+struct chardev *chardev_file_new(const char *path, struct error *err);
+
+/* Look for input without waiting, and flush output. For the run loop. NULL is allowed. */
+void chardev_poll(struct chardev *c);
+
+/* Restore what was changed and free. The device that used it must be gone, or never use it again. NULL is allowed. */
+void chardev_close(struct chardev *c);
+
+#endif

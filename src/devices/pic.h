@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+/* The pair of 8259A interrupt controllers of the PC. Its create() publishes sixteen wires and the intc in the platform. */
+#ifndef EMU_DEVICES_PIC_H
+#define EMU_DEVICES_PIC_H
+
+#include "devices/device.h"
+
+extern const struct device_ops pic_ops;
+
+#endif
