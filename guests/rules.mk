@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: MIT
+# `make guests`: each program guests/NAME/NAME.c is built once per implementation of guests/lib/kernel.h:
+# build/guests/NAME.native.elf (multiboot) and build/guests/NAME.xen.elf (Xen PV). With -ffreestanding and
+# without libc, 32-bit code needs no package beyond gcc.
+
+GUEST_PROGRAMS := $(patsubst guests/lib,,$(patsubst %/,%,$(sort $(dir $(wildcard guests/*/*.c)))))
+GUEST_NAMES := $(notdir $(GUEST_PROGRAMS))
+GUEST_KINDS := native $(if $(wildcard guests/lib/xen/link.ld),xen)
+GUEST_OUT := build/guests
+
+# No -g: the images are the same bytes wherever they are built.
+GUEST_CFLAGS := -m32 -march=i686 -O2 -std=gnu11 -ffreestanding -fno-pic -fno-pie -fno-stack-protector -fcf-protection=none \
+	-fno-asynchronous-unwind-tables -mno-sse -mno-mmx -mno-80387 -Wall -Wextra -Wno-unused-parameter -Iguests/lib -MMD -MP
+GUEST_LDFLAGS := -m32 -static -nostdlib -no-pie -Wl,--build-id=none -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments
+
+# $(call guest_objects,KIND): the implementation's objects
+guest_lib = $(patsubst guests/%,$(GUEST_OUT)/$(1)/%.o,$(wildcard guests/lib/*.c guests/lib/$(1)/*.c guests/lib/$(1)/*.S))
+
+define guest_kind
+$(GUEST_OUT)/$(1)/%.o: guests/%
+	@mkdir -p $$(@D)
+	$$(CC) $$(GUEST_CFLAGS) -Iguests/lib/$(1) -c -o $$@ $$<
+endef
+$(foreach k,$(GUEST_KINDS),$(eval $(call guest_kind,$(k))))
+
+define guest_image
+$(GUEST_OUT)/$(1).$(2).elf: $(GUEST_OUT)/$(2)/$(1)/$(1).c.o $(call guest_lib,$(2)) guests/lib/$(2)/link.ld
+	$$(CC) $$(GUEST_LDFLAGS) -Wl,-T,guests/lib/$(2)/link.ld -o $$@ $$(filter %.o,$$^)
+GUEST_IMAGES += $(GUEST_OUT)/$(1).$(2).elf
+endef
+$(foreach n,$(GUEST_NAMES),$(foreach k,$(GUEST_KINDS),$(eval $(call guest_image,$(n),$(k)))))
+
+guests: $(GUEST_IMAGES)
+
+-include $(wildcard $(GUEST_OUT)/*/*/*.d $(GUEST_OUT)/*/lib/*/*.d)
