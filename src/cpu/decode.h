@@ -60,15 +60,16 @@ enum operand_kind {
     OPD_NONE,
     OPD_GPR,    /* reg 0..15; high8: AH..BH, with reg 0..3 */
     OPD_MEM,    /* insn.mem; size is that of the access */
-    OPD_IMM,    /* insn.imm, sign- or zero-extended as the row says to 64 bits */
+    OPD_IMM,    /* insn.imm, sign- or zero-extended as the row says to 64 bits; the second of two (ENTER's): insn.imm2 */
     OPD_REL,    /* insn.imm: displacement from the next instruction */
     OPD_FAR,    /* insn.imm: offset, insn.imm2: selector */
     OPD_SREG, OPD_CR, OPD_DR,
     OPD_ST, OPD_MMX, OPD_XMM,
+    /* The implied memory of string instructions and XLAT is not an operand: OPD_NONE in its place; its segment is insn.mem.seg. */
 };
 struct operand {
     u8 kind;
-    u8 size;    /* bytes: 1, 2, 4, 8, 10, 16...; 0 where there is none (LEA's, INVLPG's memory) */
+    u8 size;    /* bytes: 1, 2, 4, 8, 10, 16...; 0 where there is none (LEA's, INVLPG's memory) or too many (FXSAVE's) */
     u8 reg;
     bool high8;
 };
