@@ -13,41 +13,41 @@
 
 static u8 pages[PAGES][4096] __attribute__((aligned(4096)));
 
-/* Each does its operation n times, in the same loop as the empty one. A short body written in assembler keeps the
- * compiler from helping. */
+/* Each does its operation n times, in the same loop as the empty one; noinline, so that all are called alike. */
+#define OPERATION static __attribute__((noinline))
 #define LOOP(n, body) for (u32 i_ = (n); i_; i_--) { body; __asm__ volatile("" : : : "memory"); }
 
-static void do_nothing(u32 n) { LOOP(n, ) }
-static void do_in(u32 n) { LOOP(n, io_in8(0x80)) }
-static void do_cr_write(u32 n) { LOOP(n, fpu_trap(i_ & 1)) }
+OPERATION void do_nothing(u32 n) { LOOP(n, ) }
+OPERATION void do_in(u32 n) { LOOP(n, io_in8(0x80)) }
+OPERATION void do_cr_write(u32 n) { LOOP(n, fpu_trap(i_ & 1)) }
 
 static void __attribute__((naked)) callee(void) { __asm__("ret"); }
-static void do_call(u32 n) { LOOP(n, __asm__ volatile("call %P0" : : "i"(callee))) }
+OPERATION void do_call(u32 n) { LOOP(n, __asm__ volatile("call %P0" : : "i"(callee))) }
 
 /* A true fault: the page is not present in the guest's own tables. The handler steps over the load. */
-static void do_page_fault(u32 n)
+OPERATION void do_page_fault(u32 n)
 {
     LOOP(n, __asm__ volatile("movl $1f, %0; movb %1, %%al; 1:" : "=m"(trap_resume) : "m"(pages[0][0]) : "eax"))
 }
 
-static void do_divide_by_zero(u32 n)
+OPERATION void do_divide_by_zero(u32 n)
 {
     LOOP(n, __asm__ volatile("movl $1f, %0; xor %%eax, %%eax; div %%eax; 1:" : "=m"(trap_resume) : : "eax", "edx", "cc"))
 }
 
-static void do_pte_unchanged(u32 n)
+OPERATION void do_pte_unchanged(u32 n)
 {
     pte_t same = pte_make(pages[0], PTE_PRESENT | PTE_WRITE);
     LOOP(n, pte_write(pages[0], same))
 }
 
-static void set_all_pages(u32 bits)
+OPERATION void set_all_pages(u32 bits)
 {
     for (u32 i = 0; i < PAGES; i++)
         pte_write(pages[i], pte_make(pages[i], bits));
 }
 
-static void touch_all_pages(void)
+OPERATION void touch_all_pages(void)
 {
     for (u32 i = 0; i < PAGES; i++)
         *(u8 volatile *)pages[i] = i;
@@ -71,7 +71,7 @@ USER_CODE static void user_loops(u32 n)
 
 /* --- measuring ---------------------------------------------------------------------------------- */
 
-static u64 cycles_of(void (*loop)(u32), u32 n)
+OPERATION u64 cycles_of(void (*loop)(u32), u32 n)
 {
     u64 start = rdtsc();
     loop(n);
@@ -100,7 +100,7 @@ static void measure_syscall(void)
 }
 
 /* The empty twin of set_all_pages(). */
-static void skip_all_pages(void)
+OPERATION void skip_all_pages(void)
 {
     for (u32 i = 0; i < PAGES; i++)
         __asm__ volatile("" : : "r"(pte_make(pages[i], 0)) : "memory");
