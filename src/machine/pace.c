@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#define _GNU_SOURCE /* ppoll() */
 #include "machine/pace.h"
 
 #include <time.h>

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* The subcommands. Each gets its own name as argv[0] and returns emu's exit status. */
+#ifndef EMU_CLI_COMMANDS_H
+#define EMU_CLI_COMMANDS_H
+
+int cli_run(int argc, char **argv);     /* no subcommand: run one guest */
+int cli_list(int argc, char **argv);    /* emu list WHAT */
+int cli_compare(int argc, char **argv); /* emu compare GUEST */
+
+void help_print(void);      /* one screen of 80x24 */
+void help_print_all(void);  /* every option */
+
+#endif

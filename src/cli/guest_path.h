@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* From what the user calls a guest to the file that an engine runs. */
+#ifndef EMU_CLI_GUEST_PATH_H
+#define EMU_CLI_GUEST_PATH_H
+
+#include <stddef.h>
+
+#include "machine/engine.h"
+
+/* A file is itself. A directory guests/NAME means what was built from it for that engine:
+ * build/guests/NAME.native.elf or NAME.xen.elf. 0, or -1 with *err. */
+int guest_path(const char *guest, const struct engine_ops *engine, char *path, size_t size, struct error *err);
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* `emu list WHAT`: every table that the emulator is made of, printed from the table itself. */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/engines.h"
+#include "cli/nearest.h"
+#include "cli/options.h"
+#include "machine/loader.h"
+
+static void row(const char *name, const char *help) { printf("%-18s %s\n", name, help); }
+
+static void list_engines(void)
+{
+    for (const struct engine_ops *const *e = engines; *e; e++) {
+        char detail[160] = "";
+        struct error why = { "" };
+        bool ok = (*e)->probe(detail, sizeof detail, &why) == 0;
+        printf("%-18s %s (%s%s)\n", (*e)->name, (*e)->help, ok ? "" : "not here: ", ok ? detail : why.text);
+    }
+}
+
+static void list_devices(void)
+{
+    for (const struct device_ops *const *d = pc_devices; *d; d++)
+        row((*d)->name, (*d)->help);
+}
+
+static void list_events(void)
+{
+    for (int e = 0; e < EV_COUNT; e++)
+        printf("%-18s %-6s %s\n%-18s        = %s\n", event_rows[e].name, family_rows[event_rows[e].family].name, event_rows[e].help, "", event_rows[e].formula);
+}
+
+static void list_profiles(void)
+{
+    char **names = profile_names();
+    for (char **n = names; n && *n; n++) {
+        struct profile p;
+        struct error err;
+        bool ok = profile_load(&p, *n, &err) == 0;
+        row(*n, ok ? p.title : err.text);
+        if (ok)
+            profile_fini(&p);
+        free(*n);
+    }
+    free(names);
+}
+
+static void list_traces(void)
+{
+    for (int t = 0; t < TRACE_COUNT; t++)
+        row(trace_rows[t].name, trace_rows[t].help);
+}
+
+static void list_cpus(void)
+{
+    for (unsigned i = 0; i < cpu_model_count; i++)
+        row(cpu_models[i].name, cpu_models[i].help);
+}
+
+static void list_exits(void)
+{
+    for (int k = 0; k < EXIT_KIND_COUNT; k++)
+        row(exit_rows[k].name, exit_rows[k].help);
+}
+
+static void list_loaders(void)
+{
+    for (const struct loader *const *l = loaders; *l; l++)
+        row((*l)->name, (*l)->help);
+}
+
+/* The folder guests/ beside the executable, or of the current directory. */
+static void find_guests(char *path, size_t size)
+{
+    ssize_t n = readlink("/proc/self/exe", path, size - 16);
+    path[n > 0 ? n : 0] = 0;
+    char *slash = strrchr(path, '/');
+    if (slash)
+        strcpy(slash, "/guests");
+    if (!slash || access(path, R_OK))
+        strcpy(path, "guests");
+}
+
+/* A guest's own word about itself: the first line of its README. */
+static void guest_title(const char *folder, const char *name, char *title, int size)
+{
+    char path[1024];
+    snprintf(path, sizeof path, "%s/%s/README.md", folder, name);
+    FILE *f = fopen(path, "r");
+    *title = 0;
+    if (!f)
+        return;
+    if (fgets(title, size, f))
+        title[strcspn(title, "\n")] = 0;
+    fclose(f);
+}
+
+static int visible(const struct dirent *d) { return d->d_name[0] != '.' && d->d_type == DT_DIR && strcmp(d->d_name, "lib") && strcmp(d->d_name, "tests"); }
+
+static void list_guests(void)
+{
+    char folder[512], title[120];
+    struct dirent **entry;
+    find_guests(folder, sizeof folder);
+    int n = scandir(folder, &entry, visible, alphasort);
+    for (int i = 0; i < n; i++) {
+        guest_title(folder, entry[i]->d_name, title, sizeof title);
+        row(entry[i]->d_name, title + strspn(title, "# "));
+        free(entry[i]);
+    }
+    if (n >= 0)
+        free(entry);
+}
+
+static const struct { const char *what; void (*list)(void); } lists[] = {
+    { "engines", list_engines }, { "devices", list_devices }, { "events", list_events }, { "profiles", list_profiles }, { "guests", list_guests },
+    { "traces", list_traces },   { "cpus", list_cpus },       { "exits", list_exits },   { "loaders", list_loaders },   { "options", help_print_all },
+};
+
+static int unknown_list(const char *what)
+{
+    struct nearest near;
+    nearest_init(&near, what);
+    fprintf(stderr, "emu: list %s: no such list", what);
+    for (unsigned i = 0; i < ARRAY_LEN(lists); i++)
+        nearest_offer(&near, lists[i].what);
+    if (near.best)
+        fprintf(stderr, "; did you mean %s?\n", near.best);
+    else
+        fprintf(stderr, "; `emu list` names them\n");
+    return STATUS_USER;
+}
+
+int cli_list(int argc, char **argv)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(lists); i++) {
+        if (argc < 2)
+            printf("emu list %s\n", lists[i].what);
+        else if (strcmp(argv[1], lists[i].what) == 0)
+            return lists[i].list(), 0;
+    }
+    return argc < 2 ? 0 : unknown_list(argv[1]);
+}

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/nearest.h"
+
+int parse_number(const char *text, u64 *value)
+{
+    char *end;
+    errno = 0;
+    *value = strtoull(text, &end, 0);
+    return isdigit((unsigned char)*text) && !*end && !errno ? 0 : -1;
+}
+
+int parse_size(const char *text, u64 *bytes)
+{
+    static const struct { const char *suffix; unsigned shift; } units[] = { { "", 20 }, { "K", 10 }, { "M", 20 }, { "G", 30 } };
+    char *end;
+    errno = 0;
+    u64 n = strtoull(text, &end, 10);
+    if (!isdigit((unsigned char)*text) || errno)
+        return -1;
+    for (unsigned i = 0; i < ARRAY_LEN(units); i++)
+        if (strcasecmp(end, units[i].suffix) == 0)
+            return __builtin_mul_overflow(n, BIT(units[i].shift), bytes) ? -1 : 0;
+    return -1;
+}
+
+/* --- one handler an option --- */
+
+/* The argument must be one of a list, ended by NULL. */
+static int check_choice(const char *option, const char *arg, const char *const *choices, struct error *err)
+{
+    char list[128] = "";
+    for (const char *const *c = choices; *c; c++) {
+        if (strcmp(arg, *c) == 0)
+            return 0;
+        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", c == choices ? "" : c[1] ? ", " : " or ", *c);
+    }
+    return error_set(err, "-%s %s: give %s", option, arg, list);
+}
+#define CHOICE(option, ...) check_choice(option, arg, (const char *const[]){ __VA_ARGS__, NULL }, err)
+
+typedef int option_fn(struct options *o, const char *arg, struct error *err);
+#define OPTION(id, name, alias, arg, basic, help) static option_fn opt_##id;
+#include "cli/options.def"
+#undef OPTION
+
+static int opt_kernel(struct options *o, const char *arg, struct error *err)
+{
+    o->guest = arg;
+    return 0;
+}
+static int opt_initrd(struct options *o, const char *arg, struct error *err)
+{
+    o->vm.initrd = arg;
+    return 0;
+}
+static int opt_append(struct options *o, const char *arg, struct error *err)
+{
+    o->vm.append = arg;
+    return 0;
+}
+static int opt_module(struct options *o, const char *arg, struct error *err)
+{
+    if (o->vm.nmodules == VM_MAX_MODULES)
+        return error_set(err, "-module: at most %d modules", VM_MAX_MODULES);
+    o->vm.module[o->vm.nmodules++] = arg;
+    return 0;
+}
+static int opt_m(struct options *o, const char *arg, struct error *err)
+{
+    if (strncmp(arg, "size=", 5) == 0)
+        arg += 5;
+    if (parse_size(arg, &o->vm.ram_size) || !o->vm.ram_size)
+        return error_set(err, "-m %s: is no size of memory; give MiB, or a number with K, M or G, as -m 256", arg);
+    return 0;
+}
+static int opt_engine(struct options *o, const char *arg, struct error *err)
+{
+    o->engine = arg;
+    return 0;
+}
+static int opt_profile(struct options *o, const char *arg, struct error *err)
+{
+    o->vm.profile = arg;
+    return 0;
+}
+static int opt_serial(struct options *o, const char *arg, struct error *err)
+{
+    if (o->nserial == MAX_SERIAL)
+        return error_set(err, "-serial: a PC has at most %d serial ports", MAX_SERIAL);
+    o->serial[o->nserial++] = arg;
+    return 0;
+}
+static int opt_display(struct options *o, const char *arg, struct error *err)
+{
+    o->display = arg;
+    return CHOICE("display", "none", "sdl", "text");
+}
+static int opt_nographic(struct options *o, const char *arg, struct error *err)
+{
+    o->display = "none";
+    return 0;
+}
+
+static int set_exit_property(struct options *o, const char *property, struct error *err)
+{
+    u64 n;
+    const char *value = strchr(property, '=');
+    if (!value || parse_number(value + 1, &n))
+        return error_set(err, "-device isa-debug-exit: '%s' is not iobase=PORT or iosize=BYTES", property);
+    if (strncmp(property, "iobase=", 7) == 0 && n <= 0xffff)
+        o->vm.debug_exit_port = n;
+    else if (strncmp(property, "iosize=", 7) == 0 && n >= 1 && n <= 4)
+        o->vm.debug_exit_size = n;
+    else
+        return error_set(err, "-device isa-debug-exit: '%s': iobase is a port up to 0xffff, iosize 1 to 4 bytes", property);
+    return 0;
+}
+
+static int opt_device(struct options *o, const char *arg, struct error *err)
+{
+    char copy[128], *save, *word;
+    snprintf(copy, sizeof copy, "%s", arg);
+    word = strtok_r(copy, ",", &save);
+    if (!word || strcmp(word, "isa-debug-exit"))
+        return error_set(err, "-device %s: only isa-debug-exit can be set up; the machine's other devices are always there (emu list devices)", arg);
+    while ((word = strtok_r(NULL, ",", &save)))
+        if (set_exit_property(o, word, err))
+            return -1;
+    return 0;
+}
+
+static int opt_no_reboot(struct options *o, const char *arg, struct error *err)
+{
+    o->vm.no_reboot = true;
+    return 0;
+}
+static int opt_max_seconds(struct options *o, const char *arg, struct error *err)
+{
+    char *end;
+    o->vm.max_seconds = strtod(arg, &end);
+    if (end == arg || *end || !isfinite(o->vm.max_seconds) || o->vm.max_seconds <= 0)
+        return error_set(err, "-max-seconds %s: give a number of seconds above 0", arg);
+    return 0;
+}
+static int opt_max_cycles(struct options *o, const char *arg, struct error *err)
+{
+    if (parse_number(arg, &o->vm.max_cycles) || !o->vm.max_cycles)
+        return error_set(err, "-max-cycles %s: give a number of cycles above 0", arg);
+    return 0;
+}
+
+/* The gdb stub is not built yet: what asks for it is accepted, and said so. */
+static int opt_gdb(struct options *o, const char *arg, struct error *err)
+{
+    o->missing = "-gdb";
+    return 0;
+}
+static int opt_S(struct options *o, const char *arg, struct error *err) { return opt_gdb(o, arg, err); }
+static int opt_s(struct options *o, const char *arg, struct error *err) { return opt_gdb(o, arg, err); }
+
+static int opt_D(struct options *o, const char *arg, struct error *err)
+{
+    if (o->trace_file)
+        fclose(o->trace_file);
+    o->trace_file = fopen(arg, "w");
+    if (!o->trace_file)
+        return error_set(err, "-D %s: %s", arg, strerror(errno));
+    o->vm.tracer.out = o->trace_file;
+    return 0;
+}
+static int opt_trace(struct options *o, const char *arg, struct error *err) { return trace_enable(&o->vm.tracer, arg, err); }
+
+/* QEMU's log items, and the trace points that show the same. */
+static const struct { const char *item, *traces; } log_items[] = {
+    { "in_asm", "insn" }, { "int", "exc" },          { "exec", "bt" },           { "cpu", "insn" },       { "cpu_reset", "mode" }, { "pcall", "mode" },
+    { "op", "bt" },       { "out_asm", "bt" },       { "guest_errors", "unclaimed" }, { "unimp", "unclaimed" }, { "mmu", "shadow" },     { "page", "shadow" },
+};
+
+static int enable_log_item(struct options *o, const char *item, struct error *err)
+{
+    if (strncmp(item, "trace:", 6) == 0)
+        return trace_enable(&o->vm.tracer, item + 6, err);
+    for (unsigned i = 0; i < ARRAY_LEN(log_items); i++)
+        if (strcmp(item, log_items[i].item) == 0)
+            return trace_enable(&o->vm.tracer, log_items[i].traces, err);
+    if (trace_enable(&o->vm.tracer, item, NULL))
+        return error_set(err, "-d %s: no such log item; `emu list traces` prints the names of ours", item);
+    return 0;
+}
+
+static int opt_d(struct options *o, const char *arg, struct error *err)
+{
+    char copy[256], *save;
+    snprintf(copy, sizeof copy, "%s", arg);
+    for (char *item = strtok_r(copy, ",", &save); item; item = strtok_r(NULL, ",", &save))
+        if (enable_log_item(o, item, err))
+            return -1;
+    return 0;
+}
+
+static int opt_stats(struct options *o, const char *arg, struct error *err)
+{
+    o->stats = true;
+    return 0;
+}
+static int opt_screen_text(struct options *o, const char *arg, struct error *err)
+{
+    o->screen_text = true;
+    return 0;
+}
+static int opt_cpu(struct options *o, const char *arg, struct error *err)
+{
+    o->vm.cpu_model = arg;
+    if (!cpu_model_find(arg))
+        return error_set(err, "-cpu %s: no processor model is called so; `emu list cpus` prints them", arg);
+    return 0;
+}
+static int opt_smp(struct options *o, const char *arg, struct error *err)
+{
+    u64 n;
+    if (parse_number(arg, &n) || n != 1)
+        return error_set(err, "-smp %s: the machine has one processor so far; give -smp 1", arg);
+    return 0;
+}
+static int opt_machine(struct options *o, const char *arg, struct error *err)
+{
+    if (strncmp(arg, "type=", 5) == 0)
+        arg += 5;
+    return CHOICE("machine", "pc");
+}
+static int opt_kvm(struct options *o, const char *arg, struct error *err)
+{
+    o->vm.kvm = arg;
+    return CHOICE("kvm", "host", "model");
+}
+static int opt_hw(struct options *o, const char *arg, struct error *err)
+{
+    o->vm.hw = arg;
+    return 0;
+}
+static int opt_timing(struct options *o, const char *arg, struct error *err)
+{
+    o->vm.timing_model = strcmp(arg, "model") == 0;
+    return CHOICE("timing", "events", "model");
+}
+static int opt_clock(struct options *o, const char *arg, struct error *err)
+{
+    o->clock = strcmp(arg, "host") == 0 ? CLOCK_HOST : CLOCK_VIRTUAL;
+    return CHOICE("clock", "host", "virtual");
+}
+static int opt_strict_io(struct options *o, const char *arg, struct error *err)
+{
+    o->vm.strict_io = true;
+    return 0;
+}
+static int opt_monitor(struct options *o, const char *arg, struct error *err) { return CHOICE("monitor", "none"); }
+static int opt_help(struct options *o, const char *arg, struct error *err)
+{
+    o->action = ACTION_HELP;
+    return 0;
+}
+static int opt_help_all(struct options *o, const char *arg, struct error *err)
+{
+    o->action = ACTION_HELP_ALL;
+    return 0;
+}
+static int opt_version(struct options *o, const char *arg, struct error *err)
+{
+    o->action = ACTION_VERSION;
+    return 0;
+}
+
+/* --- the parser --- */
+
+const struct option_row option_rows[] = {
+#define OPTION(id, name, alias, arg, basic, help) { name, alias, arg, basic, help },
+#include "cli/options.def"
+#undef OPTION
+};
+const unsigned option_count = ARRAY_LEN(option_rows);
+
+static option_fn *const handlers[] = {
+#define OPTION(id, name, alias, arg, basic, help) opt_##id,
+#include "cli/options.def"
+#undef OPTION
+};
+_Static_assert(ARRAY_LEN(handlers) == ARRAY_LEN(option_rows), "one handler a row");
+
+static bool spelled(const char *name, const char *text, size_t len) { return name && strlen(name) == len && memcmp(name, text, len) == 0; }
+
+/* Row of the option `text` of `len` characters, or -1. */
+static int find_option(const char *text, size_t len)
+{
+    for (unsigned i = 0; i < option_count; i++)
+        if (spelled(option_rows[i].name, text, len) || spelled(option_rows[i].alias, text, len))
+            return i;
+    return -1;
+}
+
+static int unknown_option(const char *given, const char *name, struct error *err)
+{
+    struct nearest near;
+    nearest_init(&near, name);
+    for (unsigned i = 0; i < option_count; i++)
+        nearest_offer(&near, option_rows[i].name);
+    if (near.best)
+        return error_set(err, "%s: no such option; did you mean -%s? (emu --help-all lists them)", given, near.best);
+    return error_set(err, "%s: no such option; emu --help-all lists them", given);
+}
+
+/* Parse the option at argv[*i] and move *i over its argument. */
+static int parse_option(struct options *o, int argc, char **argv, int *i, struct error *err)
+{
+    const char *given = argv[*i], *name = given + 1 + (given[1] == '-');
+    size_t len = strcspn(name, "=");
+    const char *arg = name[len] ? name + len + 1 : NULL;
+    int row = find_option(name, len);
+    if (row < 0)
+        return unknown_option(given, name, err);
+    if (option_rows[row].arg && !arg) {
+        if (*i + 1 >= argc)
+            return error_set(err, "%s: needs an argument: -%s %s", given, option_rows[row].name, option_rows[row].arg);
+        arg = argv[++*i];
+    } else if (!option_rows[row].arg && arg) {
+        return error_set(err, "%s: takes no argument", given);
+    }
+    return handlers[row](o, arg, err);
+}
+
+static int parse_guest(struct options *o, const char *arg, struct error *err)
+{
+    if (o->guest)
+        return error_set(err, "%s: the guest is already %s; only one can be run (compare runs one on all engines)", arg, o->guest);
+    o->guest = arg;
+    return 0;
+}
+
+int options_parse(struct options *o, int argc, char **argv, struct error *err)
+{
+    *o = (struct options){ 0 };
+    vm_config_defaults(&o->vm);
+    for (int i = 1; i < argc; i++) {
+        bool option = argv[i][0] == '-' && argv[i][1];
+        if (option ? parse_option(o, argc, argv, &i, err) : parse_guest(o, argv[i], err))
+            return -1;
+    }
+    return 0;
+}
+
+void options_fini(struct options *o)
+{
+    if (o->trace_file)
+        fclose(o->trace_file);
+    o->trace_file = NULL;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* The command line: rows of options.def, parsed into what to do. */
+#ifndef EMU_CLI_OPTIONS_H
+#define EMU_CLI_OPTIONS_H
+
+#include <stdio.h>
+
+#include "cli/serial.h"
+#include "machine/vm.h"
+
+enum { MAX_SERIAL = 4 };
+enum action { ACTION_RUN, ACTION_HELP, ACTION_HELP_ALL, ACTION_VERSION };
+enum clock_choice { CLOCK_AUTO, CLOCK_HOST, CLOCK_VIRTUAL };
+
+struct options {
+    enum action action;
+    struct vm_config vm;            /* strings are borrowed from argv */
+    const char *engine;             /* NULL or "auto": choose */
+    const char *guest;              /* kernel or positional argument, as given */
+    const char *serial[MAX_SERIAL]; unsigned nserial;
+    const char *display;            /* "none", "sdl", "text"; NULL: as the build has it */
+    const char *missing;            /* an option was accepted for which there is nothing yet: its name */
+    enum clock_choice clock;
+    bool stats, screen_text;
+    FILE *trace_file;               /* owned */
+};
+
+struct option_row { const char *name, *alias, *arg; bool basic; const char *help; };
+extern const struct option_row option_rows[];
+extern const unsigned option_count;
+
+/* Parse argv[1..]. 0 or -1 with *err. Pair with options_fini(), also after a failure. */
+int options_parse(struct options *o, int argc, char **argv, struct error *err);
+void options_fini(struct options *o);
+
+/* "256", "256M", "1G", "512K" (no suffix: MiB), in bytes; whole text must be used. 0 or -1. */
+int parse_size(const char *text, u64 *bytes);
+/* A decimal, 0x or octal number; whole text must be used. 0 or -1. */
+int parse_number(const char *text, u64 *value);
+
+#endif

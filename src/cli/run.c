@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* `emu [OPTION]... GUEST`: from the command line to a machine, and from its end to an exit status. */
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "cli/engines.h"
+#include "cli/guest_path.h"
+#include "cli/options.h"
+#include "cli/signals.h"
+#include "cli/stats.h"
+
+struct run {
+    struct options options;
+    struct serial serial[MAX_SERIAL];
+    char kernel[PATH_MAX];
+    unsigned nserial;       /* opened */
+};
+
+static int choose_engine(struct run *r, struct error *err)
+{
+    const char *name = r->options.engine;
+    if (name && strcmp(name, "auto")) {
+        r->options.vm.engine = engine_find(name, err);
+        return r->options.vm.engine ? 0 : -1;
+    }
+    r->options.vm.engine = engine_auto();
+    if (name)
+        fprintf(stderr, "emu: --engine=auto: %s, %s\n", r->options.vm.engine->name, r->options.vm.engine->help);
+    return 0;
+}
+
+static int find_guest(struct run *r, struct error *err)
+{
+    if (!r->options.guest)
+        return error_set(err, "no guest is named; try `emu guests/hello`, or emu --help");
+    r->options.vm.kernel = r->kernel;
+    return guest_path(r->options.guest, r->options.vm.engine, r->kernel, sizeof r->kernel, err);
+}
+
+/* Without a word about it, the first serial port is the terminal. */
+static int open_serials(struct run *r, struct error *err)
+{
+    if (!r->options.nserial)
+        r->options.serial[r->options.nserial++] = "stdio";
+    for (; r->nserial < r->options.nserial; r->nserial++) {
+        if (serial_open(&r->serial[r->nserial], r->options.serial[r->nserial], err))
+            return -1;
+        r->options.vm.serial[r->nserial] = &r->serial[r->nserial].dev;
+    }
+    return 0;
+}
+
+static void close_serials(struct run *r)
+{
+    while (r->nserial)
+        serial_close(&r->serial[--r->nserial]);
+}
+
+/* Whoever sits at a terminal lives in the host's time; everything else in the guest's own, which repeats exactly. */
+static void choose_clock(struct options *o) { o->vm.realtime = o->clock == CLOCK_HOST || (o->clock == CLOCK_AUTO && isatty(STDIN_FILENO)); }
+
+static void note_missing(const struct options *o)
+{
+    if (o->missing)
+        fprintf(stderr, "emu: %s: this build has no gdb stub; the guest runs without one\n", o->missing);
+    if (o->display && strcmp(o->display, "none"))
+        fprintf(stderr, "emu: -display %s: this build has no display; the guest runs without one (-screen-text prints its screen)\n", o->display);
+}
+
+static int prepare(struct run *r, struct error *err)
+{
+    if (choose_engine(r, err) || find_guest(r, err))
+        return -1;
+    choose_clock(&r->options);
+    note_missing(&r->options);
+    return open_serials(r, err);
+}
+
+static void report_end(struct run *r, struct vm *vm)
+{
+    fflush(stdout);
+    if (r->options.screen_text)
+        screen_text_print(vm, stdout);
+    if (vm->exit_status == STATUS_STOPPED || vm->exit_status == STATUS_LIMIT)
+        fprintf(stderr, "emu: %s\n", vm->reason);
+    if (r->options.stats)
+        stats_print(vm, stderr);
+}
+
+static int run_vm(struct run *r, struct error *err)
+{
+    struct vm *vm = vm_new(&r->options.vm, err);
+    if (!vm)
+        return -1;
+    signals_watch(vm);
+    int status = vm_run(vm);
+    close_serials(r);
+    report_end(r, vm);
+    signals_watch(NULL);
+    vm_free(vm);
+    return status;
+}
+
+static int do_run(struct run *r, struct error *err)
+{
+    int status = prepare(r, err) ? -1 : run_vm(r, err);
+    close_serials(r);
+    return status;
+}
+
+static int do_help(void) { return help_print(), 0; }
+static int do_help_all(void) { return help_print_all(), 0; }
+static int do_version(void) { return puts("emu 0.1"), 0; }
+
+int cli_run(int argc, char **argv)
+{
+    static int (*const instead[])(void) = { [ACTION_HELP] = do_help, [ACTION_HELP_ALL] = do_help_all, [ACTION_VERSION] = do_version };
+    struct run r = { 0 };
+    struct error err = { "" };
+    int status = options_parse(&r.options, argc, argv, &err);
+    if (status == 0)
+        status = r.options.action == ACTION_RUN ? do_run(&r, &err) : instead[r.options.action]();
+    options_fini(&r.options);
+    if (status < 0)
+        fprintf(stderr, "emu: %s\n", err.text);
+    return status < 0 ? STATUS_USER : status;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/stats.h"
+
+#include <inttypes.h>
+
+static void print_events(const struct ledger *l, enum family f, FILE *out)
+{
+    if (!ledger_family_count(l, f))
+        return;
+    fprintf(out, "%-24s %14" PRIu64 " %16" PRIu64 "\n", family_rows[f].name, ledger_family_count(l, f), ledger_family_cycles(l, f));
+    for (int e = 0; e < EV_COUNT; e++)
+        if (event_rows[e].family == f && l->count[e])
+            fprintf(out, "  %-22s %14" PRIu64 " %16" PRIu64 "\n", event_rows[e].name, l->count[e], l->cycles[e]);
+}
+
+void stats_print(const struct vm *vm, FILE *out)
+{
+    const struct ledger *l = &vm->ledger;
+    fprintf(out, "engine %s, profile %s\n%-24s %14s %16s\n", vm->engine->name, vm->profile.name, "", "count", "cycles");
+    fprintf(out, "%-24s %14" PRIu64 " %16" PRIu64 "\n", "guest instructions", l->guest_insns, l->guest_cycles);
+    for (int f = 0; f < FAMILY_COUNT; f++)
+        print_events(l, f, out);
+    for (int k = 0; k < EXIT_KIND_COUNT; k++)
+        if (vm->exits[k])
+            fprintf(out, "run loop: %-14s %14" PRIu64 "\n", exit_rows[k].name, vm->exits[k]);
+    fprintf(out, "%-24s %14" PRIu64 " %16" PRIu64 "\n", "devices: unclaimed", vm->bus.unclaimed_reads + vm->bus.unclaimed_writes + vm->map.unclaimed, (u64)0);
+    fprintf(out, "virtual time %.6f s, wall time %.3f s\n", (double)vm->clock.now / vm->clock.hz, vm->wall_ns / 1e9);
+    if (vm->engine->info)
+        vm->engine->info(vm, out);
+}
+
+enum { COLUMNS = 80, ROWS = 25, TEXT_GPA = 0xb8000 };
+
+/* Code page 437 stands beyond ASCII: what has no letter is shown as a dot. */
+static char printable(u8 c) { return c == 0 ? ' ' : c >= 0x20 && c < 0x7f ? c : '.'; }
+
+static int read_row(struct vm *vm, int row, char line[COLUMNS])
+{
+    int used = 0;
+    for (int i = 0; i < COLUMNS; i++) {
+        line[i] = printable(physmap_load(&vm->map, TEXT_GPA + (row * COLUMNS + i) * 2, 1));
+        if (line[i] != ' ')
+            used = i + 1;
+    }
+    return used;
+}
+
+void screen_text_print(struct vm *vm, FILE *out)
+{
+    char line[ROWS][COLUMNS];
+    int used[ROWS], rows = 0;
+    for (int r = 0; r < ROWS; r++) {
+        used[r] = read_row(vm, r, line[r]);
+        rows = used[r] ? r + 1 : rows;
+    }
+    for (int r = 0; r < rows; r++)
+        fprintf(out, "%.*s\n", used[r], line[r]);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* What one run leaves to be read: --stats and --screen-text. */
+#ifndef EMU_CLI_STATS_H
+#define EMU_CLI_STATS_H
+
+#include <stdio.h>
+
+#include "machine/vm.h"
+
+/* Counts first (exact), then cycles (a model, of the named profile), wall time last. */
+void stats_print(const struct vm *vm, FILE *out);
+/* The VGA text screen, 80 by 25, without what is blank at the ends. */
+void screen_text_print(struct vm *vm, FILE *out);
+
+#endif
