@@ -14,9 +14,9 @@
 
 struct run {
     struct options options;
-    struct serial serial[MAX_SERIAL];
     char kernel[PATH_MAX];
-    unsigned nserial;       /* opened */
+    unsigned nserial;       /* serial ports opened */
+    struct vm *vm;          /* while it runs */
 };
 
 static int choose_engine(struct run *r, struct error *err)
@@ -40,15 +40,24 @@ static int find_guest(struct run *r, struct error *err)
     return guest_path(r->options.guest, r->options.vm.engine, r->kernel, sizeof r->kernel, err);
 }
 
+/* Ctrl-A x on the terminal. */
+static void quit(void *run)
+{
+    struct run *r = run;
+    if (r->vm)
+        vm_interrupt(r->vm, SIGINT);
+}
+
 /* Without a word about it, the first serial port is the terminal. */
 static int open_serials(struct run *r, struct error *err)
 {
     if (!r->options.nserial)
         r->options.serial[r->options.nserial++] = "stdio";
     for (; r->nserial < r->options.nserial; r->nserial++) {
-        if (serial_open(&r->serial[r->nserial], r->options.serial[r->nserial], err))
+        struct chardev *c = serial_open(r->options.serial[r->nserial], quit, r, err);
+        if (!c)
             return -1;
-        r->options.vm.serial[r->nserial] = &r->serial[r->nserial].dev;
+        r->options.vm.serial[r->nserial] = c;
     }
     return 0;
 }
@@ -56,7 +65,7 @@ static int open_serials(struct run *r, struct error *err)
 static void close_serials(struct run *r)
 {
     while (r->nserial)
-        serial_close(&r->serial[--r->nserial]);
+        chardev_close(r->options.vm.serial[--r->nserial]);
 }
 
 /* Whoever sits at a terminal lives in the host's time; everything else in the guest's own, which repeats exactly. */
@@ -92,15 +101,15 @@ static void report_end(struct run *r, struct vm *vm)
 
 static int run_vm(struct run *r, struct error *err)
 {
-    struct vm *vm = vm_new(&r->options.vm, err);
-    if (!vm)
+    r->vm = vm_new(&r->options.vm, err);
+    if (!r->vm)
         return -1;
-    signals_watch(vm);
-    int status = vm_run(vm);
-    close_serials(r);
-    report_end(r, vm);
+    signals_watch(r->vm);
+    int status = vm_run(r->vm);
+    report_end(r, r->vm);
     signals_watch(NULL);
-    vm_free(vm);
+    vm_free(r->vm);
+    r->vm = NULL;
     return status;
 }
 

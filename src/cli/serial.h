@@ -1,26 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Back-ends of the serial ports: the terminal, a file, nothing. */
+/* What -serial names: a back-end for a serial port. */
 #ifndef EMU_CLI_SERIAL_H
 #define EMU_CLI_SERIAL_H
 
-#include <termios.h>
+#include "devices/chardev.h"
 
-#include "devices/device.h"
-
-#define SERIAL_BUFFER 4096
-
-struct serial {
-    struct chardev dev;                     /* what the device sees */
-    int out;                                /* host descriptor, -1: dropped */
-    bool owns_out;                          /* a file: closed at the end */
-    u8 output[SERIAL_BUFFER]; unsigned pending;
-    u8 input[SERIAL_BUFFER]; unsigned head, tail;
-    bool raw; struct termios cooked;        /* the terminal's modes, to be given back */
-};
-
-/* "stdio", "mon:stdio", "none", "null", "file:NAME". 0 or -1 with *err. Pair with serial_close(). */
-int serial_open(struct serial *s, const char *spec, struct error *err);
-/* Writes what is pending and restores the terminal. */
-void serial_close(struct serial *s);
+/* "stdio", "mon:stdio", "none", "null", "file:NAME". quit(opaque) is called by Ctrl-A x on a terminal. NULL with *err;
+ * pair with chardev_close(). */
+struct chardev *serial_open(const char *spec, void (*quit)(void *opaque), void *opaque, struct error *err);
 
 #endif

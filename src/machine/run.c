@@ -8,6 +8,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "devices/chardev.h"
+
 #define SLICE ((cycles_t)1 << 22)       /* the longest run without a look at input and limits, cycles */
 #define LONGEST_WAIT_NS 20000000u       /* of an idle guest, before signals and limits are looked at again */
 
@@ -121,8 +123,7 @@ static void (*const handler[EXIT_KIND_COUNT])(struct vm *vm, struct exit *e) = {
 static void poll_input(struct vm *vm)
 {
     for (unsigned i = 0; i < ARRAY_LEN(vm->config.serial); i++)
-        if (vm->config.serial[i] && vm->config.serial[i]->poll)
-            vm->config.serial[i]->poll(vm->config.serial[i]);
+        chardev_poll(vm->config.serial[i]);
     if (vm->config.pump)
         vm->config.pump(vm, vm->config.pump_opaque);
 }
