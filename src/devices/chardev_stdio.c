@@ -18,6 +18,7 @@ struct stdio_back {
     void (*quit)(void *opaque);
     void *opaque;
     bool escape;                /* Ctrl-A was the last key */
+    bool ended;                 /* end of file was seen: nothing more will come */
     u8 in[256];                 /* read, not yet taken by the device: in[taken..filled) */
     unsigned taken, filled;
     bool raw;                   /* `saved` is to be restored */
@@ -46,27 +47,41 @@ static bool for_guest(struct stdio_back *s, u8 byte)
     return byte == ESCAPE;
 }
 
+static unsigned room(const struct stdio_back *s)
+{
+    return sizeof s->in - s->filled;
+}
+
+/* What an idle run loop waits on: nothing while there is no room. */
+static void choose_fd(struct stdio_back *s)
+{
+    s->c.fd = s->ended || (!s->raw && !room(s)) ? -1 : STDIN_FILENO;
+}
+
 static int stdio_read(struct chardev *c)
 {
     struct stdio_back *s = (struct stdio_back *)c;
-    while (s->taken < s->filled) {
-        u8 byte = s->in[s->taken++];
-        if (for_guest(s, byte))
-            return byte;
-    }
-    return -1;
+    int byte = s->taken < s->filled ? s->in[s->taken++] : -1;
+    if (s->taken == s->filled)
+        s->taken = s->filled = 0;
+    choose_fd(s);
+    return byte;
 }
 
+/* Of a terminal everything is read at once, so that Ctrl-A x works even if the guest takes no input; what it
+ * then has no room for is lost, as on a real line. A pipe waits. */
 static void stdio_fill(struct stdio_back *s)
 {
     struct pollfd p = { .fd = s->c.fd, .events = POLLIN };
-    if (s->taken < s->filled || s->c.fd < 0 || poll(&p, 1, 0) <= 0)
+    u8 chunk[sizeof s->in];
+    if (s->c.fd < 0 || poll(&p, 1, 0) <= 0)
         return;
-    ssize_t n = read(s->c.fd, s->in, sizeof s->in);
-    if (n <= 0)
-        s->c.fd = -1;           /* end of file: nothing more will come */
-    s->taken = 0;
-    s->filled = n > 0 ? n : 0;
+    ssize_t n = read(s->c.fd, chunk, s->raw ? sizeof chunk : room(s));
+    s->ended = n <= 0;
+    for (ssize_t i = 0; i < n; i++)
+        if (for_guest(s, chunk[i]) && room(s))
+            s->in[s->filled++] = chunk[i];
+    choose_fd(s);
 }
 
 static void stdio_poll(struct chardev *c)

@@ -2,8 +2,19 @@
 /* The PC's devices in start-up order. The interrupt controller comes first: it publishes the wires of the others. */
 #include "devices/device.h"
 #include "devices/pic.h"
+#include "devices/pit.h"
+#include "devices/serial.h"
+#include "devices/small.h"
 
 const struct device_ops *const pc_devices[] = {
     &pic_ops,
+    &pit_ops,
+    &serial_ops,
+    &dma_ops,
+    &post_ops,
+    &port92_ops,
+    &power_ops,
+    &debugexit_ops,
+    &debugcon_ops,
     NULL,
 };

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* Port E9h of Bochs: a byte written is a byte printed, on COM1's back-end; a read tells by E9h that it is there. */
+#include <stdlib.h>
+
+#include "devices/small.h"
+
+struct debugcon {
+    struct device dev;
+    struct chardev *back;       /* NULL: stderr */
+};
+
+static u64 debugcon_read(void *dev, u64 offset, unsigned size) { return 0xe9; }
+
+static void debugcon_write(void *dev, u64 offset, unsigned size, u64 value)
+{
+    struct debugcon *c = dev;
+    if (c->back)
+        c->back->write(c->back, value);
+    else
+        putc((int)value, stderr);
+}
+
+static const char *debugcon_reg(u64 offset) { return "character"; }
+static const struct bus_ops debugcon_ports = { debugcon_read, debugcon_write, .reg_name = debugcon_reg };
+
+static void debugcon_reset(struct device *d) { }
+static void debugcon_destroy(struct device *d) { free(d); }
+
+static struct device *debugcon_create(struct platform *to, struct error *err)
+{
+    struct debugcon *c = device_new(&debugcon_ops, sizeof *c, err);
+    if (!c)
+        return NULL;
+    c->back = to->serial[0];
+    if (bus_add_ports(to->bus, "debugcon", 0xe9, 1, &debugcon_ports, c, err)) {
+        free(c);
+        return NULL;
+    }
+    return &c->dev;
+}
+
+const struct device_ops debugcon_ops = {
+    "debugcon", "port E9h: a byte written is a byte printed", debugcon_create, debugcon_reset, debugcon_destroy, NULL,
+};
