@@ -45,6 +45,7 @@ struct mmu_fault {
 /* The second dimension. translate() turns a guest-physical address into the address in the
  * physmap, or fills *fault (gpa, qualification, misconfig) and returns -1. */
 struct stage2 {
+    struct physmap *tables;     /* where the paging structures lie, if not in the guest's own map (shadow tables); NULL: there */
     int (*translate)(struct stage2 *s, gpa_t gpa, enum mmu_access a, bool paging_structure, gpa_t *out, u8 *perms, struct mmu_fault *fault);
 };
 

@@ -45,14 +45,20 @@ static int structure_at(struct mmu *u, gpa_t gpa, enum mmu_access a, gva_t gva, 
     return -1;
 }
 
+/* The memory in which the tables lie. */
+static struct physmap *tables_of(const struct mmu *u)
+{
+    return u->stage2 && u->stage2->tables ? u->stage2->tables : u->map;
+}
+
 static u64 read_entry(struct mmu *u, gpa_t at, unsigned size)
 {
     u64 value = 0;
-    const u8 *p = physmap_ptr_ro(u->map, at, size);
+    const u8 *p = physmap_ptr_ro(tables_of(u), at, size);
     if (likely(p))
         memcpy(&value, p, size);
     else
-        value = physmap_load(u->map, at, size);
+        value = physmap_load(tables_of(u), at, size);
     return value;
 }
 
@@ -99,7 +105,7 @@ static int set_bits(struct mmu *u, const struct format *fm, struct entry *e, u64
     if (structure_at(u, e->gpa, ACCESS_WRITE, gva, &at, f) < 0)
         return -1;
     e->value |= bits;
-    physmap_store(u->map, at, fm->entry_size, e->value);
+    physmap_store(tables_of(u), at, fm->entry_size, e->value);
     return 0;
 }
 

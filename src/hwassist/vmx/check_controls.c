@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/* Checks on VMX controls and the host-state area, SDM vol. 3, 27.2: one small function each, in the manual's order. */
+#include "hwassist/vmx/vmx.h"
+
+typedef bool check_fn(const struct vmx *x);
+struct check_row { const char *name; check_fn *ok; };
+
+static u64 get(const struct vmx *x, enum vmcs_index i) { return vmcs_get(&x->vmcs, i); }
+static bool implies(bool a, bool b) { return !a || b; }
+
+static bool within(u64 value, struct control_caps caps) { return (value & caps.must) == caps.must && !(value & ~(u64)caps.may); }
+static bool secondary(const struct vmx *x, u32 bit) { return get(x, VMCSI_PROC_CONTROLS) & PROC_SECONDARY && get(x, VMCSI_PROC2_CONTROLS) & bit; }
+static bool frame_ok(const struct vmx *x, u64 hpa) { return !(hpa & ~PAGE_MASK) && !(hpa >> x->caps.phys_bits); }
+
+/* 27.2.1.1 VM-execution control fields */
+static bool pin(const struct vmx *x) { return within(get(x, VMCSI_PIN_CONTROLS), x->caps.pin); }
+static bool proc(const struct vmx *x) { return within(get(x, VMCSI_PROC_CONTROLS), x->caps.proc); }
+static bool proc2(const struct vmx *x)
+{
+    return implies(get(x, VMCSI_PROC_CONTROLS) & PROC_SECONDARY, within(get(x, VMCSI_PROC2_CONTROLS), x->caps.proc2));
+}
+static bool cr3_targets(const struct vmx *x) { return get(x, VMCSI_CR3_TARGET_COUNT) <= 4; }
+static bool io_bitmaps(const struct vmx *x)
+{
+    return implies(get(x, VMCSI_PROC_CONTROLS) & PROC_IO_BITMAPS, frame_ok(x, get(x, VMCSI_IO_BITMAP_A)) && frame_ok(x, get(x, VMCSI_IO_BITMAP_B)));
+}
+static bool msr_bitmap(const struct vmx *x)
+{
+    return implies(get(x, VMCSI_PROC_CONTROLS) & PROC_MSR_BITMAPS, frame_ok(x, get(x, VMCSI_MSR_BITMAP)));
+}
+static bool virtual_nmis(const struct vmx *x)
+{
+    return implies(get(x, VMCSI_PIN_CONTROLS) & PIN_VIRTUAL_NMI, get(x, VMCSI_PIN_CONTROLS) & PIN_NMI);
+}
+static bool vpid(const struct vmx *x) { return implies(secondary(x, PROC2_VPID), get(x, VMCSI_VPID)); }
+static bool eptp(const struct vmx *x)
+{
+    u64 e = get(x, VMCSI_EPT_POINTER), reserved = 0xf80 | (x->caps.features & FEATURE_EPT_AD ? 0 : EPTP_AD);
+    return implies(secondary(x, PROC2_EPT), (e & 7) == EPTP_WB && (e & 0x38) == EPTP_WALK_4 && !(e & reserved) && !(e >> x->caps.phys_bits));
+}
+static bool unrestricted(const struct vmx *x) { return implies(secondary(x, PROC2_UG), secondary(x, PROC2_EPT)); }
+
+/* 27.2.1.2 VM-exit, 27.2.1.3 VM-entry control fields */
+static bool exit_controls(const struct vmx *x) { return within(get(x, VMCSI_EXIT_CONTROLS), x->caps.exit); }
+static bool entry_controls(const struct vmx *x) { return within(get(x, VMCSI_ENTRY_CONTROLS), x->caps.entry); }
+static bool msr_lists(const struct vmx *x)
+{
+    return !get(x, VMCSI_EXIT_MSR_STORE_COUNT) && !get(x, VMCSI_EXIT_MSR_LOAD_COUNT) && !get(x, VMCSI_ENTRY_MSR_LOAD_COUNT);
+}
+static bool smm(const struct vmx *x) { return !(get(x, VMCSI_ENTRY_CONTROLS) & (ENTRY_SMM | ENTRY_DUAL_MONITOR)); }
+
+/* 27.2.2 Host control registers and MSRs */
+static bool host_cr0(const struct vmx *x)
+{
+    u64 cr0 = get(x, VMCSI_HOST_CR0);
+    return (cr0 & x->caps.cr0_fixed0) == x->caps.cr0_fixed0 && !(cr0 & ~x->caps.cr0_fixed1);
+}
+static bool host_cr4(const struct vmx *x)
+{
+    u64 cr4 = get(x, VMCSI_HOST_CR4);
+    return (cr4 & x->caps.cr4_fixed0) == x->caps.cr4_fixed0 && !(cr4 & ~x->caps.cr4_fixed1);
+}
+static bool host_cr3(const struct vmx *x) { return !(get(x, VMCSI_HOST_CR3) >> x->caps.phys_bits); }
+static bool canonical(u64 a) { return (u64)((s64)(a << 16) >> 16) == a; }
+static bool host_sysenter(const struct vmx *x) { return canonical(get(x, VMCSI_HOST_SYSENTER_ESP)) && canonical(get(x, VMCSI_HOST_SYSENTER_EIP)); }
+
+/* 27.2.3 Host segment and descriptor-table registers */
+static bool host_selectors(const struct vmx *x)
+{
+    u64 any = 0;
+    for (int i = VMCSI_HOST_ES_SELECTOR; i <= VMCSI_HOST_TR_SELECTOR; i++)
+        any |= get(x, i);
+    return !(any & 7);
+}
+static bool host_cs_tr(const struct vmx *x) { return get(x, VMCSI_HOST_CS_SELECTOR) && get(x, VMCSI_HOST_TR_SELECTOR); }
+static bool host_ss(const struct vmx *x) { return get(x, VMCSI_EXIT_CONTROLS) & EXIT_HOST_64 || get(x, VMCSI_HOST_SS_SELECTOR); }
+static bool host_bases(const struct vmx *x)
+{
+    return canonical(get(x, VMCSI_HOST_FS_BASE)) && canonical(get(x, VMCSI_HOST_GS_BASE)) && canonical(get(x, VMCSI_HOST_TR_BASE)) &&
+           canonical(get(x, VMCSI_HOST_GDTR_BASE)) && canonical(get(x, VMCSI_HOST_IDTR_BASE));
+}
+
+/* 27.2.4 Address-space size */
+static bool host_64(const struct vmx *x)
+{
+    bool host64 = get(x, VMCSI_EXIT_CONTROLS) & EXIT_HOST_64, guest64 = get(x, VMCSI_ENTRY_CONTROLS) & ENTRY_IA32E;
+    if (!host64)
+        return !guest64 && !(get(x, VMCSI_HOST_RIP) >> 32);
+    return get(x, VMCSI_HOST_CR4) & CR4_PAE && canonical(get(x, VMCSI_HOST_RIP));
+}
+
+/* 27.2.1.3: the event to inject. Looked at on every entry, for it is written anew each time. */
+static bool event_type(const struct vmx *x, u64 info)
+{
+    unsigned type = info >> INTR_TYPE_SHIFT & 7, vector = info & INTR_VECTOR;
+    return type != 1 && type != 7 && implies(type == TRAP_NMI, vector == VEC_NMI) && implies(type == TRAP_FAULT, vector < 32);
+}
+static bool event_error_code(const struct vmx *x, u64 info)
+{
+    static const u32 with_error = BIT(VEC_DF) | BIT(VEC_TS) | BIT(VEC_NP) | BIT(VEC_SS) | BIT(VEC_GP) | BIT(VEC_PF) | BIT(VEC_AC);
+    bool has = info & INTR_ERROR_VALID, real = secondary(x, PROC2_UG) && !(x->cpu->state.cr0 & CR0_PE);
+    bool wants = (info >> INTR_TYPE_SHIFT & 7) == TRAP_FAULT && with_error >> (info & 31) & 1 && !real;
+    return has == wants && implies(has, !(get(x, VMCSI_ENTRY_EXCEPTION_ERROR) >> 16));
+}
+static bool event_length(const struct vmx *x, u64 info)
+{
+    u64 len = get(x, VMCSI_ENTRY_INSN_LEN);
+    return implies((info >> INTR_TYPE_SHIFT & 7) >= TRAP_SOFT_INT, len >= 1 && len <= INSN_MAX);
+}
+
+const char *vmx_check_event(const struct vmx *x)
+{
+    u64 info = get(x, VMCSI_ENTRY_INTR_INFO);
+    if (!(info & INTR_VALID))
+        return NULL;
+    if (info & 0x7ffff000 || !event_type(x, info))
+        return "27.2.1.3 VM-entry interruption information: type and vector";
+    if (!event_error_code(x, info))
+        return "27.2.1.3 VM-entry interruption information: error code";
+    return event_length(x, info) ? NULL : "27.2.1.3 VM-entry instruction length";
+}
+
+static const char *first_failing(const struct vmx *x, const struct check_row *rows, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (!rows[i].ok(x))
+            return rows[i].name;
+    return NULL;
+}
+
+const char *vmx_check_controls(const struct vmx *x)
+{
+    static const struct check_row rows[] = {
+        { "27.2.1.1 pin-based controls: reserved bits", pin },
+        { "27.2.1.1 primary processor-based controls: reserved bits", proc },
+        { "27.2.1.1 secondary processor-based controls: reserved bits", proc2 },
+        { "27.2.1.1 CR3-target count over 4", cr3_targets },
+        { "27.2.1.1 I/O bitmap addresses", io_bitmaps },
+        { "27.2.1.1 MSR bitmap address", msr_bitmap },
+        { "27.2.1.1 virtual NMIs without NMI exiting", virtual_nmis },
+        { "27.2.1.1 VPID 0", vpid },
+        { "27.2.1.1 EPT pointer", eptp },
+        { "27.2.1.1 unrestricted guest without EPT", unrestricted },
+        { "27.2.1.2 VM-exit controls: reserved bits", exit_controls },
+        { "27.2.1.3 VM-entry controls: reserved bits", entry_controls },
+        { "27.2.1.2 MSR lists (this processor loads and stores none)", msr_lists },
+        { "27.2.1.3 SMM and dual-monitor treatment outside SMM", smm },
+    };
+    return first_failing(x, rows, ARRAY_LEN(rows));
+}
+
+const char *vmx_check_host(const struct vmx *x)
+{
+    static const struct check_row rows[] = {
+        { "27.2.2 host CR0: fixed bits", host_cr0 },
+        { "27.2.2 host CR4: fixed bits", host_cr4 },
+        { "27.2.2 host CR3: beyond the physical-address width", host_cr3 },
+        { "27.2.2 host SYSENTER addresses not canonical", host_sysenter },
+        { "27.2.3 host selectors: RPL and TI must be 0", host_selectors },
+        { "27.2.3 host CS and TR must not be null", host_cs_tr },
+        { "27.2.3 host SS must not be null on a 32-bit host", host_ss },
+        { "27.2.3 host bases not canonical", host_bases },
+        { "27.2.4 address-space size", host_64 },
+    };
+    return first_failing(x, rows, ARRAY_LEN(rows));
+}

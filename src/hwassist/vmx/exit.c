@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* VM exits, SDM vol. 3, chapter 28: what the processor stopped for becomes a reason, a qualification, and event information in the VMCS. */
+#include "hwassist/vmx/vmx.h"
+
+#include <inttypes.h>
+
+const char *const vmx_reason_names[REASON_COUNT] = {
+#define REASON(id, number, name) [number] = name,
+#include "hwassist/vmx/reasons.def"
+#undef REASON
+};
+
+#define HOST_TIMER_VECTOR 0xef
+
+static void put(struct vmx *x, enum vmcs_index i, u64 value) { vmcs_set(&x->vmcs, i, value); }
+
+void vmx_exit(struct vmx *x, enum vmx_reason reason, u64 qualification, unsigned insn_len)
+{
+    x->exits[reason]++;
+    put(x, VMCSI_EXIT_REASON, reason);
+    put(x, VMCSI_EXIT_QUALIFICATION, qualification);
+    put(x, VMCSI_EXIT_INSN_LEN, insn_len);
+    put(x, VMCSI_EXIT_INTR_INFO, 0);
+    put(x, VMCSI_IDT_VECTORING_INFO, 0);
+    trace(x->cpu->tracer, VMX, "exit=%u(%s) qualification=0x%" PRIx64 " rip=0x%" PRIx64, reason, vmx_reason_names[reason], qualification,
+          x->cpu->state.rip);
+}
+
+static u64 intr_info(const struct trap *t)
+{
+    return INTR_VALID | (t->has_error ? INTR_ERROR_VALID : 0) | (u64)t->type << INTR_TYPE_SHIFT | t->vector;
+}
+
+/* SDM vol. 3, 28.2.4: the exit came while an event was being delivered. A software event's length goes along. */
+void vmx_record_vectoring(struct vmx *x)
+{
+    const struct cpu_stop *s = &x->cpu->stop;
+    if (!s->vectoring)
+        return;
+    put(x, VMCSI_IDT_VECTORING_INFO, intr_info(&s->vectored));
+    put(x, VMCSI_IDT_VECTORING_ERROR, s->vectored.error);
+    if (s->vectored.type >= TRAP_SOFT_INT)
+        put(x, VMCSI_EXIT_INSN_LEN, s->vectored.insn_len);
+}
+
+static enum vmx_next exit_exception(struct vmx *x, const struct trap *t)
+{
+    u64 qualification = t->vector == VEC_PF ? t->cr2 : t->vector == VEC_DB ? t->dr6 : 0;
+    vmx_exit(x, REASON_EXCEPTION_NMI, qualification, t->type >= TRAP_ICEBP ? t->insn_len : 0);
+    put(x, VMCSI_EXIT_INTR_INFO, intr_info(t));
+    put(x, VMCSI_EXIT_INTR_ERROR, t->has_error ? t->error : 0);
+    vmx_record_vectoring(x);
+    return NEXT_LEAVE;
+}
+
+/* SDM vol. 3, 26.2: the error-code filter, in full. */
+static bool page_fault_exits(const struct vmx *x, u32 error)
+{
+    bool match = (error & vmcs_get(&x->vmcs, VMCSI_PF_ERROR_MASK)) == vmcs_get(&x->vmcs, VMCSI_PF_ERROR_MATCH);
+    return match == !!(vmcs_get(&x->vmcs, VMCSI_EXCEPTION_BITMAP) & BIT(VEC_PF));
+}
+
+/* A page fault that the filter lets the guest have: delivered by the processor, and what stops that is looked at in turn. */
+static enum vmx_next deliver_unfiltered(struct vmx *x, enum vmx_outcome *outcome)
+{
+    struct cpu *c = x->cpu;
+    struct trap t = c->stop.trap;
+    u32 icept = c->icept_exc;
+    c->icept_exc &= ~(u32)BIT(VEC_PF);
+    enum cpu_stop_kind kind = cpu_deliver(c, &t);
+    c->icept_exc = icept;
+    return kind == STOP_DEADLINE ? NEXT_RESUME : vmx_on_stop(x, kind, outcome);
+}
+
+static enum vmx_next on_trap(struct vmx *x, enum vmx_outcome *outcome)
+{
+    const struct trap *t = &x->cpu->stop.trap;
+    if (t->vector == VEC_PF && t->type == TRAP_FAULT && !page_fault_exits(x, t->error))
+        return deliver_unfiltered(x, outcome);
+    return exit_exception(x, t);
+}
+
+static enum vmx_next on_stage2(struct vmx *x, enum vmx_outcome *outcome)
+{
+    const struct mmu_fault *f = &x->cpu->stop.fault;
+    vmx_exit(x, f->misconfig ? REASON_EPT_MISCONFIG : REASON_EPT_VIOLATION, f->qualification, 0);
+    put(x, VMCSI_GUEST_PHYSICAL_ADDRESS, f->gpa);
+    put(x, VMCSI_GUEST_LINEAR_ADDRESS, f->gva);
+    vmx_record_vectoring(x);
+    return NEXT_LEAVE;
+}
+
+/* Virtual time is up. If a timer of the modelled host is due, its interrupt arrives now and exits. */
+static enum vmx_next on_deadline(struct vmx *x, enum vmx_outcome *outcome)
+{
+    if (clock_deadline(x->cpu->clock) > x->cpu->clock->now) {
+        *outcome = VMX_DEADLINE;
+        return NEXT_LEAVE;
+    }
+    vmx_exit(x, REASON_EXTERNAL_INTERRUPT, 0, 0);
+    if (vmcs_get(&x->vmcs, VMCSI_EXIT_CONTROLS) & EXIT_ACK_INTR)
+        put(x, VMCSI_EXIT_INTR_INFO, INTR_VALID | TRAP_EXTINT << INTR_TYPE_SHIFT | HOST_TIMER_VECTOR);
+    return NEXT_LEAVE;
+}
+
+static enum vmx_next exit_plain(struct vmx *x, enum vmx_reason reason)
+{
+    vmx_exit(x, reason, 0, 0);
+    return NEXT_LEAVE;
+}
+
+static enum vmx_next leave(enum vmx_outcome *outcome, enum vmx_outcome how)
+{
+    *outcome = how;
+    return NEXT_LEAVE;
+}
+
+static enum vmx_next on_shutdown(struct vmx *x, enum vmx_outcome *o) { return exit_plain(x, REASON_TRIPLE_FAULT); }
+static enum vmx_next on_window(struct vmx *x, enum vmx_outcome *o) { return exit_plain(x, REASON_INTERRUPT_WINDOW); }
+static enum vmx_next on_hlt(struct vmx *x, enum vmx_outcome *o) { return leave(o, VMX_HALTED); }
+static enum vmx_next on_attention(struct vmx *x, enum vmx_outcome *o) { return leave(o, VMX_ATTENTION); }
+static enum vmx_next on_break(struct vmx *x, enum vmx_outcome *o) { return leave(o, VMX_DEBUG); }
+
+enum vmx_next vmx_on_stop(struct vmx *x, enum cpu_stop_kind kind, enum vmx_outcome *outcome)
+{
+    static enum vmx_next (*const on[])(struct vmx *, enum vmx_outcome *) = {
+        [STOP_DEADLINE] = on_deadline, [STOP_HLT] = on_hlt, [STOP_SHUTDOWN] = on_shutdown, [STOP_ATTENTION] = on_attention,
+        [STOP_WINDOW] = on_window, [STOP_BREAK] = on_break, [STOP_TRAP] = on_trap, [STOP_INTERCEPT] = vmx_on_intercept,
+        [STOP_STAGE2] = on_stage2,
+    };
+    *outcome = VMX_EXIT;
+    return on[kind](x, outcome);
+}

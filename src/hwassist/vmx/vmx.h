@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The modelled processor's VMX operation: VM entry, non-root operation, VM exit (SDM vol. 3, chapters 25 to 28). It knows nothing
+ * of the monitor above it, which uses the VMCS and vmx_enter() as it would use the hardware.
+ */
+#ifndef EMU_HWASSIST_VMX_VMX_H
+#define EMU_HWASSIST_VMX_VMX_H
+
+#include "cpu/cpu.h"
+#include "hwassist/vmx/caps.h"
+#include "hwassist/vmx/ept.h"
+#include "hwassist/vmx/vmcs.h"
+
+enum vmx_reason {
+#define REASON(id, number, name) REASON_##id = number,
+#include "hwassist/vmx/reasons.def"
+#undef REASON
+    REASON_COUNT
+};
+#define REASON_ENTRY_FAILURE BIT(31) /* set beside the basic reason when the entry itself failed */
+extern const char *const vmx_reason_names[REASON_COUNT]; /* NULL: a number that is not used */
+
+/* Interruption-information fields, SDM vol. 3, tables 25-17 and 25-20 */
+enum { INTR_VECTOR = 0xff, INTR_TYPE_SHIFT = 8, INTR_ERROR_VALID = 1 << 11 };
+#define INTR_VALID BIT(31)
+
+/* Exit qualification of a control-register access, SDM vol. 3, table 28-3 */
+enum cr_access { CR_ACCESS_WRITE, CR_ACCESS_READ, CR_ACCESS_CLTS, CR_ACCESS_LMSW };
+
+struct vmx {
+    struct vmcs vmcs;           /* the current VMCS */
+    struct vmx_caps caps;
+    struct cpu *cpu;
+    struct hostmem *host;
+    struct ept ept;
+    struct stage2 host_view;    /* in its place when EPT is not enabled */
+    u64 exits[REASON_COUNT];    /* by basic reason, counted */
+    u64 entries, tlb_flushes;   /* flushes for want of VPID */
+    u8 io_bitmap[2 * PAGE_SIZE];/* both halves side by side, read anew when a control was written */
+};
+
+enum vmx_outcome {
+    VMX_EXIT,       /* VM exit: the VMCS says why */
+    VMX_FAIL,       /* VMLAUNCH or VMRESUME failed: VM-instruction error field */
+    VMX_DEADLINE,   /* the emulator's own business, invisible to a monitor: virtual time is up */
+    VMX_ATTENTION,  /* somebody kicked the processor */
+    VMX_HALTED,     /* HLT, which does not exit, waits for an interrupt */
+    VMX_DEBUG,      /* a debugger's breakpoint or step */
+};
+
+/* Storage is the caller's; cpu and host outlive it. */
+void vmx_init(struct vmx *x, struct cpu *cpu, struct hostmem *host, u32 features);
+
+/* VMLAUNCH or VMRESUME, then guest execution until something ends it. step: one instruction at most. */
+enum vmx_outcome vmx_enter(struct vmx *x, bool launch, cycles_t deadline, bool step);
+/* Leave VMX non-root operation for good: no intercepts, no second dimension. For a monitor that lends the processor out. */
+void vmx_leave(struct vmx *x);
+
+/* INVEPT, INVVPID: cached translations of this guest go. */
+static inline void vmx_invalidate(struct vmx *x) { mmu_flush(&x->cpu->mmu, true); }
+
+/* --- between the files of this folder --- */
+
+/* Checks of VM entry, SDM vol. 3, 27.2 and 27.3. The name of the first that fails, or NULL; *qualification for guest state (27.8). */
+const char *vmx_check_controls(const struct vmx *x);
+const char *vmx_check_host(const struct vmx *x);
+const char *vmx_check_guest(const struct vmx *x, u64 *qualification);
+const char *vmx_check_event(const struct vmx *x);
+
+/* Execution controls to what cpu_run() intercepts. */
+void vmx_derive_intercepts(struct vmx *x);
+
+/* What cpu_run() stopped for: a VM exit (recorded), the emulator's business, or nothing, the processor goes on. */
+enum vmx_next { NEXT_RESUME, NEXT_LEAVE };
+enum vmx_next vmx_on_stop(struct vmx *x, enum cpu_stop_kind kind, enum vmx_outcome *outcome);
+/* An instruction that stopped; intercepted ones may turn out not to exit. */
+enum vmx_next vmx_on_intercept(struct vmx *x, enum vmx_outcome *outcome);
+/* Record a VM exit. */
+void vmx_exit(struct vmx *x, enum vmx_reason reason, u64 qualification, unsigned insn_len);
+void vmx_record_vectoring(struct vmx *x);
+
+/* The instruction of len bytes at RIP is done: by the processor itself, or by a monitor in its place. */
+static inline void vmx_retire(struct cpu *c, unsigned len)
+{
+    struct cpu_state *s = &c->state;
+    s->rip += len;
+    if (state_code_bits(s) != 64)
+        s->rip = (u32)s->rip;
+    s->rflags &= ~(u64)FLAG_RF;
+    s->sti_shadow = s->movss_shadow = 0;
+    c->icount++;
+    ledger_guest(c->ledger, 1, 0);
+}
+
+#endif
