@@ -13,7 +13,7 @@ enum {
     F_PENTIUM3 = F_PENTIUM | CPUID_PAE | CPUID_SEP | CPUID_MTRR | CPUID_PGE | CPUID_CMOV | CPUID_PAT | CPUID_MMX | CPUID_FXSR | CPUID_SSE,
     F_P4 = F_PENTIUM3 | CPUID_CLFSH | CPUID_SSE2,
 };
-enum { F_ECX_SSE3 = 1 << 0 };
+enum { F_ECX_SSE3 = 1 << 0, F_ECX_SSSE3 = 1 << 9 };
 enum { F_EXT_NX = 1 << 20 };
 #define EXT 0x80000000u
 
@@ -27,8 +27,8 @@ const struct cpu_model cpu_models[] = {
     { .name = "p4", .help = "Intel Pentium 4 672, 2005: SSE2, SSE3, NX; the first with VT-x", .vendor = "GenuineIntel",
       .brand = "              Intel(R) Pentium(R) 4 CPU 3.80GHz", .signature = 0xf43, .features_edx = F_P4, .features_ecx = F_ECX_SSE3,
       .ext_features_edx = F_EXT_NX, .max_leaf = 5, .max_ext_leaf = EXT | 8, .phys_bits = 36, .linear_bits = 48 },
-    { .name = "core2", .help = "Intel Core 2 6600, 2006: SSE2, SSE3, NX (default)", .vendor = "GenuineIntel",
-      .brand = "Intel(R) Core(TM)2 CPU          6600  @ 2.40GHz", .signature = 0x6f6, .features_edx = F_P4, .features_ecx = F_ECX_SSE3,
+    { .name = "core2", .help = "Intel Core 2 6600, 2006: SSE2, SSE3, SSSE3, NX (default)", .vendor = "GenuineIntel",
+      .brand = "Intel(R) Core(TM)2 CPU          6600  @ 2.40GHz", .signature = 0x6f6, .features_edx = F_P4, .features_ecx = F_ECX_SSE3 | F_ECX_SSSE3,
       .ext_features_edx = F_EXT_NX, .max_leaf = 10, .max_ext_leaf = EXT | 8, .phys_bits = 36, .linear_bits = 48 },
 };
 const unsigned cpu_model_count = ARRAY_LEN(cpu_models);

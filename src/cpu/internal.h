@@ -86,6 +86,8 @@ void check_jump_target(struct cpu *c, u64 rip);                                 
 /* --- exceptions (exception.c) --- */
 /* One attempt to deliver through the IDT; raises (unwinds) if that faults. cpu_deliver() wraps it with the double-fault rules. */
 void deliver_once(struct cpu *c, const struct trap *t);
+/* Does the monitor want this event instead of the guest's handler? icept_exc, icept_pf_*, icept_soft_int (SDM vol. 3, 25.2). */
+bool exception_intercepted(const struct cpu *c, const struct trap *t);
 
 /* The caches hold decoded instructions by linear and physical address and by code size: anything that changes those calls this. */
 void interp_code_changed(struct cpu *c);

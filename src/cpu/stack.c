@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* Stacks that are built on the side, and the stacks that a TSS holds for inner privilege levels (SDM vol. 3, 5.8.5, 6.12.1). */
+#include "cpu/descriptor.h"
+
+static u64 sp_mask(const struct segment *ss)
+{
+    return ss->attr & SEG_DB ? 0xffffffff : 0xffff;
+}
+
+struct stack stack_current(const struct cpu *c)
+{
+    return (struct stack){ .ss = c->state.seg[SS], .sp = c->state.gpr[RSP], .user = cpl(c) == 3 };
+}
+
+/* SS:ESP for `level` as the TSS has it: raises #TS if they are beyond its limit. */
+static void read_inner(struct cpu *c, unsigned level, u16 *ss, u32 *esp)
+{
+    const struct segment *tr = &c->state.tr;
+    bool wide = tr->attr & SYS_32BIT;
+    u32 at = wide ? level * 8 + 4 : level * 4 + 2, size = wide ? 4 : 2;
+    if (at + size + 1 > tr->limit)
+        raise_selector(c, VEC_TS, tr->selector);
+    *esp = lin_read_system(c, (u32)(tr->base + at), size);
+    *ss = lin_read_system(c, (u32)(tr->base + at + size), 2);
+}
+
+struct stack stack_inner(struct cpu *c, unsigned level)
+{
+    u16 selector;
+    u32 esp;
+    read_inner(c, level, &selector, &esp);
+    if (selector_null(selector))
+        raise_error(c, VEC_TS, error_ext(c));
+    u64 raw = descriptor_fetch(c, selector, VEC_TS);
+    if (selector_rpl(selector) != level || desc_dpl(raw) != level || !desc_writable(raw))
+        raise_selector(c, VEC_TS, selector);
+    if (!desc_present(raw))
+        raise_selector(c, VEC_SS, selector);
+    struct stack k = { .ss = descriptor_load(c, selector, raw), .sp = esp, .user = level == 3, .error = selector };
+    return k;
+}
+
+void stack_require(struct cpu *c, const struct stack *k, unsigned bytes)
+{
+    u64 mask = sp_mask(&k->ss);
+    if (!segment_covers(&k->ss, (k->sp - bytes) & mask, bytes))
+        raise_selector(c, VEC_SS, k->error);
+}
+
+void stack_push(struct cpu *c, struct stack *k, unsigned size, u64 value)
+{
+    u64 mask = sp_mask(&k->ss), sp = (k->sp - size) & mask;
+    if (!segment_covers(&k->ss, sp, size))
+        raise_selector(c, VEC_SS, k->error);
+    gva_t gva = (u32)(k->ss.base + sp);
+    if (k->user)
+        lin_write(c, gva, size, value);
+    else
+        lin_write_system(c, gva, size, value);
+    k->sp = (k->sp & ~mask) | sp;
+}
+
+void stack_commit(struct cpu *c, const struct stack *k)
+{
+    u64 mask = sp_mask(&k->ss);
+    c->state.gpr[RSP] = (c->state.gpr[RSP] & ~mask) | (k->sp & mask);
+}
+
+void stack_switch(struct cpu *c, const struct stack *k)
+{
+    c->state.seg[SS] = k->ss;
+    c->state.gpr[RSP] = (u32)k->sp;
+}
+
+u64 stack_peek(struct cpu *c, unsigned offset, unsigned size)
+{
+    return seg_read(c, SS, (c->state.gpr[RSP] + offset) & sp_mask(&c->state.seg[SS]), size);
+}
+
+void stack_drop(struct cpu *c, unsigned bytes)
+{
+    struct stack k = stack_current(c);
+    k.sp += bytes;
+    stack_commit(c, &k);
+}
