@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The translation cache: units in the order in which they were made, found by guest address, by guest-physical page
+ * (when a page is written) and by host address (when one of them faults). When it is full it is emptied and begins anew.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "bt/emit.h"
+
+static unsigned hash_of(u32 eip, gpa_t gpa) { return (eip ^ (gpa >> PAGE_SHIFT) * 0x9e3779b1u) % HASH_SIZE; }
+static unsigned page_hash(gpa_t gpa) { return (gpa >> PAGE_SHIFT) % PAGE_HASH; }
+
+int cache_init(struct bt *b, u32 size, struct error *err)
+{
+    b->code_size = size;
+    b->max_units = size / 128;
+    b->max_maps = size / 32;
+    b->units = malloc(b->max_units * sizeof *b->units);
+    b->maps = malloc(b->max_maps * sizeof *b->maps);
+    int fd = memfd_create("emu-translation-cache", MFD_CLOEXEC);
+    if (!b->units || !b->maps || fd < 0 || ftruncate(fd, size) < 0)
+        return error_set(err, "bt: no memory for a translation cache of %u MiB: %s", size >> 20, strerror(errno));
+    b->code = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    b->exec = mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+    close(fd);
+    if (b->code == MAP_FAILED || b->exec == MAP_FAILED)
+        return error_set(err, "bt: this host does not let a program make code at run time (%s)", strerror(errno));
+    stubs_emit(b);
+    return 0;
+}
+
+void cache_fini(struct bt *b)
+{
+    free(b->units);
+    free(b->maps);
+    if (b->code && b->code != MAP_FAILED)
+        munmap(b->code, b->code_size);
+    if (b->exec && b->exec != MAP_FAILED)
+        munmap(b->exec, b->code_size);
+}
+
+void cache_flush(struct bt *b)
+{
+    for (u32 i = 0; i < b->nunits; i++)
+        for (int k = 0; k < 2; k++)
+            if (b->units[i].gpa[k])
+                physmap_unmark(&b->vm->map, b->units[i].gpa[k], MARK_CODE);
+    memset(b->hash, 0, sizeof b->hash);
+    memset(b->page_units, 0, sizeof b->page_units);
+    b->stats.units_flushed += b->nunits;
+    b->nunits = b->nmaps = 0;
+    b->epoch++;
+    stubs_emit(b);
+    windows_forget_all_code(b);
+}
+
+struct unit *cache_find(struct bt *b, u32 eip, gpa_t gpa, u16 key)
+{
+    for (struct unit *u = b->hash[hash_of(eip, gpa)]; u; u = u->next_hash)
+        if (u->eip == eip && u->gpa[0] == gpa && u->key == key)
+            return u;
+    return NULL;
+}
+
+struct unit *cache_unit_at(struct bt *b, u64 host_rip)
+{
+    u32 at = host_rip - (u64)b->exec, lo = 0, hi = b->nunits;
+    while (lo < hi) {
+        u32 mid = (lo + hi) / 2;
+        struct unit *u = &b->units[mid];
+        if (at < u->host)
+            hi = mid;
+        else if (at >= u->host + u->host_len)
+            lo = mid + 1;
+        else
+            return u;
+    }
+    return NULL;
+}
+
+void cache_add(struct bt *b, struct unit *u)
+{
+    unsigned h = hash_of(u->eip, u->gpa[0]);
+    u->next_hash = b->hash[h];
+    b->hash[h] = u;
+    for (int k = 0; k < 2 && (k == 0 || u->gpa[k]); k++) {
+        struct unit **head = &b->page_units[page_hash(u->gpa[k])];
+        u->next_page[k] = *head;
+        *head = u;
+        physmap_mark(&b->vm->map, u->gpa[k], MARK_CODE);
+    }
+}
+
+/* --- chaining: a unit's exit jumps straight to the next unit --- */
+
+static void patch(struct bt *b, const struct link *l, u32 to)
+{
+    u32 rel = to - (l->site + 4);
+    memcpy(b->code + l->site, &rel, 4);
+}
+
+void cache_chain(struct bt *b, struct link *l, struct unit *to)
+{
+    if (l->to || l->from->dead)
+        return;
+    l->to = to;
+    l->next = to->incoming;
+    to->incoming = l;
+    patch(b, l, to->host);
+    b->stats.chained++;
+}
+
+static void unchain(struct bt *b, struct link *l)
+{
+    for (struct link **p = &l->to->incoming; *p; p = &(*p)->next) {
+        if (*p == l) {
+            *p = l->next;
+            break;
+        }
+    }
+    l->to = NULL;
+    patch(b, l, l->stub);
+}
+
+/* --- invalidation --- */
+
+/* Where u stands in the chain of that page: a unit that crosses into a second page hangs in two chains. */
+static struct unit **next_on_page(struct unit *u, unsigned hash)
+{
+    return &u->next_page[page_hash(u->gpa[0]) == hash ? 0 : 1];
+}
+
+static void unlink_from_page(struct bt *b, struct unit *u, gpa_t gpa)
+{
+    unsigned h = page_hash(gpa);
+    for (struct unit **p = &b->page_units[h]; *p; p = next_on_page(*p, h)) {
+        if (*p == u) {
+            *p = *next_on_page(u, h);
+            return;
+        }
+    }
+}
+
+static void kill_unit(struct bt *b, struct unit *u)
+{
+    while (u->incoming)
+        unchain(b, u->incoming);
+    for (int k = 0; k < 2; k++)
+        if (u->link[k].to)
+            unchain(b, &u->link[k]);
+    for (struct unit **p = &b->hash[hash_of(u->eip, u->gpa[0])]; *p; p = &(*p)->next_hash) {
+        if (*p == u) {
+            *p = u->next_hash;
+            break;
+        }
+    }
+    unlink_from_page(b, u, u->gpa[0]);
+    if (u->gpa[1] && page_hash(u->gpa[1]) != page_hash(u->gpa[0]))
+        unlink_from_page(b, u, u->gpa[1]);
+    window_forget_code(b, u->eip, (u64)b->exec + u->host);
+    u->dead = true;
+    b->stats.invalidated++;
+}
+
+/* Does the unit hold guest bytes of [gpa, gpa+len)? */
+static bool covers(const struct unit *u, gpa_t gpa, u64 len)
+{
+    u64 first = PAGE_SIZE - (u->gpa[0] & ~PAGE_MASK);
+    if (!u->gpa[1])
+        return gpa < u->gpa[0] + u->len && u->gpa[0] < gpa + len;
+    return (gpa < u->gpa[0] + first && u->gpa[0] < gpa + len) || (gpa < u->gpa[1] + u->len - first && u->gpa[1] < gpa + len);
+}
+
+void cache_written(struct bt *b, gpa_t gpa, u64 len)
+{
+    unsigned h = page_hash(gpa);
+    bool others = false;
+    for (struct unit *u = b->page_units[h], *next; u; u = next) {
+        next = *next_on_page(u, h);
+        if (covers(u, gpa, len))
+            kill_unit(b, u);
+        else if ((u->gpa[0] ^ gpa) < PAGE_SIZE || (u->gpa[1] && (u->gpa[1] ^ gpa) < PAGE_SIZE))
+            others = true;
+    }
+    if (!others)
+        physmap_unmark(&b->vm->map, gpa, MARK_CODE);
+}

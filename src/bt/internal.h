@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inside src/bt: what the translator's files share.
+ *
+ * While translated code runs, the guest's eight registers and its arithmetic flags live in the host's own. The
+ * rest of the host's registers belong to the translator:
+ *
+ *     r8, r9, r13  scratch within one guest instruction
+ *     r10          the jump table of the current window: r10[eip] is the host code for eip, or 0
+ *     r11          guest instructions retired since entry
+ *     r12          the guard: r12[0] may be read, r12[8 * 255] may not
+ *     r14          virtual cycles left until the deadline
+ *     r15          struct context
+ *     gs base      the current window: 4 GiB of host addresses that mirror the guest's linear space
+ *
+ * Adams and Agesen, "A Comparison of Software and Hardware Techniques for x86 Virtualization" (ASPLOS 2006),
+ * section 3, is the paper to have at hand; Bugnion et al., "Bringing Virtualization to the x86 Architecture with the
+ * Original VMware Workstation" (TOCS 2012) tells the memory side.
+ */
+#ifndef EMU_BT_INTERNAL_H
+#define EMU_BT_INTERNAL_H
+
+#include "machine/vm.h"
+
+#define UNIT_MAX_INSNS 12       /* Adams and Agesen: a unit is a basic block of at most 12 instructions */
+#define MAX_WINDOWS 12
+#define ADAPT_AFTER 3           /* faults of one instruction before it is retranslated as a callout */
+
+/* Why translated code came back to the monitor. */
+enum leave {
+    LEAVE_MISS,         /* jump to an address that has no translation in this window yet */
+    LEAVE_CALLOUT,      /* an instruction that the monitor emulates */
+    LEAVE_FAULT,        /* a host fault that is not a mere hidden one: the monitor emulates the instruction */
+    LEAVE_DEADLINE,     /* no cycles left */
+};
+
+/* What the generated code reads and writes, addressed from r15. */
+struct context {
+    u64 gpr[8];
+    u64 rflags;                 /* arithmetic flags and DF */
+    u64 host_rsp;
+    u64 table;                  /* hva of the window's jump table */
+    u64 guard;
+    s64 budget;
+    u64 icount;
+    u64 target;                 /* hva of the code to enter */
+    u32 leave;                  /* enum leave */
+    u32 eip;                    /* guest address to go on at */
+    u64 link;                   /* struct link to patch once eip is translated, or 0 */
+    u32 fs_base, gs_base;
+    u8 fpu_loaded;              /* the guest's x87/SSE state is in the host's registers */
+    u8 fpu_wanted;              /* load it on entry */
+    u32 host_mxcsr;
+    struct fpu_state *fpu;
+};
+
+/* A unit of translation. Keyed by guest-physical address too, so that one serves all address spaces. */
+struct unit;
+struct link {
+    struct unit *from, *to;     /* to: NULL while it leads to the monitor */
+    struct link *next;          /* among the links that lead to the same unit */
+    u32 eip;                    /* guest target */
+    u32 site;                   /* offset in the cache of the rel32 to patch */
+    u32 stub;                   /* offset of the code that leaves to the monitor */
+};
+struct insn_map { u16 host; u8 guest; u8 reserved; u32 cycles; }; /* offset from the unit's start; cycles of all before it */
+struct unit {
+    u32 eip;                    /* guest linear address of the first instruction */
+    gpa_t gpa[2];               /* of the first byte; of the second page's start if it crosses, else 0 */
+    u16 key;                    /* enum unit_key: what the translation depends on */
+    u16 len;                    /* bytes of guest code */
+    u8 ninsns;
+    u8 ncounted;                /* instructions that the entry charges (a callout at the end is not) */
+    bool uses_fpu, dead;
+    u32 host, host_len;         /* offset in the cache, length */
+    u32 cycles;                 /* charged at entry */
+    struct insn_map *map;       /* ninsns of them */
+    struct link link[2];
+    struct link *incoming;
+    struct unit *next_hash;     /* units of equal hash */
+    struct unit *next_page[2];  /* units on the same guest-physical page */
+    u64 leaves;                 /* times the monitor was entered from it */
+};
+enum unit_key { KEY_CPL = 3, KEY_FPU = 4 /* CR0.EM and TS are clear */, KEY_SSE = 8 /* CR4.OSFXSR is set */, KEY_FS = 16, KEY_GS = 32 /* reach all of 4 GiB */ };
+
+/* A window: host mappings of one guest address space under one privilege. It is a shadow page table: filled on
+ * hidden faults, kept over CR3 loads, kept true by traces on the guest's page tables. */
+struct window {
+    bool used, user;
+    u64 cr0, cr3, cr4, efer, pdpte[4];  /* what the translation depends on */
+    u8 *base;                   /* 4 GiB and a guard */
+    u64 *table;                 /* 2^32 entries, mostly not there: host code by eip */
+    u32 *frame;                 /* gpa page number + 1 by gva page, 0 = not mapped; 2^20 entries */
+    u64 *writable;              /* bit by gva page */
+    u64 *code;                  /* bit by gva page: the table has entries for it */
+    u64 mapped;                 /* pages */
+    u64 last_used;
+};
+
+/* A guest page table page that some window depends on. */
+struct trace_dep {
+    gpa_t page;
+    u32 window;
+    u32 va_base;                /* of the page's first entry */
+    u8 span_shift, entry_size;
+    struct trace_dep *next;
+};
+struct rmap { u32 window, gva_page; struct rmap *next; };
+
+#define HASH_SIZE 65536
+#define PAGE_HASH 16384
+
+struct bt_stats {
+    u64 units, insns, ident, units_flushed, invalidated, chained, misses, callouts, simulated, adapted, hidden_faults, windows_made, windows_lost;
+    u64 leave_mnemonic[MN_COUNT];
+};
+
+/* One per VM: the translation cache, the windows, the traces. One thread at a time. */
+struct bt {
+    struct vm *vm;
+    struct phys_observer observer;
+    u8 *code, *exec;            /* the cache: written through one mapping, run through the other */
+    u32 code_size, code_used;
+    u32 enter, leave;           /* offsets of the two stubs */
+    u64 epoch;                  /* of the cache: grows when it is emptied, and every struct link dies */
+    struct unit *units; u32 nunits, max_units;  /* in order of host code */
+    struct insn_map *maps; u32 nmaps, max_maps;
+    struct unit *hash[HASH_SIZE];
+    struct unit *page_units[PAGE_HASH];
+    struct window window[MAX_WINDOWS];
+    u64 window_clock;
+    struct trace_dep *traces[PAGE_HASH];
+    struct rmap *rmap[PAGE_HASH];
+    struct rmap *free_rmap;
+    u64 rmaps;
+    u8 *guard;
+    u32 adapted[4096];          /* eip of instructions that became callouts, by hash; 0 = none */
+    struct { u32 eip; u8 faults; } faulting[1024];
+    struct bt_stats stats;
+};
+
+/* One per vcpu. */
+struct bt_vcpu {
+    struct context context __attribute__((aligned(64)));
+    struct bt *bt;
+    struct vcpu *vcpu;
+    struct window *window;
+    struct unit *left;          /* the unit that was left, if a fault tells */
+    u8 left_index;
+    enum { CLASS_TRUE, CLASS_MMIO, CLASS_TRACE, CLASS_CODE, CLASS_OTHER } fault_class;
+    void *altstack;
+};
+
+/* --- cache.c --- */
+int cache_init(struct bt *b, u32 size, struct error *err);
+void cache_fini(struct bt *b);
+void cache_flush(struct bt *b);
+struct unit *cache_find(struct bt *b, u32 eip, gpa_t gpa, u16 key);
+struct unit *cache_unit_at(struct bt *b, u64 host_rip); /* NULL outside all units */
+void cache_add(struct bt *b, struct unit *u);
+void cache_chain(struct bt *b, struct link *l, struct unit *to);
+void cache_written(struct bt *b, gpa_t gpa, u64 len);   /* guest code may have changed there */
+static inline bool cache_holds(const struct bt *b, u64 rip) { return rip - (u64)b->exec < b->code_size; }
+
+/* --- translate.c --- */
+/* Translate the unit at eip; NULL with *f if its first byte cannot be fetched. May flush the cache. */
+struct unit *translate(struct bt_vcpu *v, u32 eip, u16 key, gpa_t gpa, struct mmu_fault *f);
+
+/* --- stubs.c --- */
+void stubs_emit(struct bt *b);
+
+/* --- window.c --- */
+int windows_init(struct bt *b, struct error *err);
+void windows_fini(struct bt *b);
+struct window *window_for(struct bt *b, struct cpu *c);  /* the one that fits the processor's state */
+enum fill { FILL_OK, FILL_FAULT, FILL_MMIO, FILL_TRACED, FILL_CODE };
+enum fill window_fill(struct bt *b, struct window *w, struct cpu *c, u32 gva, bool write);
+void window_depend(struct bt *b, struct window *w, const struct xlat *x, u32 gva); /* trace what a translation used */
+void window_install(struct bt *b, struct window *w, u32 eip, u64 host);
+void window_forget_code(struct bt *b, u32 eip, u64 host);   /* in every window */
+void windows_forget_all_code(struct bt *b);
+void windows_flush(struct bt *b);
+void windows_marked(struct bt *b, gpa_t page, u8 marks);
+void windows_pt_written(struct bt *b, gpa_t gpa, u64 len);
+
+/* --- fault.c --- */
+int fault_init(struct bt_vcpu *v, struct error *err);
+void fault_fini(struct bt_vcpu *v);
+void fault_enter(struct bt_vcpu *v);    /* run translated code from v->context.target until it leaves */
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+#include "bt/rules.h"
+
+/* Rewriting rules by instruction; what is not listed is IDENT if it is plain, CALLOUT if not. */
+static const struct { u16 mnemonic; enum rule rule; const char *why; } special[] = {
+    { MN_INC, RULE_INCDEC, "40..47 are REX prefixes in 64-bit mode" },
+    { MN_DEC, RULE_INCDEC, "48..4F are REX prefixes in 64-bit mode" },
+    { MN_LEA, RULE_LEA, "no access: no window" },
+    { MN_PUSH, RULE_PUSH, "a 64-bit push moves RSP by 8" },
+    { MN_POP, RULE_POP, "a 64-bit pop moves RSP by 8" },
+    { MN_LEAVE, RULE_LEAVE, "a 64-bit leave pops 8 bytes" },
+    { MN_CALL, RULE_CALL, "pushes the guest's return address, not the cache's" },
+    { MN_RET, RULE_RET, "the guest's return address finds its translation" },
+    { MN_JMP, RULE_JMP, "guest target" },
+    { MN_JCXZ, RULE_LOOP, "guest target" },
+    { MN_LOOP, RULE_LOOP, "guest target" },
+    { MN_LOOPE, RULE_LOOP, "guest target" },
+    { MN_LOOPNE, RULE_LOOP, "guest target" },
+    { MN_CPUID, RULE_CALLOUT, "the guest sees its own model" },
+    { MN_RDTSC, RULE_CALLOUT, "virtual time" },
+    { MN_RDTSCP, RULE_CALLOUT, "virtual time" },
+    { MN_RDPMC, RULE_CALLOUT, "virtual counters" },
+    { MN_XGETBV, RULE_CALLOUT, "the guest sees its own model" },
+    /* plain, but with implicit operands or image formats that 64-bit mode has otherwise */
+    { MN_PUSHA, RULE_CALLOUT, "not in 64-bit mode" },
+    { MN_POPA, RULE_CALLOUT, "not in 64-bit mode" },
+    { MN_ENTER, RULE_CALLOUT, "stack frame in 64-bit form" },
+    { MN_XLAT, RULE_CALLOUT, "implicit memory operand" },
+    { MN_MASKMOVQ, RULE_CALLOUT, "implicit memory operand" },
+    { MN_MASKMOVDQU, RULE_CALLOUT, "implicit memory operand" },
+    { MN_FXSAVE, RULE_CALLOUT, "the image differs in 64-bit mode" },
+    { MN_FXRSTOR, RULE_CALLOUT, "the image differs in 64-bit mode" },
+    { MN_FNSAVE, RULE_CALLOUT, "stores the instruction pointer" },
+    { MN_FRSTOR, RULE_CALLOUT, "loads the instruction pointer" },
+    { MN_FNSTENV, RULE_CALLOUT, "stores the instruction pointer" },
+    { MN_FLDENV, RULE_CALLOUT, "loads the instruction pointer" },
+};
+
+static bool is_condition(u16 mnemonic) { return mnemonic >= MN_JO && mnemonic <= MN_JG; }
+
+/* Can the memory operand be reached through the window? */
+static bool memory_ok(const struct insn *i, u16 key, const char **why)
+{
+    bool has_memory = false;
+    for (int n = 0; n < 4; n++)
+        has_memory |= i->op[n].kind == OPD_MEM;
+    if (!has_memory)
+        return true;
+    *why = "16-bit addressing";
+    if (i->adsize != 4)
+        return false;
+    *why = "segment with a limit";
+    return (i->mem.seg != FS || key & KEY_FS) && (i->mem.seg != GS || key & KEY_GS);
+}
+
+/* Is the extension that it belongs to switched on in the guest? If not it must fault: the interpreter does that. */
+static bool extension_ok(const struct insn *i, u16 key)
+{
+    switch (i->row->isa) {
+    case ISA_FPU: case ISA_MMX:
+        return key & KEY_FPU;
+    case ISA_SSE: case ISA_SSE2: case ISA_SSE3: case ISA_SSSE3:
+        return (key & (KEY_FPU | KEY_SSE)) == (KEY_FPU | KEY_SSE);
+    case ISA_386: case ISA_486: case ISA_586: case ISA_CMOV:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* BT with a register reaches 256 MiB to both sides of its address: out of the window. */
+static bool reaches_far(const struct insn *i)
+{
+    return i->mnemonic >= MN_BT && i->mnemonic <= MN_BTC && i->op[0].kind == OPD_MEM && i->op[1].kind == OPD_GPR;
+}
+
+static bool uses_16_bit_stack_or_ip(const struct insn *i, enum rule r)
+{
+    return r >= RULE_PUSH && (i->opsize == 2 || (i->adsize != 4 && r == RULE_LOOP));
+}
+
+enum rule rule_for(const struct insn *i, u16 key, const char **why)
+{
+    const char *unused;
+    enum rule r = i->row->class == CLASS_PLAIN ? RULE_IDENT : RULE_CALLOUT;
+    why = why ? why : &unused;
+    *why = r == RULE_CALLOUT ? "depends on privileged state" : "";
+    for (unsigned n = 0; n < ARRAY_LEN(special); n++) {
+        if (special[n].mnemonic == i->mnemonic) {
+            r = special[n].rule;
+            *why = special[n].why;
+        }
+    }
+    if (is_condition(i->mnemonic)) {
+        r = RULE_JCC;
+        *why = "guest target";
+    }
+    if (r == RULE_CALLOUT)
+        return r;
+    if (!memory_ok(i, key, why))
+        return RULE_CALLOUT;
+    if (r == RULE_IDENT && (i->row->attr & OPATTR_NO64 || !extension_ok(i, key))) {
+        *why = "not here or not in 64-bit mode";
+        return RULE_CALLOUT;
+    }
+    if (reaches_far(i)) {
+        *why = "a bit string: may reach out of the window";
+        return RULE_CALLOUT;
+    }
+    if (uses_16_bit_stack_or_ip(i, r)) {
+        *why = "16-bit stack or instruction pointer";
+        return RULE_CALLOUT;
+    }
+    return r;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the translator does with each instruction. Most are identical on the host and are copied (IDENT); some must be rewritten
+ * because 64-bit mode differs or because they touch the stack or the instruction pointer; the rest leaves
+ * to the monitor (CALLOUT), which emulates them on the guest's virtual state.
+ */
+#ifndef EMU_BT_RULES_H
+#define EMU_BT_RULES_H
+
+#include "bt/internal.h"
+
+enum rule {
+    RULE_CALLOUT,   /* the monitor emulates it: sensitive, privileged, or too odd to rewrite */
+    RULE_IDENT,     /* same bytes; a memory operand gets the window's prefixes */
+    RULE_INCDEC,    /* 40..4F are REX prefixes in 64-bit mode: the long form */
+    RULE_LEA,       /* an address, no access */
+    RULE_PUSH, RULE_POP, RULE_LEAVE,    /* 32-bit stack operations by MOV and LEA */
+    RULE_CALL, RULE_RET, RULE_JMP, RULE_JCC, RULE_LOOP, /* control flow: ends the unit */
+};
+
+/* The rule for a decoded instruction under that key. `why` (may be NULL) gets a word for dumps. */
+enum rule rule_for(const struct insn *i, u16 key, const char **why);
+
+static inline bool rule_is_sensitive(const struct insn *i)
+{
+    return i->row->class == CLASS_PRIVILEGED || i->row->class == CLASS_SENSITIVE || i->row->class == CLASS_SYSTEM;
+}
+
+#endif

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Windows: shadow page tables made of host mappings.
+ *
+ * A window is 4 GiB of this process's address space that mirror the guest's linear space: the guest page at gva is the
+ * host page at base + gva, a mapping of the same memfd page. So a translated memory access is one host instruction, and the
+ * host's MMU does the guest's walk. What is not mapped faults; the fault is hidden from the guest when its own tables
+ * allow the access (window_fill), and true otherwise.
+ *
+ * One window serves one address space under one privilege, and stays over CR3 loads. That is right only as long as every write
+ * to a guest page table that it was filled from is seen: those pages are traced (marked MARK_TRACE and mapped read-only in
+ * all windows), and a write to one drops what the changed entry governed. SDM vol. 3, 4.10.4.3 allows a processor to keep less or more.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "bt/emit.h"
+
+#define WINDOW_SIZE ((u64)1 << 32)
+#define WINDOW_GUARD ((u64)1 << 20)     /* an access at the top may reach over 4 GiB: it must fault, and then wraps in the interpreter */
+#define TABLE_SIZE (WINDOW_SIZE * 8)
+#define PAGES ((u64)1 << 20)
+#define MAX_AREAS 40000                 /* host mappings in all windows: the kernel's limit is 65,530 areas a process */
+
+static unsigned page_hash(gpa_t gpa) { return (gpa >> PAGE_SHIFT) % PAGE_HASH; }
+static bool bit(const u64 *map, u32 n) { return map[n / 64] >> n % 64 & 1; }
+static void bit_set(u64 *map, u32 n) { map[n / 64] |= BIT(n % 64); }
+static void bit_clear(u64 *map, u32 n) { map[n / 64] &= ~BIT(n % 64); }
+
+static void *reserve(u64 size, int prot)
+{
+    return mmap(NULL, size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
+
+int windows_init(struct bt *b, struct error *err)
+{
+    b->guard = reserve(2 * PAGE_SIZE, PROT_READ);
+    if (b->guard == MAP_FAILED || mprotect(b->guard + PAGE_SIZE, PAGE_SIZE, PROT_NONE) < 0)
+        return error_set(err, "bt: cannot reserve address space (%s)", strerror(errno));
+    return 0;
+}
+
+static int window_reserve(struct window *w)
+{
+    w->base = reserve(WINDOW_SIZE + WINDOW_GUARD, PROT_NONE);
+    w->table = reserve(TABLE_SIZE, PROT_READ | PROT_WRITE);
+    w->frame = reserve(PAGES * sizeof *w->frame, PROT_READ | PROT_WRITE);
+    w->writable = reserve(PAGES / 8, PROT_READ | PROT_WRITE);
+    w->code = reserve(PAGES / 8, PROT_READ | PROT_WRITE);
+    bool ok = w->base != MAP_FAILED && w->table != MAP_FAILED && w->frame != MAP_FAILED && w->writable != MAP_FAILED && w->code != MAP_FAILED;
+    return ok ? 0 : -1;
+}
+
+static void unmap(void *p, u64 size)
+{
+    if (p && p != MAP_FAILED)
+        munmap(p, size);
+}
+
+void windows_fini(struct bt *b)
+{
+    for (unsigned i = 0; i < MAX_WINDOWS; i++) {
+        struct window *w = &b->window[i];
+        unmap(w->base, WINDOW_SIZE + WINDOW_GUARD);
+        unmap(w->table, TABLE_SIZE);
+        unmap(w->frame, PAGES * sizeof *w->frame);
+        unmap(w->writable, PAGES / 8);
+        unmap(w->code, PAGES / 8);
+    }
+    unmap(b->guard, 2 * PAGE_SIZE);
+    for (unsigned i = 0; i < PAGE_HASH; i++) {
+        for (struct trace_dep *d = b->traces[i], *next; d; d = next) {
+            next = d->next;
+            free(d);
+        }
+        for (struct rmap *r = b->rmap[i], *next; r; r = next) {
+            next = r->next;
+            free(r);
+        }
+    }
+}
+
+/* --- reverse map: which windows show a guest-physical page, and where --- */
+
+static void rmap_add(struct bt *b, gpa_t gpa, u32 window, u32 gva_page)
+{
+    struct rmap *r = malloc(sizeof *r);
+    struct rmap **head = &b->rmap[page_hash(gpa)];
+    *r = (struct rmap){ window, gva_page, *head };
+    *head = r;
+    b->rmaps++;
+}
+
+static void rmap_remove(struct bt *b, gpa_t gpa, u32 window, u32 gva_page)
+{
+    for (struct rmap **p = &b->rmap[page_hash(gpa)]; *p; p = &(*p)->next) {
+        struct rmap *r = *p;
+        if (r->window == window && r->gva_page == gva_page) {
+            *p = r->next;
+            free(r);
+            b->rmaps--;
+            return;
+        }
+    }
+}
+
+static gpa_t frame_gpa(const struct window *w, u32 gva_page) { return (gpa_t)(w->frame[gva_page] - 1) << PAGE_SHIFT; }
+
+/* --- dropping --- */
+
+static void forget_page_code(struct window *w, u32 gva_page)
+{
+    if (!bit(w->code, gva_page))
+        return;
+    bit_clear(w->code, gva_page);
+    madvise(w->table + ((u64)gva_page << PAGE_SHIFT), PAGE_SIZE * 8, MADV_DONTNEED); /* zeros again */
+}
+
+/* Forget all that the window knows of [gva_page, gva_page + n). */
+static void window_drop(struct bt *b, struct window *w, u32 gva_page, u32 n)
+{
+    u32 index = w - b->window, dropped = 0;
+    for (u32 p = gva_page; p < gva_page + n; p++) {
+        forget_page_code(w, p);
+        if (!w->frame[p])
+            continue;
+        rmap_remove(b, frame_gpa(w, p), index, p);
+        w->frame[p] = 0;
+        bit_clear(w->writable, p);
+        w->mapped--;
+        dropped++;
+    }
+    if (dropped)
+        mmap(w->base + ((u64)gva_page << PAGE_SHIFT), (u64)n << PAGE_SHIFT, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+}
+
+static void traces_forget_window(struct bt *b, u32 index)
+{
+    for (unsigned h = 0; h < PAGE_HASH; h++) {
+        for (struct trace_dep **p = &b->traces[h]; *p;) {
+            struct trace_dep *d = *p;
+            if (d->window != index) {
+                p = &d->next;
+                continue;
+            }
+            *p = d->next;
+            free(d);
+        }
+    }
+}
+
+static void window_empty(struct bt *b, struct window *w)
+{
+    u32 index = w - b->window;
+    if (!w->base)
+        return;
+    for (u32 p = 0; p < PAGES && w->mapped; p++) {
+        if (!w->frame[p])
+            continue;
+        rmap_remove(b, frame_gpa(w, p), index, p);
+        w->mapped--;
+    }
+    mmap(w->base, WINDOW_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    madvise(w->table, TABLE_SIZE, MADV_DONTNEED);
+    madvise(w->frame, PAGES * sizeof *w->frame, MADV_DONTNEED);
+    madvise(w->writable, PAGES / 8, MADV_DONTNEED);
+    madvise(w->code, PAGES / 8, MADV_DONTNEED);
+    w->mapped = 0;
+    traces_forget_window(b, index);
+}
+
+void windows_flush(struct bt *b)
+{
+    for (unsigned i = 0; i < MAX_WINDOWS; i++)
+        window_empty(b, &b->window[i]);
+}
+
+void windows_forget_all_code(struct bt *b)
+{
+    for (unsigned i = 0; i < MAX_WINDOWS; i++) {
+        if (!b->window[i].base)
+            continue;
+        madvise(b->window[i].table, TABLE_SIZE, MADV_DONTNEED);
+        madvise(b->window[i].code, PAGES / 8, MADV_DONTNEED);
+    }
+}
+
+/* --- finding the window of a processor state --- */
+
+#define CR0_MATTERS (CR0_PG | CR0_WP)
+#define CR4_MATTERS ((u64)CR4_PSE | CR4_PAE | CR4_PGE)
+
+static bool window_fits(const struct window *w, const struct cpu *c, bool user)
+{
+    const struct mmu *u = &c->mmu;
+    return w->used && w->user == user && w->cr0 == (u->cr0 & CR0_MATTERS) && w->cr4 == (u->cr4 & CR4_MATTERS) && w->efer == u->efer &&
+           (u->mode == PAGING_OFF || w->cr3 == u->cr3) && (u->mode != PAGING_PAE || !memcmp(w->pdpte, u->pdpte, sizeof w->pdpte));
+}
+
+static struct window *least_recent(struct bt *b)
+{
+    struct window *best = &b->window[0];
+    for (unsigned i = 0; i < MAX_WINDOWS; i++) {
+        struct window *w = &b->window[i];
+        if (!w->used)
+            return w;
+        if (w->last_used < best->last_used)
+            best = w;
+    }
+    return best;
+}
+
+struct window *window_for(struct bt *b, struct cpu *c)
+{
+    bool user = state_cpl(&c->state) == 3;
+    b->window_clock++;
+    for (unsigned i = 0; i < MAX_WINDOWS; i++) {
+        if (window_fits(&b->window[i], c, user)) {
+            b->window[i].last_used = b->window_clock;
+            return &b->window[i];
+        }
+    }
+    struct window *w = least_recent(b);
+    b->stats.windows_made++;
+    b->stats.windows_lost += w->used;
+    if (!w->base && window_reserve(w) < 0)
+        return NULL;
+    window_empty(b, w);
+    w->used = true;
+    w->user = user;
+    w->cr0 = c->mmu.cr0 & CR0_MATTERS;
+    w->cr3 = c->mmu.cr3;
+    w->cr4 = c->mmu.cr4 & CR4_MATTERS;
+    w->efer = c->mmu.efer;
+    memcpy(w->pdpte, c->mmu.pdpte, sizeof w->pdpte);
+    w->last_used = b->window_clock;
+    return w;
+}
+
+/* --- traces --- */
+
+static void trace_entry(struct bt *b, u32 window, gpa_t entry_gpa, u8 entry_size, u8 span_shift, u32 gva)
+{
+    gpa_t page = entry_gpa & PAGE_MASK;
+    u64 span = BIT(span_shift);
+    u32 va_base = (gva & ~(span - 1)) - (entry_gpa & ~PAGE_MASK) / entry_size * span;
+    struct trace_dep **head = &b->traces[page_hash(page)];
+    for (struct trace_dep *d = *head; d; d = d->next)
+        if (d->page == page && d->window == window && d->va_base == va_base && d->span_shift == span_shift)
+            return;
+    struct trace_dep *d = malloc(sizeof *d);
+    *d = (struct trace_dep){ page, window, va_base, span_shift, entry_size, *head };
+    *head = d;
+    physmap_mark(&b->vm->map, page, MARK_TRACE);
+}
+
+void window_depend(struct bt *b, struct window *w, const struct xlat *x, u32 gva)
+{
+    for (unsigned i = 0; i < x->depth; i++)
+        trace_entry(b, w - b->window, x->entry[i].gpa, x->entry[i].size, x->entry[i].span_shift, gva);
+}
+
+/* A page table was written: whatever its changed entries governed is no longer known. */
+void windows_pt_written(struct bt *b, gpa_t gpa, u64 len)
+{
+    gpa_t page = gpa & PAGE_MASK;
+    bool depended = false;
+    for (struct trace_dep *d = b->traces[page_hash(page)]; d; d = d->next) {
+        if (d->page != page)
+            continue;
+        depended = true;
+        u32 first = (gpa & ~PAGE_MASK) / d->entry_size, last = ((gpa & ~PAGE_MASK) + len - 1) / d->entry_size;
+        u32 pages = BIT(d->span_shift - PAGE_SHIFT);
+        for (u32 i = first; i <= last; i++)
+            window_drop(b, &b->window[d->window], (u32)(d->va_base + ((u64)i << d->span_shift)) >> PAGE_SHIFT, pages);
+    }
+    if (!depended)
+        physmap_unmark(&b->vm->map, page, MARK_TRACE);
+}
+
+/* A page got watched: no window may show it writable any more. */
+void windows_marked(struct bt *b, gpa_t page, u8 marks)
+{
+    if (!(marks & (MARK_TRACE | MARK_CODE | MARK_DECODED | MARK_DIRTY_LOG)))
+        return;
+    for (struct rmap *r = b->rmap[page_hash(page)]; r; r = r->next) {
+        struct window *w = &b->window[r->window];
+        if (frame_gpa(w, r->gva_page) != page || !bit(w->writable, r->gva_page))
+            continue;
+        mprotect(w->base + ((u64)r->gva_page << PAGE_SHIFT), PAGE_SIZE, PROT_READ);
+        bit_clear(w->writable, r->gva_page);
+    }
+}
+
+/* --- filling --- */
+
+/* May the host page be writable at once? Only if the guest's tables allow it, D is set, and nobody watches the page. */
+static bool may_write(const struct window *w, const struct cpu *c, const struct xlat *x, const struct region *r, gpa_t page)
+{
+    bool allowed = x->perms & PERM_W || (!w->user && !(c->mmu.cr0 & CR0_WP));
+    return allowed && x->dirty && r->kind == REGION_RAM && !r->page_marks[(page - r->gpa) >> PAGE_SHIFT];
+}
+
+static void map_page(struct bt *b, struct window *w, u32 gva_page, const struct region *r, gpa_t page, bool writable)
+{
+    u32 index = w - b->window;
+    if (w->frame[gva_page]) {
+        rmap_remove(b, frame_gpa(w, gva_page), index, gva_page);
+        w->mapped--;
+    }
+    mmap(w->base + ((u64)gva_page << PAGE_SHIFT), PAGE_SIZE, PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED | MAP_FIXED | MAP_POPULATE,
+         b->vm->map.fd, r->fd_offset + (page - r->gpa));
+    w->frame[gva_page] = (page >> PAGE_SHIFT) + 1;
+    (writable ? bit_set : bit_clear)(w->writable, gva_page);
+    rmap_add(b, page, index, gva_page);
+    w->mapped++;
+}
+
+/* The host faulted at gva. Resolve it if it is a hidden fault; say what it is if it is not. */
+enum fill window_fill(struct bt *b, struct window *w, struct cpu *c, u32 gva, bool write)
+{
+    struct xlat x;
+    struct mmu_fault f;
+    if (mmu_walk(&c->mmu, gva, write ? ACCESS_WRITE : ACCESS_READ, w->user, &x, &f) < 0)
+        return FILL_FAULT;
+    struct region *r = physmap_find(&b->vm->map, x.gpa);
+    gpa_t page = x.gpa & b->vm->map.a20_mask & PAGE_MASK;
+    if (!r || r->kind == REGION_MMIO || (write && r->kind == REGION_ROM))
+        return FILL_MMIO;
+    if (b->rmaps > MAX_AREAS)
+        windows_flush(b);
+    window_depend(b, w, &x, gva);
+    u8 marks = r->page_marks[(page - r->gpa) >> PAGE_SHIFT];
+    if (write && marks)
+        return marks & MARK_TRACE ? FILL_TRACED : FILL_CODE;
+    map_page(b, w, gva >> PAGE_SHIFT, r, page, may_write(w, c, &x, r, page));
+    b->stats.hidden_faults++;
+    return FILL_OK;
+}
+
+/* --- code --- */
+
+void window_install(struct bt *b, struct window *w, u32 eip, u64 host)
+{
+    w->table[eip] = host;
+    bit_set(w->code, eip >> PAGE_SHIFT);
+}
+
+void window_forget_code(struct bt *b, u32 eip, u64 host)
+{
+    for (unsigned i = 0; i < MAX_WINDOWS; i++) {
+        struct window *w = &b->window[i];
+        if (w->base && bit(w->code, eip >> PAGE_SHIFT) && w->table[eip] == host)
+            w->table[eip] = 0;
+    }
+}
