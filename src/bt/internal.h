@@ -34,6 +34,15 @@ enum leave {
     LEAVE_DEADLINE,     /* no cycles left */
 };
 
+/* What a host fault at a guest address turned out to be. */
+enum fill {
+    FILL_OK,        /* hidden: the window has the page now */
+    FILL_FAULT,     /* true: the guest's own tables refuse it, or it is no memory access at all */
+    FILL_MMIO,      /* no memory there */
+    FILL_TRACED,    /* a write to a traced page table */
+    FILL_CODE,      /* a write to a page that holds translated code */
+};
+
 /* What the generated code reads and writes, addressed from r15. */
 struct context {
     u64 gpr[8];
@@ -79,7 +88,6 @@ struct unit {
     struct link *incoming;
     struct unit *next_hash;     /* units of equal hash */
     struct unit *next_page[2];  /* units on the same guest-physical page */
-    u64 leaves;                 /* times the monitor was entered from it */
 };
 enum unit_key { KEY_CPL = 3, KEY_FPU = 4 /* CR0.EM and TS are clear */, KEY_SSE = 8 /* CR4.OSFXSR is set */, KEY_FS = 16, KEY_GS = 32 /* reach all of 4 GiB */ };
 
@@ -111,8 +119,7 @@ struct rmap { u32 window, gva_page; struct rmap *next; };
 #define PAGE_HASH 16384
 
 struct bt_stats {
-    u64 units, insns, ident, units_flushed, invalidated, chained, misses, callouts, simulated, adapted, hidden_faults, windows_made, windows_lost;
-    u64 leave_mnemonic[MN_COUNT];
+    u64 units, insns, ident, units_flushed, invalidated, chained, entries, callouts, adapted, hidden_faults, windows_made, windows_lost;
 };
 
 /* One per VM: the translation cache, the windows, the traces. One thread at a time. */
@@ -131,7 +138,6 @@ struct bt {
     u64 window_clock;
     struct trace_dep *traces[PAGE_HASH];
     struct rmap *rmap[PAGE_HASH];
-    struct rmap *free_rmap;
     u64 rmaps;
     u8 *guard;
     u32 adapted[4096];          /* eip of instructions that became callouts, by hash; 0 = none */
@@ -145,9 +151,8 @@ struct bt_vcpu {
     struct bt *bt;
     struct vcpu *vcpu;
     struct window *window;
-    struct unit *left;          /* the unit that was left, if a fault tells */
-    u8 left_index;
-    enum { CLASS_TRUE, CLASS_MMIO, CLASS_TRACE, CLASS_CODE, CLASS_OTHER } fault_class;
+    u8 fault;                   /* enum fill: what the fault was that made it leave (LEAVE_FAULT) */
+    bool page_fault;            /* it was a memory access (not a division, an invalid opcode) */
     void *altstack;
 };
 
@@ -173,7 +178,6 @@ void stubs_emit(struct bt *b);
 int windows_init(struct bt *b, struct error *err);
 void windows_fini(struct bt *b);
 struct window *window_for(struct bt *b, struct cpu *c);  /* the one that fits the processor's state */
-enum fill { FILL_OK, FILL_FAULT, FILL_MMIO, FILL_TRACED, FILL_CODE };
 enum fill window_fill(struct bt *b, struct window *w, struct cpu *c, u32 gva, bool write);
 void window_depend(struct bt *b, struct window *w, const struct xlat *x, u32 gva); /* trace what a translation used */
 void window_install(struct bt *b, struct window *w, u32 eip, u64 host);

@@ -9,6 +9,7 @@
  * No step may touch the guest's arithmetic flags, which live in the host's: so address and count arithmetic is done by
  * LEA and MOV, and the deadline is noticed by a load that faults instead of a compare and a jump.
  */
+#include "bt/account.h"
 #include "bt/emit.h"
 #include "bt/rules.h"
 
@@ -114,6 +115,19 @@ static void leave(struct maker *m, enum leave why, u32 eip)
 
 /* jmp [r10 + r8*8]: r8 holds the guest target. Where there is no translation the entry is 0, and the jump faults there. */
 static void jump_by_table(struct emitter *e) { EMIT(e, 0x43, 0xff, 0x24, 0xc2); }
+
+static bool is_kernel(u16 key) { return (key & KEY_CPL) != 3; }
+
+/* The same for a target that only the guest's registers or memory know. In kernel code it is counted: there the published
+ * translator's lookup is a cost, while user code ran directly. */
+static void jump_indirect(struct maker *m)
+{
+    if (is_kernel(m->u->key)) {
+        EMIT(&m->e, 0x4d, 0x8d, 0x9b);          /* lea r11, [r11 + step] */
+        emit32(&m->e, INDIRECT_STEP);
+    }
+    jump_by_table(&m->e);
+}
 
 static void mov_r8d_imm(struct emitter *e, u32 v) { EMIT(e, 0x41, 0xb8); emit32(e, v); }
 
@@ -355,14 +369,14 @@ static void body_call(struct maker *m, const struct insn *i, u32 next)
     if (direct)
         exit_to(m, 0, target_of(i, next));
     else
-        jump_by_table(e);
+        jump_indirect(m);
 }
 
 static void body_ret(struct maker *m, const struct insn *i)
 {
     EMIT(&m->e, 0x65, 0x67, 0x44, 0x8b, 0x04, 0x24);    /* mov r8d, gs:[esp] */
     esp_plus(&m->e, 4 + (i->op[0].kind == OPD_IMM ? (u16)i->imm : 0));
-    jump_by_table(&m->e);
+    jump_indirect(m);
 }
 
 static void body_jmp(struct maker *m, const struct insn *i, u32 next)
@@ -372,7 +386,7 @@ static void body_jmp(struct maker *m, const struct insn *i, u32 next)
         return;
     }
     load_operand(m, i, &i->op[0]);
-    jump_by_table(&m->e);
+    jump_indirect(m);
 }
 
 static void body_jcc(struct maker *m, const struct insn *i, u32 next)
@@ -433,10 +447,16 @@ static bool is_fpu(const struct insn *i)
     return isa == ISA_FPU || isa == ISA_MMX || (isa >= ISA_SSE && isa <= ISA_SSE3) || isa == ISA_SSSE3;
 }
 
+static bool is_indirect(const struct insn *i, enum rule r)
+{
+    return r == RULE_RET || ((r == RULE_CALL || r == RULE_JMP) && i->op[0].kind != OPD_REL);
+}
+
 /* What the unit charges at its entry, and where each instruction's share begins. */
-static void plan(struct maker *m, const struct cpu *c)
+static void plan(struct maker *m, const struct bt_vcpu *v)
 {
     struct unit *u = m->u;
+    const struct cpu *c = &v->vcpu->cpu;
     for (unsigned n = 0; n < m->scan->n; n++) {
         const struct insn *i = &m->scan->insn[n];
         if (too_odd(i, m->scan->rule[n])) {
@@ -446,13 +466,14 @@ static void plan(struct maker *m, const struct cpu *c)
         }
         u->map[n].cycles = u->cycles;
         if (m->scan->rule[n] != RULE_CALLOUT) {
-            u->cycles += c->cost[i->row->cost];
+            u->cycles += c->cost[i->row->cost] + (is_indirect(i, m->scan->rule[n]) && is_kernel(u->key) ? account_indirect_cycles(v) : 0);
             u->ncounted++;
             u->uses_fpu |= is_fpu(i);
         }
         m->bt->stats.ident += m->scan->rule[n] == RULE_IDENT;
     }
     u->ninsns = m->scan->n;
+    u->cycles += !u->cycles; /* a loop must meet its deadline even under a profile where all is free */
 }
 
 struct unit *translate(struct bt_vcpu *v, u32 eip, u16 key, gpa_t gpa, struct mmu_fault *f)
@@ -469,7 +490,7 @@ struct unit *translate(struct bt_vcpu *v, u32 eip, u16 key, gpa_t gpa, struct mm
     struct unit *u = &b->units[b->nunits++];
     *u = (struct unit){ .eip = eip, .gpa = { gpa, second }, .key = key, .host = b->code_used, .map = &b->maps[b->nmaps] };
     struct maker m = { .e = { b->code + b->code_used, b->code + b->code_used }, .bt = b, .u = u, .scan = &s };
-    plan(&m, &v->vcpu->cpu);
+    plan(&m, v);
     b->nmaps += u->ninsns;
     head(&m);
     u32 at = eip;

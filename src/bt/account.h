@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the monitor's work costs, in the ledger's terms. A software VMM of 1998 to 2006 runs on a processor with the guest's
+ * kernel in ring 1: its costs are callouts from the cache, hardware faults that arrive in the monitor, walks and fills of shadow
+ * page tables, and translation (Adams and Agesen 2006).
+ */
+#ifndef EMU_BT_ACCOUNT_H
+#define EMU_BT_ACCOUNT_H
+
+#include "bt/internal.h"
+
+/* Instructions that reach the monitor while the interpreter stands in for the translator. */
+#define ACCOUNT_INTERCEPTS                                                                                                              \
+    (BIT(ICEPT_CPUID) | BIT(ICEPT_HLT) | BIT(ICEPT_IO) | BIT(ICEPT_RDTSC) | BIT(ICEPT_RDMSR) | BIT(ICEPT_WRMSR) | BIT(ICEPT_INVLPG) |    \
+     BIT(ICEPT_CR0_WRITE) | BIT(ICEPT_CR3_READ) | BIT(ICEPT_CR3_WRITE) | BIT(ICEPT_CR4_WRITE) | BIT(ICEPT_CLTS) | BIT(ICEPT_LMSW) |      \
+     BIT(ICEPT_DR) | BIT(ICEPT_GDTR_IDTR) | BIT(ICEPT_LDTR_TR) | BIT(ICEPT_WBINVD))
+
+/* Sensitive instructions cost what their event says, not what they would cost on a bare processor. */
+void account_init(struct cpu *c);
+
+void account_ran(struct bt_vcpu *t, u64 cycles);            /* translated code ran for that many cycles */
+void account_translated(struct bt_vcpu *t, const struct unit *u);
+void account_callout(struct bt_vcpu *t);                    /* before the instruction at EIP is emulated */
+void account_intercept(struct bt_vcpu *t);                  /* the same, from cpu->stop.icept */
+void account_fault(struct bt_vcpu *t);                      /* a fault that was not hidden: t->fault says which */
+void account_hidden(struct bt_vcpu *t);                     /* a hidden fault was resolved */
+void account_interrupt(struct bt_vcpu *t);
+
+/* Cycles that an indirect transfer of guest kernel code costs in the cache; the unit charges them at its entry. */
+u32 account_indirect_cycles(const struct bt_vcpu *t);
+#define INDIRECT_STEP (1u << 26)    /* r11 counts indirect transfers from this bit on */
+
+#endif
