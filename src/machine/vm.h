@@ -72,7 +72,7 @@ struct vm {
     struct vcpu *vcpu[VM_MAX_VCPUS]; unsigned nvcpus;
     enum vm_status status;
     int exit_status;                /* valid when VM_ENDED: see enum exit_status */
-    char reason[1024];              /* valid when VM_ENDED: why, for people; may hold several lines */
+    char reason[2048];              /* valid when VM_ENDED: why, for people; may hold several lines */
     bool reset_requested;
     u64 exits[EXIT_KIND_COUNT];     /* of the run loop, counted */
     struct { enum exit_kind kind; cycles_t when; } recent_exit[VM_RECENT_EXITS]; /* a ring; exits_total says where */
