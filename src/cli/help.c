@@ -15,7 +15,7 @@ static void print_row(const struct option_row *r)
 void help_print(void)
 {
     puts("Usage: emu [OPTION]... GUEST          run a guest: an image, or guests/NAME\n"
-         "       emu compare [OPTION]... GUEST  the same guest on every engine, side by side\n"
+         "       emu compare [OPTION]... GUEST  one guest on all engines, side by side\n"
          "       emu list WHAT                  what there is: engines, guests, options...");
     for (unsigned i = 0; i < option_count; i++)
         if (option_rows[i].basic)
