@@ -1,15 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* The PC's devices in start-up order. The interrupt controller comes first: it publishes the wires of the others. */
 #include "devices/device.h"
+#include "devices/i8042.h"
+#include "devices/pci.h"
 #include "devices/pic.h"
 #include "devices/pit.h"
+#include "devices/rtc.h"
 #include "devices/serial.h"
 #include "devices/small.h"
+#include "devices/vga.h"
 
 const struct device_ops *const pc_devices[] = {
     &pic_ops,
     &pit_ops,
+    &rtc_ops,
+    &i8042_ops,
     &serial_ops,
+    &vga_ops,
+    &pci_host_ops,
     &dma_ops,
     &post_ops,
     &port92_ops,
