@@ -158,6 +158,18 @@ static void test_elf(void)
     vm_free(vm);
 }
 
+/* A kernel linked at 3 GiB and loaded low is entered where it was loaded, not where it was linked. */
+static void test_virtual_entry(void)
+{
+    struct image i;
+    make_elf(&i);
+    ehdr(&i)->e_entry = 0xc0100004;
+    struct vm *vm = must_load(&i);
+    if (vm)
+        CHECK_EQ(state_of(vm)->rip, ELF_ENTRY);
+    vm_free(vm);
+}
+
 /* Bss is zero also where memory held something: as after a reboot. */
 static void test_bss_is_cleared_on_reset(void)
 {
@@ -632,6 +644,7 @@ int main(int argc, char **argv)
 {
     static const struct check tests[] = {
         { "elf", test_elf },
+        { "virtual_entry", test_virtual_entry },
         { "bss_is_cleared_on_reset", test_bss_is_cleared_on_reset },
         { "multiboot", test_multiboot },
         { "multiboot_elf", test_multiboot_elf },

@@ -165,6 +165,15 @@ const u8 *elf_section(const struct elf *e, const char *name, u64 *size)
     return NULL;
 }
 
+/* Kernels linked for a high half name their entry by its virtual address: the address where it was loaded is meant. */
+static u32 physical_entry(const struct elf *e)
+{
+    for (unsigned i = 0; i < e->nseg; i++)
+        if (e->entry >= e->seg[i].vaddr && e->entry - e->seg[i].vaddr < e->seg[i].memsz)
+            return e->entry - e->seg[i].vaddr + e->seg[i].paddr;
+    return e->entry;
+}
+
 int elf_place(struct placer *p, const struct file *f, u32 *entry, struct error *err)
 {
     struct elf e;
@@ -179,7 +188,7 @@ int elf_place(struct placer *p, const struct file *f, u32 *entry, struct error *
         if (place_at(p, "ELF segment", s->paddr, f->data + s->offset, s->filesz, s->memsz, err))
             return -1;
     }
-    *entry = e.entry;
+    *entry = physical_entry(&e);
     return 0;
 }
 
