@@ -128,10 +128,13 @@ struct cpu {
     bool delivering; struct trap delivering_trap;
     cycles_t deadline;              /* of cpu_run(): a REP string stops there too */
     u32 mode;                       /* what decoded code depends on, see interp.h */
+    u32 taken;                      /* how the last block ended: EXIT_NEXT, EXIT_TAKEN... of interp.h */
     u32 flags;                      /* status flags while specialised instructions run, see fast.h; otherwise they are in rflags */
     struct tlb_entry *tlb;          /* mmu.tlb of the current privilege */
     bool no_fast_memory;            /* data breakpoints, watchpoints or alignment checks: every access takes the slow path */
     u64 pending_dr6;                /* data breakpoints that the current instruction has hit */
+    u8 sti_before, movss_before;    /* shadows and RF that the current instruction began with */
+    bool rf_before;
     bool watch_hit;                 /* it has hit a debugger's watchpoint */
     u64 break_icount;               /* icount + 1 at the last STOP_BREAK of a breakpoint: go on over it once */
 };

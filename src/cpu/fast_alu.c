@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* Specialised arithmetic and logic: the host's instruction between the guest's operands, and its flags. */
+#include "cpu/fast.h"
+
+#define READ_FLAGS "\n\tlahf\n\tseto %%al"
+#define CARRY_IN "btl $8, %[in]\n\t"
+
+/* a OP b, with the carry in where the instruction reads it. */
+#define BINARY(name, insn, w, before)                                                               \
+    static inline t##w name##w(t##w a, t##w b, u32 *flags)                                          \
+    {                                                                                               \
+        u32 out;                                                                                    \
+        asm(before insn " %[b], %[a]" READ_FLAGS : [a] "+r"(a), "=&a"(out) : [b] "r"(b), [in] "r"(*flags) : "cc"); \
+        *flags = out;                                                                               \
+        return a;                                                                                   \
+    }
+#define BINARY_SIZES(name, insn, before) \
+    BINARY(name, insn "b", 8, before) BINARY(name, insn "w", 16, before) BINARY(name, insn "l", 32, before)
+
+BINARY_SIZES(add, "add", "")
+BINARY_SIZES(or, "or", "")
+BINARY_SIZES(adc, "adc", CARRY_IN)
+BINARY_SIZES(sbb, "sbb", CARRY_IN)
+BINARY_SIZES(and, "and", "")
+BINARY_SIZES(sub, "sub", "")
+BINARY_SIZES(xor, "xor", "")
+
+/* CMP and TEST write no result. */
+#define COMPARE(name, insn, w)                                                                      \
+    static inline void name##w(t##w a, t##w b, u32 *flags)                                          \
+    {                                                                                               \
+        u32 out;                                                                                    \
+        asm(insn " %[b], %[a]" READ_FLAGS : "=&a"(out) : [a] "r"(a), [b] "r"(b) : "cc");            \
+        *flags = out;                                                                               \
+    }
+#define COMPARE_SIZES(name, insn) COMPARE(name, insn "b", 8) COMPARE(name, insn "w", 16) COMPARE(name, insn "l", 32)
+COMPARE_SIZES(cmp, "cmp")
+COMPARE_SIZES(test, "test")
+
+/* INC and DEC keep CF; NEG sets all; NOT none. */
+#define UNARY(name, insn, w, keep)                                                                  \
+    static inline t##w name##w(t##w a, u32 *flags)                                                  \
+    {                                                                                               \
+        u32 out;                                                                                    \
+        asm(insn " %[a]" READ_FLAGS : [a] "+r"(a), "=&a"(out) : : "cc");                            \
+        *flags = (out & ~(u32)(keep)) | (*flags & (keep));                                          \
+        return a;                                                                                   \
+    }
+#define UNARY_SIZES(name, insn, keep) UNARY(name, insn "b", 8, keep) UNARY(name, insn "w", 16, keep) UNARY(name, insn "l", 32, keep)
+UNARY_SIZES(inc, "inc", FAST_CF)
+UNARY_SIZES(dec, "dec", FAST_CF)
+UNARY_SIZES(neg, "neg", 0)
+UNARY_SIZES(not, "not", ~0)
+
+/* The forms of each. */
+#define BINARY_FORMS(name, w)                                                                       \
+    FAST(name##_rr##w)                                                                              \
+    {                                                                                               \
+        put##w(o->dst, name##w(*(t##w *)o->dst, *(const t##w *)o->src, &flags));                    \
+        NEXT;                                                                                       \
+    }                                                                                               \
+    FAST(name##_rm##w)                                                                              \
+    {                                                                                               \
+        const t##w *p = fast_memory(c, o, w / 8, ACCESS_READ);                                      \
+        if (unlikely(!p))                                                                           \
+            GIVE_UP;                                                                                \
+        put##w(o->dst, name##w(*(t##w *)o->dst, *p, &flags));                                       \
+        NEXT;                                                                                       \
+    }                                                                                               \
+    FAST(name##_mr##w)                                                                              \
+    {                                                                                               \
+        t##w *p = fast_memory(c, o, w / 8, ACCESS_WRITE);                                           \
+        if (unlikely(!p))                                                                           \
+            GIVE_UP;                                                                                \
+        *p = name##w(*p, *(const t##w *)o->src, &flags);                                            \
+        NEXT;                                                                                       \
+    }
+#define COMPARE_FORMS(name, w)                                                                      \
+    FAST(name##_rr##w)                                                                              \
+    {                                                                                               \
+        name##w(*(t##w *)o->dst, *(const t##w *)o->src, &flags);                                    \
+        NEXT;                                                                                       \
+    }                                                                                               \
+    FAST(name##_rm##w)                                                                              \
+    {                                                                                               \
+        const t##w *p = fast_memory(c, o, w / 8, ACCESS_READ);                                      \
+        if (unlikely(!p))                                                                           \
+            GIVE_UP;                                                                                \
+        name##w(*(t##w *)o->dst, *p, &flags);                                                       \
+        NEXT;                                                                                       \
+    }                                                                                               \
+    FAST(name##_mr##w)                                                                              \
+    {                                                                                               \
+        const t##w *p = fast_memory(c, o, w / 8, ACCESS_READ);                                      \
+        if (unlikely(!p))                                                                           \
+            GIVE_UP;                                                                                \
+        name##w(*p, *(const t##w *)o->src, &flags);                                                 \
+        NEXT;                                                                                       \
+    }
+#define UNARY_FORMS(name, w)                                                                        \
+    FAST(name##_r##w)                                                                               \
+    {                                                                                               \
+        put##w(o->dst, name##w(*(t##w *)o->dst, &flags));                                           \
+        NEXT;                                                                                       \
+    }                                                                                               \
+    FAST(name##_m##w)                                                                               \
+    {                                                                                               \
+        t##w *p = fast_memory(c, o, w / 8, ACCESS_WRITE);                                           \
+        if (unlikely(!p))                                                                           \
+            GIVE_UP;                                                                                \
+        *p = name##w(*p, &flags);                                                                   \
+        NEXT;                                                                                       \
+    }
+#define SIZES(forms, name) forms(name, 8) forms(name, 16) forms(name, 32)
+SIZES(BINARY_FORMS, add)
+SIZES(BINARY_FORMS, or)
+SIZES(BINARY_FORMS, adc)
+SIZES(BINARY_FORMS, sbb)
+SIZES(BINARY_FORMS, and)
+SIZES(BINARY_FORMS, sub)
+SIZES(BINARY_FORMS, xor)
+SIZES(COMPARE_FORMS, cmp)
+SIZES(COMPARE_FORMS, test)
+SIZES(UNARY_FORMS, inc)
+SIZES(UNARY_FORMS, dec)
+SIZES(UNARY_FORMS, neg)
+SIZES(UNARY_FORMS, not)
+
+/* Two- and three-operand IMUL, 32 bits: only CF and OF are defined. */
+static inline u32 imul(u32 a, u32 b, u32 *flags)
+{
+    u32 out;
+    asm("imull %[b], %[a]" READ_FLAGS : [a] "+r"(a), "=&a"(out) : [b] "r"(b) : "cc");
+    *flags = (*flags & ~(u32)(FAST_CF | FAST_OF)) | (out & (FAST_CF | FAST_OF));
+    return a;
+}
+
+FAST(imul_rr)
+{
+    put32(o->dst, imul(*(u32 *)o->dst, *(const u32 *)o->src, &flags));
+    NEXT;
+}
+
+FAST(imul_rm)
+{
+    const u32 *p = fast_memory(c, o, 4, ACCESS_READ);
+    if (unlikely(!p))
+        GIVE_UP;
+    put32(o->dst, imul(*(u32 *)o->dst, *p, &flags));
+    NEXT;
+}
+
+#define TRIPLE(name, form) { name##_##form##8, name##_##form##16, name##_##form##32 }
+#define BINARY_ROWS(id, name) \
+    { MN_##id, FORM_RR, TRIPLE(name, rr) }, { MN_##id, FORM_RM, TRIPLE(name, rm) }, { MN_##id, FORM_MR, TRIPLE(name, mr) }
+#define UNARY_ROWS(id, name) { MN_##id, FORM_R, TRIPLE(name, r) }, { MN_##id, FORM_M, TRIPLE(name, m) }
+
+const struct fast_row fast_alu_rows[] = {
+    BINARY_ROWS(ADD, add), BINARY_ROWS(OR, or), BINARY_ROWS(ADC, adc), BINARY_ROWS(SBB, sbb), BINARY_ROWS(AND, and),
+    BINARY_ROWS(SUB, sub), BINARY_ROWS(XOR, xor), BINARY_ROWS(CMP, cmp), BINARY_ROWS(TEST, test),
+    UNARY_ROWS(INC, inc), UNARY_ROWS(DEC, dec), UNARY_ROWS(NEG, neg), UNARY_ROWS(NOT, not),
+    { MN_IMUL, FORM_RR, { NULL, NULL, imul_rr } }, { MN_IMUL, FORM_RM, { NULL, NULL, imul_rm } },
+    { 0 },
+};
