@@ -174,7 +174,7 @@ static void place_op(struct cpu *c, struct block *b, struct op *o, const struct 
     fast_specialise(c, o, i, b->mode);
     b->bytes += i->len;
     b->count++;
-    if (i->row->cost != COST_STRING) /* those are charged by the iteration */
+    if (!is_string(i->mnemonic))
         b->cycles += c->cost[i->row->cost];
 }
 

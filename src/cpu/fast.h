@@ -13,7 +13,7 @@
 enum { FAST_OF = 1, FAST_CF = 1 << 8, FAST_PF = 1 << 10, FAST_AF = 1 << 12, FAST_ZF = 1 << 14, FAST_SF = 1 << 15 };
 
 /* What the operands are. */
-enum fast_form { FORM_RR /* register; register or immediate */, FORM_RM, FORM_MR, FORM_R, FORM_M, FORM_NONE, FORM_REL, FORM_I };
+enum fast_form { FORM_RR /* register; register or immediate */, FORM_RM, FORM_MR, FORM_R, FORM_M, FORM_NONE, FORM_REL, FORM_I, FORM_RRI, FORM_RMI, FORM_OTHER };
 
 /* One row: the functions for operands (the first one) of 1, 2 and 4 bytes. */
 struct fast_row {

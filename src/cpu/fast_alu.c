@@ -150,6 +150,21 @@ FAST(imul_rm)
     NEXT;
 }
 
+FAST(imul_rri)
+{
+    put32(o->dst, imul(*(const u32 *)o->src, o->imm, &flags));
+    NEXT;
+}
+
+FAST(imul_rmi)
+{
+    const u32 *p = fast_memory(c, o, 4, ACCESS_READ);
+    if (unlikely(!p))
+        GIVE_UP;
+    put32(o->dst, imul(*p, o->imm, &flags));
+    NEXT;
+}
+
 #define TRIPLE(name, form) { name##_##form##8, name##_##form##16, name##_##form##32 }
 #define BINARY_ROWS(id, name) \
     { MN_##id, FORM_RR, TRIPLE(name, rr) }, { MN_##id, FORM_RM, TRIPLE(name, rm) }, { MN_##id, FORM_MR, TRIPLE(name, mr) }
@@ -160,5 +175,6 @@ const struct fast_row fast_alu_rows[] = {
     BINARY_ROWS(SUB, sub), BINARY_ROWS(XOR, xor), BINARY_ROWS(CMP, cmp), BINARY_ROWS(TEST, test),
     UNARY_ROWS(INC, inc), UNARY_ROWS(DEC, dec), UNARY_ROWS(NEG, neg), UNARY_ROWS(NOT, not),
     { MN_IMUL, FORM_RR, { NULL, NULL, imul_rr } }, { MN_IMUL, FORM_RM, { NULL, NULL, imul_rm } },
+    { MN_IMUL, FORM_RRI, { NULL, NULL, imul_rri } }, { MN_IMUL, FORM_RMI, { NULL, NULL, imul_rmi } },
     { 0 },
 };

@@ -108,6 +108,8 @@ const struct fast_row fast_move_rows[] = {
     { MN_CWD, FORM_NONE, { NULL, NULL, cdq } },
     { MN_CBW, FORM_NONE, { NULL, NULL, cwde } },
     { MN_NOP, FORM_NONE, { nop, nop, nop } },
+    { MN_NOP, FORM_R, { nop, nop, nop } },
+    { MN_NOP, FORM_M, { nop, nop, nop } },
     FAST_CONDITIONS(CONDITIONAL_ROWS)
     { 0 },
 };

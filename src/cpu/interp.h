@@ -62,6 +62,9 @@ enum {
 static inline unsigned mode_bits(u32 mode) { return 16u << (mode & MODE_BITS); }
 static inline bool mode_flat(u32 mode, unsigned seg) { return mode >> (MODE_FLAT_SHIFT + seg) & 1; }
 
+/* Strings charge each iteration themselves, and leave RIP where it was when there are more to do. */
+static inline bool is_string(u16 mnemonic) { return mnemonic >= MN_MOVS && mnemonic <= MN_OUTS; }
+
 /* --- dcache.c --- */
 struct decode_cache *dcache_new(struct cpu *c); /* NULL: out of memory */
 void dcache_free(struct cpu *c);
@@ -81,6 +84,8 @@ void fetch_insn(struct cpu *c, struct insn *out);
 bool fetch_lawful(const struct cpu *c, const struct insn *i);
 
 /* --- fast.c --- */
+void fast_flags_in(struct cpu *c);  /* rflags to c->flags */
+void fast_flags_out(struct cpu *c); /* and back */
 /* Choose o->run and fill in its operands; fast_slow where there is nothing special. */
 void fast_specialise(struct cpu *c, struct op *o, const struct insn *i, u32 mode);
 fast_fn fast_slow, fast_end;

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+#include "cpu/cpu.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cpu/interp.h"
+
+/* The classes' components stand in the profile in the order of enum cost_class. */
+_Static_assert(COMP_INSN_HLT - COMP_INSN_PLAIN == COST_HLT, "one component for each class of instruction");
+
+static void take_costs(struct cpu *c, const struct profile *p)
+{
+    for (unsigned i = 0; i < COST_COUNT; i++)
+        c->cost[i] = p->value[COMP_INSN_PLAIN + i];
+    c->cost_exc = p->value[COMP_EXC_DELIVER];
+    c->cost_pf = p->value[COMP_EXC_PF];
+    c->cost_intr = p->value[COMP_INTR_DELIVER];
+    c->cost_mmio = p->value[COMP_MMIO_NATIVE];
+    c->cost_tlb_ref = p->value[COMP_TLB_REF];
+}
+
+int cpu_init(struct cpu *c, const struct cpu_model *model, struct physmap *map, struct clock *clock, struct ledger *ledger,
+             const struct profile *profile, const struct tracer *tracer, struct error *err)
+{
+    memset(c, 0, sizeof *c);
+    c->model = model;
+    c->clock = clock;
+    c->ledger = ledger;
+    c->tracer = tracer;
+    take_costs(c, profile);
+    mmu_init(&c->mmu, map);
+    c->mmu.phys_bits = model->phys_bits;
+    c->dcache = dcache_new(c);
+    if (!c->dcache) {
+        mmu_fini(&c->mmu);
+        return error_set(err, "no memory for the decode cache; close other programs");
+    }
+    cpu_reset(c);
+    return 0;
+}
+
+void cpu_fini(struct cpu *c)
+{
+    dcache_free(c);
+    mmu_fini(&c->mmu);
+}
+
+void cpu_reset(struct cpu *c)
+{
+    struct cpu_state s;
+    state_reset(&s);
+    s.gpr[RDX] = c->model->signature; /* SDM vol. 3, 9.1.2 */
+    cpu_set_state(c, &s);
+    c->icount = 0;
+    c->attention = 0;
+    memset(c->recent_exc, 0, sizeof c->recent_exc);
+    dcache_flush(c);
+}
+
+void cpu_set_state(struct cpu *c, const struct cpu_state *s)
+{
+    c->state = *s;
+    cpu_state_changed(c);
+}
+
+void cpu_state_changed(struct cpu *c)
+{
+    mmu_load_regs(&c->mmu, c->state.cr0, c->state.cr3, c->state.cr4, c->state.efer, c->state.pdpte);
+    interp_code_changed(c);
+}
+
+/* --- guest memory for others --- */
+
+static u64 in_page(gva_t gva, u64 len)
+{
+    u64 room = PAGE_SIZE - (gva & ~PAGE_MASK);
+    return len < room ? len : room;
+}
+
+int cpu_read_linear(struct cpu *c, gva_t gva, void *buf, u64 len, bool user, struct mmu_fault *f)
+{
+    for (u64 n; len; gva += n, buf = (u8 *)buf + n, len -= n) {
+        gpa_t gpa;
+        u8 *hva;
+        n = in_page(gva, len);
+        if (mmu_translate(&c->mmu, gva, ACCESS_READ, user, &gpa, &hva, f) < 0)
+            return -1;
+        physmap_read(c->mmu.map, gpa, buf, n);
+    }
+    return 0;
+}
+
+int cpu_write_linear(struct cpu *c, gva_t gva, const void *buf, u64 len, bool user, struct mmu_fault *f)
+{
+    for (u64 n; len; gva += n, buf = (const u8 *)buf + n, len -= n) {
+        gpa_t gpa;
+        u8 *hva;
+        n = in_page(gva, len);
+        if (mmu_translate(&c->mmu, gva, ACCESS_WRITE, user, &gpa, &hva, f) < 0)
+            return -1;
+        physmap_write(c->mmu.map, gpa, buf, n);
+    }
+    return 0;
+}
+
+/* gva -> hva for looking only; NULL where nothing is mapped, or a device. */
+static const u8 *peek_page(struct cpu *c, gva_t gva, u64 len)
+{
+    struct xlat x;
+    struct mmu_fault f;
+    u8 perms;
+    struct stage2 *s = c->mmu.stage2;
+    if (mmu_probe(&c->mmu, gva, ACCESS_READ, false, &x) < 0)
+        return NULL;
+    if (s && s->translate(s, x.gpa, ACCESS_READ, false, &x.gpa, &perms, &f) < 0)
+        return NULL;
+    return physmap_ptr_ro(c->mmu.map, x.gpa, len);
+}
+
+u64 cpu_peek(struct cpu *c, gva_t gva, void *buf, u64 len)
+{
+    u64 done = 0;
+    while (done < len) {
+        u64 n = in_page(gva + done, len - done);
+        const u8 *p = peek_page(c, gva + done, n);
+        if (!p)
+            break;
+        memcpy((u8 *)buf + done, p, n);
+        done += n;
+    }
+    return done;
+}
+
+/* --- the report --- */
+
+static int report_code(struct cpu *c, char *buf, size_t size)
+{
+    u8 bytes[INSN_MAX];
+    char text[96], hex[2 * INSN_MAX + 1] = "";
+    u64 n = cpu_peek(c, cpu_linear_rip(c), bytes, sizeof bytes);
+    for (unsigned i = 0; i < n; i++)
+        snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
+    if (!n)
+        return snprintf(buf, size, "code at RIP: not mapped\n");
+    return snprintf(buf, size, "code at RIP: %s  %s\n", hex, disassemble(bytes, n, state_code_bits(&c->state), c->state.rip, text, sizeof text));
+}
+
+static int report_exception(const struct cpu *c, unsigned i, char *buf, size_t size)
+{
+    const struct trap *t = &c->recent_exc[i].trap;
+    return snprintf(buf, size, "%s vector %u, error 0x%x, cr2 0x%llx, at rip 0x%llx after %llu instructions\n", i ? "before it:" : "last exception:",
+                    t->vector, t->error, (unsigned long long)t->cr2, (unsigned long long)c->recent_exc[i].rip,
+                    (unsigned long long)c->recent_exc[i].icount);
+}
+
+void cpu_report(struct cpu *c, char *buf, size_t size)
+{
+    size_t at = state_format(&c->state, buf, size);
+    if (at < size)
+        at += report_code(c, buf + at, size - at);
+    for (unsigned i = 0; i < ARRAY_LEN(c->recent_exc) && at < size; i++)
+        if (c->recent_exc[i].icount || c->recent_exc[i].rip)
+            at += report_exception(c, i, buf + at, size - at);
+}
