@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cpu/cpu.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "cpu/interp.h"
@@ -130,36 +129,4 @@ u64 cpu_peek(struct cpu *c, gva_t gva, void *buf, u64 len)
         done += n;
     }
     return done;
-}
-
-/* --- the report --- */
-
-static int report_code(struct cpu *c, char *buf, size_t size)
-{
-    u8 bytes[INSN_MAX];
-    char text[96], hex[2 * INSN_MAX + 1] = "";
-    u64 n = cpu_peek(c, cpu_linear_rip(c), bytes, sizeof bytes);
-    for (unsigned i = 0; i < n; i++)
-        snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
-    if (!n)
-        return snprintf(buf, size, "code at RIP: not mapped\n");
-    return snprintf(buf, size, "code at RIP: %s  %s\n", hex, disassemble(bytes, n, state_code_bits(&c->state), c->state.rip, text, sizeof text));
-}
-
-static int report_exception(const struct cpu *c, unsigned i, char *buf, size_t size)
-{
-    const struct trap *t = &c->recent_exc[i].trap;
-    return snprintf(buf, size, "%s vector %u, error 0x%x, cr2 0x%llx, at rip 0x%llx after %llu instructions\n", i ? "before it:" : "last exception:",
-                    t->vector, t->error, (unsigned long long)t->cr2, (unsigned long long)c->recent_exc[i].rip,
-                    (unsigned long long)c->recent_exc[i].icount);
-}
-
-void cpu_report(struct cpu *c, char *buf, size_t size)
-{
-    size_t at = state_format(&c->state, buf, size);
-    if (at < size)
-        at += report_code(c, buf + at, size - at);
-    for (unsigned i = 0; i < ARRAY_LEN(c->recent_exc) && at < size; i++)
-        if (c->recent_exc[i].icount || c->recent_exc[i].rip)
-            at += report_exception(c, i, buf + at, size - at);
 }

@@ -60,6 +60,7 @@ void lin_probe_write(struct cpu *c, gva_t gva, unsigned len, bool user);
 /* --- operands (access.c) --- */
 u64 ea_offset(const struct cpu *c, const struct insn *i);       /* effective address, wrapped to adsize */
 u64 opd_read(struct cpu *c, const struct insn *i, unsigned n);  /* GPR, MEM, IMM, SREG: zero-extended from op[n].size */
+u64 opd_modify(struct cpu *c, const struct insn *i, unsigned n); /* the same for one that is written back: raises what the write would */
 void opd_write(struct cpu *c, const struct insn *i, unsigned n, u64 value); /* GPR (32-bit clears the upper half), MEM */
 u64 gpr_get(const struct cpu *c, unsigned reg, unsigned size);
 void gpr_set(struct cpu *c, unsigned reg, unsigned size, u64 value);

@@ -359,29 +359,15 @@ static enum cpu_stop_kind run_one(struct cpu *c)
     return why == GO_ON && c->state.activity == CPU_HALTED ? STOP_HLT : why;
 }
 
-static bool is_soft(const struct trap *t) { return t->type == TRAP_SOFT_INT; }
-
-/* SDM vol. 3, 25.2: page faults by mask and match, and the bitmap's bit 14 turns the sense. */
-static bool trap_intercepted(const struct cpu *c, const struct trap *t)
-{
-    bool wanted = t->vector < 32 && c->icept_exc >> t->vector & 1;
-    if (is_soft(t))
-        return c->icept_soft_int;
-    if (t->vector == VEC_PF && t->type == TRAP_FAULT && (t->error & c->icept_pf_mask) != c->icept_pf_match)
-        return !wanted;
-    return wanted;
-}
-
 /* An instruction raised, or an event follows it. */
 static enum cpu_stop_kind handle_trap(struct cpu *c)
 {
     struct trap t = c->stop.trap;
-    if (trap_intercepted(c, &t))
+    if (exception_intercepted(c, &t))
         return STOP_TRAP;
     enum cpu_stop_kind why = cpu_deliver(c, &t);
     if (why != GO_ON)
         return why;
-    c->state.sti_shadow = c->state.movss_shadow = 0;
     interp_code_changed(c);
     return c->debug && c->debug->step ? STOP_BREAK : GO_ON;
 }

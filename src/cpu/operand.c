@@ -2,7 +2,7 @@
 /* Operands of an instruction by kind: registers, effective addresses (SDM vol. 1, 3.7), immediates; and the stack. */
 #include "cpu/internal.h"
 
-#include "cpu/flags.h"
+#include "cpu/aluflags.h"
 
 u64 gpr_get(const struct cpu *c, unsigned reg, unsigned size) { return c->state.gpr[reg] & size_mask(size); }
 
@@ -46,6 +46,15 @@ u64 opd_read(struct cpu *c, const struct insn *i, unsigned n)
     case OPD_SREG: return c->state.seg[o->reg].selector;
     default: return i->imm & size_mask(o->size);
     }
+}
+
+u64 opd_modify(struct cpu *c, const struct insn *i, unsigned n)
+{
+    const struct operand *o = &i->op[n];
+    if (o->kind != OPD_MEM)
+        return opd_read(c, i, n);
+    lin_probe_write(c, seg_linear(c, i->mem.seg, ea_offset(c, i), o->size, true), o->size, cpl(c) == 3);
+    return opd_read(c, i, n);
 }
 
 void opd_write(struct cpu *c, const struct insn *i, unsigned n, u64 value)

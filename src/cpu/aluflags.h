@@ -3,8 +3,8 @@
  * Status flags as the SDM defines them (vol. 1, 3.4.3.1), for operands of 1, 2, 4 or 8 bytes. Operands and results are
  * zero-extended. Each function returns the flags that it defines; set_flags() puts them in.
  */
-#ifndef EMU_CPU_FLAGS_H
-#define EMU_CPU_FLAGS_H
+#ifndef EMU_CPU_ALUFLAGS_H
+#define EMU_CPU_ALUFLAGS_H
 
 #include "cpu/cpu.h"
 
