@@ -39,18 +39,6 @@ static void on_written(void *opaque, gpa_t gpa, u64 len)
 static void on_marked(void *opaque, gpa_t page, u8 marks) { windows_marked(opaque, page, marks); }
 static void on_map_changed(void *opaque) { windows_flush(opaque); }
 
-static int bt_vm_init(struct vm *vm, struct error *err)
-{
-    struct bt *b = calloc(1, sizeof *b);
-    vm->engine_data = b;
-    b->vm = vm;
-    if (cache_init(b, CACHE_SIZE, err) < 0 || windows_init(b, err) < 0)
-        return -1;
-    b->observer = (struct phys_observer){ .marks = MARK_CODE | MARK_TRACE, .written = on_written, .marked = on_marked, .map_changed = on_map_changed, .opaque = b };
-    physmap_observe(&vm->map, &b->observer);
-    return 0;
-}
-
 static void bt_vm_fini(struct vm *vm)
 {
     struct bt *b = vm->engine_data;
@@ -64,8 +52,24 @@ static void bt_vm_fini(struct vm *vm)
     vm->engine_data = NULL;
 }
 
+static int bt_vm_init(struct vm *vm, struct error *err)
+{
+    struct bt *b = calloc(1, sizeof *b);
+    vm->engine_data = b;
+    b->vm = vm;
+    if (cache_init(b, CACHE_SIZE, err) < 0 || windows_init(b, err) < 0) {
+        bt_vm_fini(vm);
+        return -1;
+    }
+    b->observer = (struct phys_observer){ .marks = MARK_CODE | MARK_TRACE, .written = on_written, .marked = on_marked, .map_changed = on_map_changed, .opaque = b };
+    physmap_observe(&vm->map, &b->observer);
+    return 0;
+}
+
 static int bt_vcpu_init(struct vcpu *v, struct error *err)
 {
+    if (fault_init(err) < 0)
+        return -1;
     struct bt_vcpu *t = aligned_alloc(64, (sizeof *t + 63) & ~(size_t)63);
     memset(t, 0, sizeof *t);
     v->engine_data = t;
@@ -74,14 +78,14 @@ static int bt_vcpu_init(struct vcpu *v, struct error *err)
     t->context.fpu = &v->cpu.state.fpu;
     t->context.guard = (u64)t->bt->guard + PAGE_SIZE - 8;
     account_init(&v->cpu);
-    return fault_init(t, err);
+    return 0;
 }
 
 static void bt_vcpu_fini(struct vcpu *v)
 {
     if (!v->engine_data)
         return;
-    fault_fini(v->engine_data);
+    fault_fini();
     free(v->engine_data);
     v->engine_data = NULL;
 }

@@ -28,10 +28,12 @@
 static const int signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP };
 #define NSIGNALS ARRAY_LEN(signals)
 
-/* A signal handler has no argument of its own: the two things that it must find are the only file-scope state here. */
+/* A signal handler has no argument of its own, and handlers and signal stacks belong to process and thread, not to a VM: so this is
+ * the one place with file-scope state. */
 static __thread struct bt_vcpu *running;    /* set while this thread is in the cache */
 static struct sigaction previous[NSIGNALS]; /* handlers that stood there before the first VM */
 static unsigned users;
+static __thread struct { void *memory; stack_t previous; unsigned users; } altstack;
 
 /* --- registers of the interrupted code --- */
 
@@ -127,14 +129,33 @@ static void on_signal(int sig, siginfo_t *si, void *context)
     }
 }
 
-int fault_init(struct bt_vcpu *v, struct error *err)
+static int altstack_get(struct error *err)
+{
+    if (altstack.users++)
+        return 0;
+    altstack.memory = malloc(ALTSTACK_SIZE);
+    stack_t ss = { .ss_sp = altstack.memory, .ss_size = ALTSTACK_SIZE };
+    if (altstack.memory && sigaltstack(&ss, &altstack.previous) == 0)
+        return 0;
+    altstack.users = 0;
+    free(altstack.memory);
+    return error_set(err, "bt: no signal stack: %s", strerror(errno));
+}
+
+static void altstack_put(void)
+{
+    if (--altstack.users)
+        return;
+    sigaltstack(&altstack.previous, NULL);
+    free(altstack.memory);
+}
+
+int fault_init(struct error *err)
 {
     if (!(getauxval(AT_HWCAP2) & 2)) /* HWCAP2_FSGSBASE */
-        return error_set(err, "bt: this host's kernel or processor has no WRGSBASE (Linux 5.9 on a processor of 2013 or later has); use --engine=bare");
-    v->altstack = malloc(ALTSTACK_SIZE);
-    stack_t ss = { .ss_sp = v->altstack, .ss_size = ALTSTACK_SIZE };
-    if (!v->altstack || sigaltstack(&ss, NULL) < 0)
-        return error_set(err, "bt: no signal stack: %s", strerror(errno));
+        return error_set(err, "bt: this host has no WRGSBASE (Linux 5.9 on a processor of 2013 or later has); use --engine=bare");
+    if (altstack_get(err) < 0)
+        return -1;
     if (users++ == 0) {
         struct sigaction sa = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
         for (unsigned i = 0; i < NSIGNALS; i++)
@@ -143,16 +164,12 @@ int fault_init(struct bt_vcpu *v, struct error *err)
     return 0;
 }
 
-void fault_fini(struct bt_vcpu *v)
+void fault_fini(void)
 {
-    stack_t off = { .ss_flags = SS_DISABLE };
-    if (!v->altstack)
-        return;
     if (--users == 0)
         for (unsigned i = 0; i < NSIGNALS; i++)
             sigaction(signals[i], &previous[i], NULL);
-    sigaltstack(&off, NULL);
-    free(v->altstack);
+    altstack_put();
 }
 
 __attribute__((target("fsgsbase"))) void fault_enter(struct bt_vcpu *v)

@@ -153,7 +153,6 @@ struct bt_vcpu {
     struct window *window;
     u8 fault;                   /* enum fill: what the fault was that made it leave (LEAVE_FAULT) */
     bool page_fault;            /* it was a memory access (not a division, an invalid opcode) */
-    void *altstack;
 };
 
 /* --- cache.c --- */
@@ -188,8 +187,8 @@ void windows_marked(struct bt *b, gpa_t page, u8 marks);
 void windows_pt_written(struct bt *b, gpa_t gpa, u64 len);
 
 /* --- fault.c --- */
-int fault_init(struct bt_vcpu *v, struct error *err);
-void fault_fini(struct bt_vcpu *v);
+int fault_init(struct error *err);
+void fault_fini(void);
 void fault_enter(struct bt_vcpu *v);    /* run translated code from v->context.target until it leaves */
 
 #endif

@@ -4,10 +4,11 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "bt/bt.h"
 #include "cli/nearest.h"
 #include "machine/bare.h"
 
-const struct engine_ops *const engines[] = { &bare_engine, NULL };
+const struct engine_ops *const engines[] = { &bare_engine, &bt_engine, NULL };
 
 static const struct engine_ops *by_name(const char *name)
 {
