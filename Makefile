@@ -26,7 +26,7 @@ OBJ := $(SRC:%.c=$(B)/%.o)
 LIB := $(B)/libemu.a
 
 TESTS := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/test_*.c))
-TEST_SUPPORT := $(B)/tests/check.o
+TEST_SUPPORT := $(B)/tests/check.o $(B)/tests/progen.o
 
 .PHONY: all demo check bench guests clean help setup tests
 .SECONDARY:
