@@ -92,6 +92,7 @@ struct cpu_debug {
 };
 
 struct decode_cache;
+struct fpu_unit;
 
 struct cpu {
     struct cpu_state state;
@@ -124,6 +125,7 @@ struct cpu {
     /* private to src/cpu */
     sigjmp_buf unwind;
     struct decode_cache *dcache;
+    struct fpu_unit *fpu;
     u64 insn_rip;
     bool delivering; struct trap delivering_trap;
     cycles_t deadline;              /* of cpu_run(): a REP string stops there too */

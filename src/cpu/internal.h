@@ -90,6 +90,10 @@ void deliver_once(struct cpu *c, const struct trap *t);
 /* Does the monitor want this event instead of the guest's handler? icept_exc, icept_pf_*, icept_soft_int (SDM vol. 3, 25.2). */
 bool exception_intercepted(const struct cpu *c, const struct trap *t);
 
+/* --- FPU, MMX, SSE (stub.c): what cpu_init() and cpu_fini() call. 0, or -1 with *err. --- */
+int fpu_unit_new(struct cpu *c, struct error *err);
+void fpu_unit_free(struct cpu *c);
+
 /* The caches hold decoded instructions by linear and physical address and by code size: anything that changes those calls this. */
 void interp_code_changed(struct cpu *c);
 
