@@ -35,12 +35,17 @@ int cpu_init(struct cpu *c, const struct cpu_model *model, struct physmap *map, 
         mmu_fini(&c->mmu);
         return error_set(err, "no memory for the decode cache; close other programs");
     }
+    if (fpu_unit_new(c, err) < 0) {
+        cpu_fini(c);
+        return -1;
+    }
     cpu_reset(c);
     return 0;
 }
 
 void cpu_fini(struct cpu *c)
 {
+    fpu_unit_free(c);
     dcache_free(c);
     mmu_fini(&c->mmu);
 }

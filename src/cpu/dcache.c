@@ -46,8 +46,6 @@ struct decode_cache {
 
 /* --- handlers --- */
 
-extern const struct handler fpu_handlers[] __attribute__((weak)); /* until that file is there */
-
 static void join_handlers(struct decode_cache *d, const struct handler *h, bool harmless)
 {
     for (; h->exec; h++) {

@@ -45,10 +45,13 @@ static void record(struct cpu *c, const struct trap *t)
           (unsigned long long)t->cr2);
 }
 
-/* INT n, INT3 and their like have their cost as instructions. */
+/* INT n, INT3 and their like are instructions, and retire by being delivered. */
 static void charge(struct cpu *c, const struct trap *t)
 {
-    if (t->type == TRAP_EXTINT || t->type == TRAP_NMI)
+    if (t->type == TRAP_SOFT_INT || t->type == TRAP_SOFT_EXC || t->type == TRAP_ICEBP) {
+        c->icount++;
+        ledger_guest(c->ledger, 1, c->cost[COST_SYSCALL]);
+    } else if (t->type == TRAP_EXTINT || t->type == TRAP_NMI)
         ledger_guest(c->ledger, 0, c->cost_intr);
     else if (t->type == TRAP_FAULT)
         ledger_guest(c->ledger, 0, t->vector == VEC_PF ? c->cost_pf : c->cost_exc);
