@@ -102,7 +102,7 @@ static bool flat_data(const struct segment *s) { return flat(s) && (s->attr & (S
 static bool translatable(const struct cpu *c)
 {
     const struct cpu_state *s = &c->state;
-    if (!(s->cr0 & CR0_PE) || s->efer & EFER_LMA || s->rflags & (FLAG_VM | FLAG_TF | FLAG_RF) || s->sti_shadow || s->movss_shadow || c->debug)
+    if (!(s->cr0 & CR0_PE) || s->efer & EFER_LMA || s->rflags & FLAG_VM || c->debug)
         return false;
     if (s->dr[7] & 0xff || (s->rflags & FLAG_AC && s->cr0 & CR0_AM && state_cpl(s) == 3) || c->mmu.map->a20_mask != ~(u64)0)
         return false;
@@ -274,7 +274,7 @@ static enum cpu_stop_kind run_once(struct bt_vcpu *t, cycles_t deadline)
         return stop;
     if (c->state.activity == CPU_HALTED)
         return STOP_HLT;
-    if (c->state.rflags & FLAG_TF || c->state.sti_shadow || c->state.movss_shadow)
+    if (c->state.rflags & (FLAG_TF | FLAG_RF) || c->state.sti_shadow || c->state.movss_shadow)
         return cpu_step(c);
     if (!translatable(c))
         return interpret(t, deadline);

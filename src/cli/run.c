@@ -101,6 +101,7 @@ static void report_end(struct run *r, struct vm *vm)
 
 static int run_vm(struct run *r, struct error *err)
 {
+    signals_install();
     r->vm = vm_new(&r->options.vm, err);
     if (!r->vm)
         return -1;

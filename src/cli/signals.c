@@ -49,7 +49,7 @@ static void on_crash(int signal, siginfo_t *info, void *context)
 
 static void install_stop(void)
 {
-    struct sigaction a = { .sa_handler = on_stop };
+    struct sigaction a = { .sa_handler = on_stop, .sa_flags = SA_ONSTACK }; /* the guest's stack pointer may be in RSP just then */
     sigaction(SIGINT, &a, NULL);
     sigaction(SIGTERM, &a, NULL);
 }
@@ -66,12 +66,10 @@ static void install_crash(void)
         sigaction(signals[i], &a, NULL);
 }
 
-void signals_watch(struct vm *vm)
+void signals_install(void)
 {
-    bool installed = watched;
-    watched = vm;
-    if (vm && !installed) {
-        install_stop();
-        install_crash();
-    }
+    install_stop();
+    install_crash();
 }
+
+void signals_watch(struct vm *vm) { watched = vm; }

@@ -5,6 +5,8 @@
 
 #include "machine/vm.h"
 
+/* Install the handlers; before any vm_new(), so that an engine that takes signals of its own passes on the rest. */
+void signals_install(void);
 /* From now on signals are about this vm, NULL: about none. */
 void signals_watch(struct vm *vm);
 
