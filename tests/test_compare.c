@@ -106,7 +106,7 @@ static void test_text(void)
         c->column[1].ledger.cycles[0] = 500;
     }
     char *text = text_of(c, false);
-    CHECK_CONTAINS(text, "in                      3,209     12,346 M          -  |  3209     216   15826\n");
+    CHECK_CONTAINS(text, "in                      3,209 12,345,679          -  |    3209     216   15826\n");
     CHECK_CONTAINS(text, "extra                       -          7          -\n");
     CHECK_CONTAINS(text, "gone: did not run: this build has no engine gone\n");
     CHECK_CONTAINS(text, "guest instructions      1,000      1,000          -\n");

@@ -25,17 +25,18 @@ static const char *grouped(u64 n, char buf[32])
 
 static void cell_text(FILE *out, const char *text) { fprintf(out, "%*s", CELL, text); }
 
-/* A number that its column holds; past that, in millions or more. */
+/* A number that its column holds; past that, in millions or more, with one decimal (cut, not rounded). */
 static void cell_number(FILE *out, u64 n)
 {
-    static const char *const units[] = { "", " M", " G", " T" };
-    char buf[32], scaled[40];
-    unsigned unit = 0;
-    if (n >= 10000000)
-        for (; unit < 3 && n >= 10000; unit++)
-            n /= unit ? 1000 : 1000000;
-    snprintf(scaled, sizeof scaled, "%s%s", grouped(n, buf), units[unit]);
-    cell_text(out, scaled);
+    static const struct { u64 one; char letter; } units[] = { { 1000000, 'M' }, { 1000000000, 'G' }, { 1000000000000, 'T' } };
+    char whole[32], text[48];
+    unsigned u = 0;
+    if (n < 100000000)
+        return cell_text(out, grouped(n, whole));
+    while (u < 2 && n / units[u].one >= 10000)
+        u++;
+    snprintf(text, sizeof text, "%s.%u %c", grouped(n / units[u].one, whole), (unsigned)(n % units[u].one * 10 / units[u].one), units[u].letter);
+    cell_text(out, text);
 }
 
 static void label(FILE *out, const char *text) { fprintf(out, "%-*s", LABEL, text); }
@@ -102,7 +103,7 @@ static void row_operation(const struct comparison *c, const struct operation *o,
     }
     const struct published_row *p = published_find(c->profile.name, program, o->name);
     if (published && p)
-        fprintf(out, "  |%*u%*u%*u", PUBLISHED_CELL - 2, p->native, PUBLISHED_CELL, p->bt, PUBLISHED_CELL, p->vt);
+        fprintf(out, "  |%*u%*u%*u", PUBLISHED_CELL, p->native, PUBLISHED_CELL, p->bt, PUBLISHED_CELL, p->vt);
     fputc('\n', out);
 }
 
@@ -112,9 +113,11 @@ static void table_operations(const struct comparison *c, FILE *out)
     bool published = has_published(c, lead->program);
     if (!lead->noperations)
         return;
+    if (published)
+        fprintf(out, "%*s  |%*s\n", LABEL + CELL * (int)c->ncolumns, "", 3 * PUBLISHED_CELL, "as published");
     heading(c, "cycles, each", out);
     if (published)
-        fprintf(out, "  |%*s%*s%*s  as published", PUBLISHED_CELL - 2, "native", PUBLISHED_CELL, "BT", PUBLISHED_CELL, "VT");
+        fprintf(out, "  |%*s%*s%*s", PUBLISHED_CELL, "native", PUBLISHED_CELL, "BT", PUBLISHED_CELL, "VT");
     fputc('\n', out);
     for (unsigned i = 0; i < lead->noperations; i++)
         row_operation(c, &lead->operation[i], lead->program, published, out);
@@ -261,7 +264,7 @@ static void print_notes(const struct comparison *c, FILE *out)
 void report_text(const struct comparison *c, bool all_reasons, FILE *out)
 {
     const struct column *lead = leading(c);
-    fprintf(out, "%s, cost profile %s: %s\n\n", c->guest, c->profile.name, c->profile.title);
+    fprintf(out, "%s\ncost profile %s: %s\n\n", c->guest, c->profile.name, c->profile.title);
     table_operations(c, out);
     table_families(c, out);
     if (all_reasons)
