@@ -299,8 +299,7 @@ struct decode_cache *dcache_new(struct cpu *c)
     d->cpu = c;
     join_handlers(d, integer_handlers, true);
     join_handlers(d, string_handlers, true);
-    if (fpu_handlers != NULL)
-        join_handlers(d, fpu_handlers, true);
+    join_handlers(d, fpu_handlers, true);
     join_handlers(d, system_handlers, false);
     d->observer = (struct phys_observer){ .marks = MARK_DECODED, .written = on_written, .map_changed = on_map_changed, .opaque = d };
     physmap_observe(c->mmu.map, &d->observer);
