@@ -53,32 +53,7 @@ static enum vmx_next exit_exception(struct vmx *x, const struct trap *t)
     return NEXT_LEAVE;
 }
 
-/* SDM vol. 3, 26.2: the error-code filter, in full. */
-static bool page_fault_exits(const struct vmx *x, u32 error)
-{
-    bool match = (error & vmcs_get(&x->vmcs, VMCSI_PF_ERROR_MASK)) == vmcs_get(&x->vmcs, VMCSI_PF_ERROR_MATCH);
-    return match == !!(vmcs_get(&x->vmcs, VMCSI_EXCEPTION_BITMAP) & BIT(VEC_PF));
-}
-
-/* A page fault that the filter lets the guest have: delivered by the processor, and what stops that is looked at in turn. */
-static enum vmx_next deliver_unfiltered(struct vmx *x, enum vmx_outcome *outcome)
-{
-    struct cpu *c = x->cpu;
-    struct trap t = c->stop.trap;
-    u32 icept = c->icept_exc;
-    c->icept_exc &= ~(u32)BIT(VEC_PF);
-    enum cpu_stop_kind kind = cpu_deliver(c, &t);
-    c->icept_exc = icept;
-    return kind == STOP_DEADLINE ? NEXT_RESUME : vmx_on_stop(x, kind, outcome);
-}
-
-static enum vmx_next on_trap(struct vmx *x, enum vmx_outcome *outcome)
-{
-    const struct trap *t = &x->cpu->stop.trap;
-    if (t->vector == VEC_PF && t->type == TRAP_FAULT && !page_fault_exits(x, t->error))
-        return deliver_unfiltered(x, outcome);
-    return exit_exception(x, t);
-}
+static enum vmx_next on_trap(struct vmx *x, enum vmx_outcome *outcome) { return exit_exception(x, &x->cpu->stop.trap); }
 
 static enum vmx_next on_stage2(struct vmx *x, enum vmx_outcome *outcome)
 {

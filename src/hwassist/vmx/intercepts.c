@@ -47,18 +47,11 @@ static u64 instruction_intercepts(const struct vmx *x)
     return icept;
 }
 
-/* SDM vol. 3, 26.2: bit 14 set: a page fault exits when its error code matches; clear: when it does not. A filter that the
- * processor's intercept cannot express lets all come through; vmx_on_stop() sorts them. */
 static void exception_intercepts(struct vmx *x)
 {
-    struct cpu *c = x->cpu;
-    c->icept_exc = vmcs_get(&x->vmcs, VMCSI_EXCEPTION_BITMAP);
-    c->icept_pf_mask = vmcs_get(&x->vmcs, VMCSI_PF_ERROR_MASK);
-    c->icept_pf_match = vmcs_get(&x->vmcs, VMCSI_PF_ERROR_MATCH);
-    if (!(c->icept_exc & BIT(VEC_PF)) && (c->icept_pf_mask || c->icept_pf_match)) {
-        c->icept_exc |= BIT(VEC_PF);
-        c->icept_pf_mask = c->icept_pf_match = 0;
-    }
+    x->cpu->icept_exc = vmcs_get(&x->vmcs, VMCSI_EXCEPTION_BITMAP);
+    x->cpu->icept_pf_mask = vmcs_get(&x->vmcs, VMCSI_PF_ERROR_MASK);
+    x->cpu->icept_pf_match = vmcs_get(&x->vmcs, VMCSI_PF_ERROR_MATCH);
 }
 
 static const u8 *bitmap(const struct vmx *x, enum vmcs_index i)

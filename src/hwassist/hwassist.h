@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The kvm engine: the guest gets a ring 0 of its own from VT-x. Two backends: the real /dev/kvm (host/), and a
+ * model of the processor with a small KVM on it (vmx/, kvm/). vm_config.kvm chooses: "host", "model", or NULL:
+ * the host where hardware assist is real, the model elsewhere.
+ */
+#ifndef EMU_HWASSIST_HWASSIST_H
+#define EMU_HWASSIST_HWASSIST_H
+
+#include "machine/engine.h"
+
+extern const struct engine_ops kvm_engine;
+
+/* The two backends, each a whole engine. Both keep a pointer to their own ops as the first member of vm->engine_data. */
+extern const struct engine_ops kvm_model_backend, kvm_host_backend;
+
+/* Which one would run for this --kvm=... (may be NULL), and why: a sentence for people. NULL with *err. */
+const struct engine_ops *kvm_choose(const char *want, char *why, size_t size, struct error *err);
+
+#endif
