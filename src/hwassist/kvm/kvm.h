@@ -50,6 +50,8 @@ void kvm_setup_vmcs(struct kvm_vcpu *k);
 /* views.c */
 void kvm_load(struct kvm_vcpu *k);
 void kvm_put(struct kvm_vcpu *k);
+/* Before an entry: the shadow root, if it must be made anew. */
+void kvm_refresh_root(struct kvm_vcpu *k);
 /* The guest changed its control registers: *n is its new view of them. */
 void kvm_adopt_crs(struct kvm_vcpu *k, const struct guest_crs *n);
 struct guest_crs kvm_guest_crs(const struct kvm_vcpu *k);

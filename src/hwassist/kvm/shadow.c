@@ -336,15 +336,19 @@ static void on_written(void *opaque, gpa_t gpa, u64 len)
 
 static void on_map_changed(void *opaque) { shadow_zap_all(opaque); }
 
-static u64 end_of_memory(const struct physmap *map)
+static u64 end_of_ram(const struct physmap *map)
 {
-    return map->nregions ? map->region[map->nregions - 1].gpa + map->region[map->nregions - 1].size : 0;
+    u64 end = 0;
+    for (unsigned i = 0; i < map->nregions; i++)
+        if (map->region[i].kind == REGION_RAM)
+            end = map->region[i].gpa + map->region[i].size;
+    return end;
 }
 
 int shadow_init(struct shadow *s, struct physmap *map, struct mmu *guest, struct hostmem *host, struct error *err)
 {
     *s = (struct shadow){ .map = map, .guest = guest, .host = host, .stale = true };
-    s->ngfn = end_of_memory(map) >> PAGE_SHIFT;
+    s->ngfn = end_of_ram(map) >> PAGE_SHIFT;
     s->rmap = calloc(s->ngfn, sizeof *s->rmap);
     s->pae_frame = hostmem_alloc(host);
     if (!s->rmap)

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* Events into the guest: through the VM-entry interruption-information field, one an entry (SDM vol. 3, 27.6). */
+#include "hwassist/kvm/kvm.h"
+
+void kvm_queue_event(struct kvm_vcpu *k, const struct trap *t)
+{
+    k->queued.valid = true;
+    k->queued.trap = *t;
+    if (t->type == TRAP_FAULT && t->vector == VEC_PF)
+        k->cpu->state.cr2 = t->cr2;
+    if (t->type == TRAP_FAULT && t->vector == VEC_DB)
+        k->cpu->state.dr[6] |= t->dr6;
+}
+
+/* SDM vol. 3, 6.15, table 6-4: which exceptions do not stand each other. */
+static bool is_contributory(const struct trap *t)
+{
+    const u32 contributory = BIT(VEC_DE) | BIT(VEC_TS) | BIT(VEC_NP) | BIT(VEC_SS) | BIT(VEC_GP);
+    return t->type == TRAP_FAULT && contributory >> (t->vector & 31) & 1;
+}
+static bool is_vector(const struct trap *t, u8 vector) { return t->type == TRAP_FAULT && t->vector == vector; }
+
+static bool doubles(const struct trap *first, const struct trap *second)
+{
+    if (is_vector(first, VEC_PF))
+        return is_contributory(second) || is_vector(second, VEC_PF);
+    return is_contributory(first) && is_contributory(second);
+}
+
+void kvm_queue_trap(struct kvm_vcpu *k, const struct trap *t)
+{
+    static const struct trap double_fault = { .vector = VEC_DF, .type = TRAP_FAULT, .has_error = true };
+    const struct trap *first = k->queued.valid ? &k->queued.trap : NULL;
+    if (first && is_vector(first, VEC_DF) && (is_contributory(t) || is_vector(t, VEC_PF)))
+        k->cpu->state.activity = CPU_SHUT_DOWN;
+    else
+        kvm_queue_event(k, first && doubles(first, t) ? &double_fault : t);
+}
+
+void kvm_queue_exception(struct kvm_vcpu *k, u8 vector, bool has_error, u32 error)
+{
+    /* in real mode exceptions have no error code */
+    struct trap t = { .vector = vector, .type = TRAP_FAULT, .has_error = has_error && k->cpu->state.cr0 & CR0_PE, .error = error };
+    kvm_queue_trap(k, &t);
+}
+
+void kvm_requeue_vectored(struct kvm_vcpu *k)
+{
+    struct vmcs *c = &k->vmx.vmcs;
+    u64 info = vmread(c, IDT_VECTORING_INFO);
+    if (!(info & INTR_VALID))
+        return;
+    k->queued.valid = true;
+    k->queued.trap = (struct trap){
+        .vector = info & INTR_VECTOR,
+        .type = info >> INTR_TYPE_SHIFT & 7,
+        .has_error = info & INTR_ERROR_VALID,
+        .error = info & INTR_ERROR_VALID ? vmread(c, IDT_VECTORING_ERROR) : 0,
+        .insn_len = vmread(c, EXIT_INSN_LEN),
+        .cr2 = k->cpu->state.cr2,
+    };
+}
+
+static void write_event(struct kvm_vcpu *k, const struct trap *t)
+{
+    struct vmcs *c = &k->vmx.vmcs;
+    vmwrite(c, ENTRY_INTR_INFO, INTR_VALID | (t->has_error ? INTR_ERROR_VALID : 0) | (u64)t->type << INTR_TYPE_SHIFT | t->vector);
+    if (t->has_error)
+        vmwrite(c, ENTRY_EXCEPTION_ERROR, t->error);
+    if (t->type >= TRAP_SOFT_INT)
+        vmwrite(c, ENTRY_INSN_LEN, t->insn_len);
+}
+
+static void want_window(struct kvm_vcpu *k, bool want)
+{
+    struct vmcs *c = &k->vmx.vmcs;
+    u64 proc = vmcs_get(c, VMCSI_PROC_CONTROLS);
+    if (!!(proc & PROC_INTR_WINDOW) != want)
+        vmwrite(c, PROC_CONTROLS, proc ^ PROC_INTR_WINDOW);
+}
+
+/* Wakes a halted guest: it enters in the active state. */
+static void inject_interrupt(struct kvm_vcpu *k)
+{
+    struct trap t = { .vector = vcpu_intr_acknowledge(k->v), .type = TRAP_EXTINT };
+    k->cpu->state.activity = CPU_ACTIVE;
+    write_event(k, &t);
+    kvm_charge(k, EV_KVM_INJECT);
+}
+
+void kvm_prepare_injection(struct kvm_vcpu *k)
+{
+    bool first = k->queued.valid;
+    if (first) {
+        write_event(k, &k->queued.trap);
+        k->queued.valid = false;
+    } else if (vcpu_intr_pending(k->v) && cpu_interruptible(k->cpu)) {
+        inject_interrupt(k);
+    }
+    want_window(k, vcpu_intr_pending(k->v));
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* Exits about memory: shadow page faults and INVLPG without EPT; violations and misconfigurations with it. */
+#include <stdio.h>
+
+#include "hwassist/kvm/kvm.h"
+
+static bool shut_down(struct exit *e)
+{
+    e->kind = EXIT_SHUTDOWN;
+    return false;
+}
+
+/* What touched the device or the page table: the instruction, or the delivery of an event? */
+static bool emulate_access(struct kvm_vcpu *k, struct exit *e)
+{
+    bool alive = k->queued.valid ? kvm_emulate_delivery(k) : kvm_emulate(k);
+    return alive || shut_down(e);
+}
+
+/* The same fault at the same place without an instruction between means that filling does not help: emulate. */
+static bool is_stuck(struct kvm_vcpu *k, gva_t gva)
+{
+    bool same = k->last_fault.gva == gva && k->last_fault.icount == k->cpu->icount;
+    k->last_fault.times = same ? k->last_fault.times + 1 : 0;
+    k->last_fault.gva = gva;
+    k->last_fault.icount = k->cpu->icount;
+    return k->last_fault.times > 8;
+}
+
+bool kvm_on_page_fault(struct kvm_vcpu *k, struct exit *e)
+{
+    static const enum event event_of[] = {
+        [SHADOW_FILLED] = EV_KVM_PF_HIDDEN, [SHADOW_TRUE_FAULT] = EV_KVM_PF_TRUE, [SHADOW_PT_WRITE] = EV_KVM_PT_WRITE, [SHADOW_MMIO] = EV_KVM_MMIO,
+    };
+    gva_t gva = vmread(&k->vmx.vmcs, EXIT_QUALIFICATION);
+    u32 error = vmread(&k->vmx.vmcs, EXIT_INTR_ERROR);
+    struct mmu_fault f;
+    enum shadow_result r = shadow_fault(&k->shadow, gva, error, &f);
+    trace(k->cpu->tracer, SHADOW, "gva=0x%llx error=0x%x result=%u", (unsigned long long)gva, error, r);
+    kvm_charge(k, event_of[r]);
+    if (r == SHADOW_TRUE_FAULT) {
+        struct trap t = { .vector = VEC_PF, .type = TRAP_FAULT, .has_error = true, .error = f.error, .cr2 = gva };
+        kvm_queue_trap(k, &t);
+        return k->cpu->state.activity != CPU_SHUT_DOWN || shut_down(e);
+    }
+    return (r == SHADOW_FILLED && !is_stuck(k, gva)) || emulate_access(k, e);
+}
+
+bool kvm_on_invlpg(struct kvm_vcpu *k, struct exit *e)
+{
+    gva_t gva = vmread(&k->vmx.vmcs, EXIT_QUALIFICATION);
+    mmu_invlpg(&k->cpu->mmu, gva);
+    mmu_invlpg(&k->emulator.mmu, gva);
+    kvm_skip(k);
+    return true;
+}
+
+bool kvm_on_ept_violation(struct kvm_vcpu *k, struct exit *e)
+{
+    gpa_t gpa = vmread(&k->vmx.vmcs, GUEST_PHYSICAL_ADDRESS);
+    u64 q = vmread(&k->vmx.vmcs, EXIT_QUALIFICATION);
+    enum tdp_result r = kvm_ept_fill(k, gpa, q & EPTQ_WRITE);
+    kvm_charge(k, r == TDP_FILLED ? EV_KVM_EPT_FILL : EV_KVM_MMIO);
+    return r == TDP_FILLED || emulate_access(k, e);
+}
+
+/* The mark of a gpa without memory, set by kvm_ept_fill(). */
+bool kvm_on_ept_misconfig(struct kvm_vcpu *k, struct exit *e)
+{
+    kvm_charge(k, EV_KVM_MMIO);
+    return emulate_access(k, e);
+}
