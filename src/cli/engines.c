@@ -7,8 +7,9 @@
 #include "bt/bt.h"
 #include "cli/nearest.h"
 #include "machine/bare.h"
+#include "paravirt/pv.h"
 
-const struct engine_ops *const engines[] = { &bare_engine, &bt_engine, NULL };
+const struct engine_ops *const engines[] = { &bare_engine, &bt_engine, &pv_engine, NULL };
 
 static const struct engine_ops *by_name(const char *name)
 {

@@ -54,8 +54,7 @@ static void drop_privileged_data(struct cpu_state *s, unsigned cpl)
 
 bool load_context(struct domain *d, u16 cs, u32 eip, u32 eflags, u16 ss, u32 esp)
 {
-    struct cpu *c = domain_cpu(d);
-    struct cpu_state *s = &c->state;
+    struct cpu_state *s = &domain_cpu(d)->state;
     struct segment code, stack;
     unsigned cpl = cs & 3;
     if (!cpl || (ss & 3) != cpl || !read_segment(d, cs, &code) || !read_segment(d, ss, &stack))
@@ -70,7 +69,6 @@ bool load_context(struct domain *d, u16 cs, u32 eip, u32 eflags, u16 ss, u32 esp
     s->rip = eip;
     s->gpr[RSP] = esp;
     s->rflags = (eflags & ~(FLAG_IOPL | FLAG_VM)) | FLAG_IF | FLAG_FIXED;
-    cpu_state_changed(c);
     return true;
 }
 

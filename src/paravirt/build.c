@@ -230,6 +230,7 @@ static void start_state(struct domain *d, const struct layout *l, struct cpu_sta
     s->idtr = (struct dtable){ IDT_VIRT, 256 * 8 - 1 };
     s->cr0 = CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_MP | CR0_PE;
     s->cr3 = maddr(d->v.base_mfn);
+    memcpy(s->pdpte, frame_hva(d, d->v.base_mfn), sizeof s->pdpte);
     s->cr4 = CR4_PAE | (model->features_edx & CPUID_FXSR ? CR4_OSFXSR : 0) | (model->features_edx & CPUID_SSE ? CR4_OSXMMEXCPT : 0);
     s->efer = model->ext_features_edx & BIT(20) ? EFER_NXE : 0;
     s->rflags = FLAG_FIXED | FLAG_IF;

@@ -169,7 +169,8 @@ int table_write(struct domain *d, u32 mfn, unsigned slot, u64 pte, bool keep_ad)
 /* The L1 entry that maps gva under the current base: its table's mfn and slot; -XEN_EINVAL if there is no L1. */
 int table_find_l1(struct domain *d, u32 gva, u32 *mfn, unsigned *slot);
 void tlb_flush(struct domain *d);
-int base_switch(struct domain *d, u32 mfn);     /* MMUEXT_NEW_BASEPTR */
+/* Load CR3 with a frame on which the caller holds a reference of TYPE_L3; it is the domain's now. */
+void base_switch(struct domain *d, u32 mfn);
 
 /* --- descriptors (segments.c) --- */
 bool descriptor_sanitize(u64 *raw);     /* what a guest may have; narrows limit and privilege in place. false: refuse */
@@ -185,6 +186,7 @@ void trap_handle(struct domain *d, const struct cpu_stop *stop);
 bool bounce(struct domain *d, u16 cs, u32 eip, bool has_error, u32 error, bool mask_events);
 /* Give the guest the exception, by its own trap table. */
 void trap_inject(struct domain *d, u8 vector, bool has_error, u32 error);
+void set_ts(struct domain *d, bool ts); /* CR0.TS, the guest's and the real one */
 void trap_inject_pf(struct domain *d, u32 error, u32 cr2);
 bool upcall_deliver(struct domain *d);
 /* Load CS:EIP, EFLAGS and SS:ESP as a return from ring 0 would; false if a selector is not the guest's to have. */

@@ -19,12 +19,6 @@ static bool em_hlt(struct domain *d, const struct insn *i)
 
 /* --- control and debug registers --- */
 
-static void set_ts(struct domain *d, bool ts)
-{
-    const u32 arg[6] = { ts };
-    do_fpu_taskswitch(d, arg);
-}
-
 static bool em_clts(struct domain *d, const struct insn *i)
 {
     set_ts(d, false);

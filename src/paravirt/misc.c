@@ -92,7 +92,6 @@ s32 do_vm_assist(struct domain *d, const u32 arg[6])
 s32 do_set_debugreg(struct domain *d, const u32 arg[6])
 {
     u32 reg = arg[0], value = arg[1];
-    struct cpu *c = domain_cpu(d);
     if (reg > 7 || reg == 4 || reg == 5)
         return -XEN_EINVAL;
     if (reg < 4 && value >= XEN_VIRT_START)
@@ -102,8 +101,7 @@ s32 do_set_debugreg(struct domain *d, const u32 arg[6])
     if (reg == 6)
         value = (value & ~0x1000u) | 0xffff0ff0;
     d->v.dr[reg] = value;
-    c->state.dr[reg] = value;
-    cpu_state_changed(c);
+    domain_cpu(d)->state.dr[reg] = value;
     return 0;
 }
 

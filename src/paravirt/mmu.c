@@ -208,7 +208,6 @@ static int ext_set_ldt(struct domain *d, const struct mmuext_op32 *op)
     c->state.ldtr = (struct segment){ .attr = SEG_UNUSABLE };
     if (ents)
         c->state.ldtr = (struct segment){ .selector = XEN_TSS_SELECTOR + 8, .base = LDT_VIRT, .limit = ents * 8 - 1, .attr = SEG_P | 2 };
-    cpu_state_changed(c);
     return 0;
 }
 

@@ -8,6 +8,7 @@
  *
  * Depth is bounded by the types: an L2 never refers to an L2.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "paravirt/domain.h"
@@ -206,12 +207,10 @@ void tlb_flush(struct domain *d)
     mmu_flush(&domain_cpu(d)->mmu, true);
 }
 
-/* Takes over a reference of TYPE_L3 that the caller holds. */
-int base_switch(struct domain *d, u32 mfn)
+void base_switch(struct domain *d, u32 mfn)
 {
-    struct cpu *c = domain_cpu(d);
     d->v.base_mfn = mfn;
-    c->state.cr3 = maddr(mfn);
-    cpu_state_changed(c);
-    return 0;
+    bool valid = cpu_write_cr(domain_cpu(d), 3, maddr(mfn));
+    assert(valid); /* its entries were checked */
+    (void)valid;
 }

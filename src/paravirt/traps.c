@@ -82,12 +82,16 @@ s32 do_callback_op(struct domain *d, const u32 arg[6])
     return -XEN_ENOSYS;
 }
 
+void set_ts(struct domain *d, bool ts)
+{
+    u64 cr0 = domain_cpu(d)->state.cr0;
+    d->v.ts = ts;
+    cpu_write_cr(domain_cpu(d), 0, ts ? cr0 | CR0_TS : cr0 & ~(u64)CR0_TS);
+}
+
 s32 do_fpu_taskswitch(struct domain *d, const u32 arg[6])
 {
-    struct cpu *c = domain_cpu(d);
-    d->v.ts = arg[0];
-    c->state.cr0 = arg[0] ? c->state.cr0 | CR0_TS : c->state.cr0 & ~(u64)CR0_TS;
-    cpu_state_changed(c);
+    set_ts(d, arg[0]);
     return 0;
 }
 
@@ -149,12 +153,9 @@ static void on_general_protection(struct domain *d, const struct trap *t)
 /* The FPU belongs to another of the guest's tasks. CR0.TS is already clear when the guest's handler runs. */
 static void on_no_fpu(struct domain *d, const struct trap *t)
 {
-    struct cpu *c = domain_cpu(d);
     charge_hardware(d, t);
     charge(d, EV_PV_BOUNCE);
-    d->v.ts = false;
-    c->state.cr0 &= ~(u64)CR0_TS;
-    cpu_state_changed(c);
+    set_ts(d, false);
     trap_inject(d, VEC_NM, false, 0);
 }
 
