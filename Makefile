@@ -26,6 +26,7 @@ OBJ := $(SRC:%.c=$(B)/%.o)
 LIB := $(B)/libemu.a
 
 TESTS := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/test_*.c))
+BENCHES := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
 TEST_SUPPORT := $(B)/tests/check.o $(B)/tests/progen.o
 
 .PHONY: all demo check bench guests clean help setup tests
@@ -47,6 +48,9 @@ check: setup
 
 tests: $(TESTS)
 
+bench: $(EMU) $(BENCHES)
+	@bench/run $(B)
+
 $(EMU): $(B)/src/main.o $(LIB)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
@@ -61,6 +65,9 @@ $(B)/%.o: %.c
 $(B)/tests/%: $(B)/tests/%.o $(TEST_SUPPORT) $(LIB)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcunit $(LDLIBS)
 
+$(B)/bench/%: $(B)/bench/%.o $(TEST_SUPPORT) $(LIB)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcunit $(LDLIBS)
+
 -include guests/rules.mk
 
 clean:
@@ -73,4 +80,4 @@ help:
 	@echo "make bench    speed, against the bars"
 	@echo "make clean    remove what was built"
 
--include $(OBJ:.o=.d) $(B)/src/main.d $(TESTS:=.d)
+-include $(OBJ:.o=.d) $(B)/src/main.d $(TESTS:=.d) $(BENCHES:=.d)
