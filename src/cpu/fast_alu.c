@@ -5,37 +5,38 @@
 #define READ_FLAGS "\n\tlahf\n\tseto %%al"
 #define CARRY_IN "btl $8, %[in]\n\t"
 
-/* a OP b, with the carry in where the instruction reads it. */
-#define BINARY(name, insn, w, before)                                                               \
+/* a OP b, with the carry in where the instruction reads it. Logic leaves AF undefined: `clear` makes it 0 on any host. */
+#define BINARY(name, insn, w, before, clear)                                                            \
     static inline t##w name##w(t##w a, t##w b, u32 *flags)                                          \
     {                                                                                               \
         u32 out;                                                                                    \
         asm(before insn " %[b], %[a]" READ_FLAGS : [a] "+r"(a), "=&a"(out) : [b] "r"(b), [in] "r"(*flags) : "cc"); \
-        *flags = out;                                                                               \
+        *flags = out & ~(u32)(clear);                                                               \
         return a;                                                                                   \
     }
-#define BINARY_SIZES(name, insn, before) \
-    BINARY(name, insn "b", 8, before) BINARY(name, insn "w", 16, before) BINARY(name, insn "l", 32, before)
+#define BINARY_SIZES(name, insn, before, clear) \
+    BINARY(name, insn "b", 8, before, clear) BINARY(name, insn "w", 16, before, clear) BINARY(name, insn "l", 32, before, clear)
 
-BINARY_SIZES(add, "add", "")
-BINARY_SIZES(or, "or", "")
-BINARY_SIZES(adc, "adc", CARRY_IN)
-BINARY_SIZES(sbb, "sbb", CARRY_IN)
-BINARY_SIZES(and, "and", "")
-BINARY_SIZES(sub, "sub", "")
-BINARY_SIZES(xor, "xor", "")
+BINARY_SIZES(add, "add", "", 0)
+BINARY_SIZES(or, "or", "", FAST_AF)
+BINARY_SIZES(adc, "adc", CARRY_IN, 0)
+BINARY_SIZES(sbb, "sbb", CARRY_IN, 0)
+BINARY_SIZES(and, "and", "", FAST_AF)
+BINARY_SIZES(sub, "sub", "", 0)
+BINARY_SIZES(xor, "xor", "", FAST_AF)
 
 /* CMP and TEST write no result. */
-#define COMPARE(name, insn, w)                                                                      \
+#define COMPARE(name, insn, w, clear)                                                                \
     static inline void name##w(t##w a, t##w b, u32 *flags)                                          \
     {                                                                                               \
         u32 out;                                                                                    \
         asm(insn " %[b], %[a]" READ_FLAGS : "=&a"(out) : [a] "r"(a), [b] "r"(b) : "cc");            \
-        *flags = out;                                                                               \
+        *flags = out & ~(u32)(clear);                                                               \
     }
-#define COMPARE_SIZES(name, insn) COMPARE(name, insn "b", 8) COMPARE(name, insn "w", 16) COMPARE(name, insn "l", 32)
-COMPARE_SIZES(cmp, "cmp")
-COMPARE_SIZES(test, "test")
+#define COMPARE_SIZES(name, insn, clear) \
+    COMPARE(name, insn "b", 8, clear) COMPARE(name, insn "w", 16, clear) COMPARE(name, insn "l", 32, clear)
+COMPARE_SIZES(cmp, "cmp", 0)
+COMPARE_SIZES(test, "test", FAST_AF)
 
 /* INC and DEC keep CF; NEG sets all; NOT none. */
 #define UNARY(name, insn, w, keep)                                                                  \

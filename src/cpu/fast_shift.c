@@ -2,27 +2,34 @@
 /* Specialised shifts and rotates of registers, by an immediate or by CL. */
 #include "cpu/fast.h"
 
-/* A count of zero changes nothing. Rotates change only CF and OF; with a count above one OF is undefined, and stays the host's. */
-#define SHIFT(name, insn, w, keep)                                                                  \
+/* A count of zero changes nothing. Rotates define only CF and OF; OF is defined by a count of one. What is undefined stays as it was,
+ * so that it does not depend on the host; a count beyond the operand's width leaves CF undefined too, and is not for here. */
+#define SHIFT(name, insn, w, defined)                                                               \
     FAST(name##_rr##w)                                                                              \
     {                                                                                               \
-        u32 out;                                                                                    \
+        u32 out, keep = ~(u32)(defined);                                                            \
         u8 count = *(const u8 *)o->src & 31;                                                        \
         t##w a = *(t##w *)o->dst;                                                                   \
-        if (likely(count)) {                                                                        \
-            asm(insn " %%cl, %[a]\n\tlahf\n\tseto %%al" : [a] "+r"(a), "=&a"(out) : "c"(count) : "cc"); \
-            flags = (flags & (keep)) | (out & ~(u32)(keep));                                        \
-            put##w(o->dst, a);                                                                      \
-        }                                                                                           \
+        if (unlikely(!count))                                                                       \
+            NEXT;                                                                                   \
+        if (w < 32 && unlikely(count > w))                                                          \
+            GIVE_UP;                                                                                \
+        asm(insn " %%cl, %[a]\n\tlahf\n\tseto %%al" : [a] "+r"(a), "=&a"(out) : "c"(count) : "cc"); \
+        keep |= count > 1 ? FAST_OF : 0;                                                            \
+        flags = (flags & keep) | (out & ~keep);                                                     \
+        put##w(o->dst, a);                                                                          \
         NEXT;                                                                                       \
     }
-#define SHIFT_SIZES(name, insn, keep) SHIFT(name, insn "b", 8, keep) SHIFT(name, insn "w", 16, keep) SHIFT(name, insn "l", 32, keep)
+#define SHIFT_SIZES(name, insn, defined) \
+    SHIFT(name, insn "b", 8, defined) SHIFT(name, insn "w", 16, defined) SHIFT(name, insn "l", 32, defined)
+#define BY_RESULT (FAST_SF | FAST_ZF | FAST_PF | FAST_CF | FAST_OF)
+#define BY_LAST_BIT (FAST_CF | FAST_OF)
 
-SHIFT_SIZES(shl, "shl", 0)
-SHIFT_SIZES(shr, "shr", 0)
-SHIFT_SIZES(sar, "sar", 0)
-SHIFT_SIZES(rol, "rol", ~(u32)(FAST_CF | FAST_OF))
-SHIFT_SIZES(ror, "ror", ~(u32)(FAST_CF | FAST_OF))
+SHIFT_SIZES(shl, "shl", BY_RESULT)
+SHIFT_SIZES(shr, "shr", BY_RESULT)
+SHIFT_SIZES(sar, "sar", BY_RESULT)
+SHIFT_SIZES(rol, "rol", BY_LAST_BIT)
+SHIFT_SIZES(ror, "ror", BY_LAST_BIT)
 
 #define ROW(id, name) { MN_##id, FORM_RR, { name##_rr8, name##_rr16, name##_rr32 } }
 const struct fast_row fast_shift_rows[] = {

@@ -23,10 +23,10 @@ static void write_pair(struct cpu *c, unsigned size, u64 low, u64 high)
     }
 }
 
-/* CF = OF = the product does not fit the lower half. SF, ZF, AF and PF are undefined: ours say what the low half says. */
-static void multiply_flags(struct cpu *c, u64 low, unsigned size, bool overflow)
+/* CF = OF = the product does not fit the lower half. The other flags are undefined: ours stay. */
+static void multiply_flags(struct cpu *c, bool overflow)
 {
-    set_flags(c, FLAG_STATUS & ~FLAG_AF, flags_result(low & size_mask(size), size) | (overflow ? FLAG_CF | FLAG_OF : 0));
+    set_flags(c, FLAG_CF | FLAG_OF, overflow ? FLAG_CF | FLAG_OF : 0);
 }
 
 void exec_mul(struct cpu *c, const struct insn *i)
@@ -34,7 +34,7 @@ void exec_mul(struct cpu *c, const struct insn *i)
     unsigned size = i->op[0].size;
     u128 r = (u128)gpr_get(c, RAX, size) * opd_read(c, i, 0);
     write_pair(c, size, r, r >> 8 * size);
-    multiply_flags(c, r, size, r >> 8 * size != 0);
+    multiply_flags(c, r >> 8 * size != 0);
 }
 
 static void imul_accumulator(struct cpu *c, const struct insn *i)
@@ -42,7 +42,7 @@ static void imul_accumulator(struct cpu *c, const struct insn *i)
     unsigned size = i->op[0].size;
     s128 r = (s128)sign_extend(gpr_get(c, RAX, size), size) * sign_extend(opd_read(c, i, 0), size);
     write_pair(c, size, r, r >> 8 * size);
-    multiply_flags(c, r, size, r != sign_extend(r, size));
+    multiply_flags(c, r != sign_extend(r, size));
 }
 
 /* IMUL r, r/m and IMUL r, r/m, imm */
@@ -53,7 +53,7 @@ static void imul_register(struct cpu *c, const struct insn *i)
     s64 a = three ? (s64)i->imm : sign_extend(opd_read(c, i, 0), size);
     s128 r = (s128)a * sign_extend(opd_read(c, i, 1), size);
     opd_write(c, i, 0, r);
-    multiply_flags(c, r, size, r != sign_extend(r, size));
+    multiply_flags(c, r != sign_extend(r, size));
 }
 
 void exec_imul(struct cpu *c, const struct insn *i)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Shifts and rotates. The count is taken modulo 32 (64 for 8-byte operands); if that is 0, nothing changes, flags included
- * (SDM vol. 2, "SAL/SAR/SHL/SHR"). OF is defined for a count of 1; for others ours is by the same rule on the result.
+ * (SDM vol. 2, "SAL/SAR/SHL/SHR"). OF is defined by a count of 1; otherwise, like AF, ours stays as it was.
  */
 #include "cpu/integer.h"
 
@@ -23,19 +23,20 @@ static bool begin(struct cpu *c, const struct insn *i, unsigned count_operand, s
 
 static bool top(const struct shift *s, u64 r) { return r >> (s->bits - 1) & 1; }
 static bool next(const struct shift *s, u64 r) { return r >> (s->bits - 2) & 1; }
+static u32 defined(const struct shift *s, u32 flags) { return s->count == 1 ? flags : flags & ~FLAG_OF; }
 static u32 cf_of(bool cf, bool of) { return (cf ? FLAG_CF : 0) | (of ? FLAG_OF : 0); }
 
 static void finish(struct cpu *c, const struct insn *i, const struct shift *s, u64 r, bool cf, bool of)
 {
     r &= s->mask;
     opd_write(c, i, 0, r);
-    set_flags(c, FLAG_STATUS & ~FLAG_AF, flags_result(r, s->size) | cf_of(cf, of));
+    set_flags(c, defined(s, FLAG_STATUS & ~FLAG_AF), flags_result(r, s->size) | cf_of(cf, of));
 }
 
 static void finish_rotate(struct cpu *c, const struct insn *i, const struct shift *s, u64 r, bool cf, bool of)
 {
     opd_write(c, i, 0, r & s->mask);
-    set_flags(c, FLAG_CF | FLAG_OF, cf_of(cf, of));
+    set_flags(c, defined(s, FLAG_CF | FLAG_OF), cf_of(cf, of));
 }
 
 /* Shifts in C by as many bits as there are, or more, are not defined. */
@@ -57,7 +58,7 @@ void exec_shr(struct cpu *c, const struct insn *i)
     struct shift s;
     if (!begin(c, i, 1, &s))
         return;
-    finish(c, i, &s, right(s.value, s.count), right(s.value, s.count - 1) & 1, s.count == 1 && top(&s, s.value));
+    finish(c, i, &s, right(s.value, s.count), right(s.value, s.count - 1) & 1, top(&s, s.value));
 }
 
 void exec_sar(struct cpu *c, const struct insn *i)
