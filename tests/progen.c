@@ -76,6 +76,8 @@ static void set_state(struct vm *vm, struct gen *g)
     for (int r = 0; r < 8; r++)
         if (r != RSP)
             s.gpr[r] = PROGEN_DATA + (rnd(g, 0x8000) & ~3u);
+    s.fpu.fcw = 0x37f;
+    s.fpu.mxcsr = 0x1f80;
     for (int x = 0; x < 8; x++)
         for (int b = 0; b < 16; b++)
             s.fpu.xmm[x][b] = rnd(g, 256);
@@ -213,19 +215,15 @@ static void strings(struct gen *g)
 static void fpu(struct gen *g)
 {
     static const u8 sse[] = { 0x58, 0x59, 0x5c, 0x5d, 0x5f, 0x54, 0x57, 0x14, 0x28, 0x10 };
-    unsigned base = EBX;
     bool memory = rnd(g, 2);
-    if (memory) {
-        put8(g, 0xbb);
-        put32(g, PROGEN_DATA + 16 * rnd(g, 0x100));
-    }
+    put8(g, 0xbb);                              /* mov ebx, aligned */
+    put32(g, PROGEN_DATA + 16 * rnd(g, 0x100));
     switch (rnd(g, 4)) {
     case 0: PUT(g, 0x0f, sse[rnd(g, sizeof sse)]); put8(g, memory ? 0x03 | rnd(g, 8) << 3 : 0xc0 | rnd(g, 64)); break;
     case 1: PUT(g, 0x66, 0x0f, 0xd4 | rnd(g, 2)); put8(g, memory ? 0x03 | rnd(g, 8) << 3 : 0xc0 | rnd(g, 64)); break;
     case 2: PUT(g, 0xdb, 0x43, 4 * rnd(g, 16), 0xd8, 0x43, 4 * rnd(g, 16), 0xdb, 0x5b, 4 * rnd(g, 16)); break; /* fild, fadd, fistp */
     case 3: PUT(g, 0x0f, 0xfc | rnd(g, 3), 0xc0 | rnd(g, 64), 0x0f, 0x77); break; /* paddb..d; emms */
     }
-    (void)base;
 }
 
 /* Set the landing place to what follows the next `n` bytes. */

@@ -13,7 +13,7 @@
 #include "progen.h"
 
 #define FLAGS_COMPARED (FLAG_CF | FLAG_PF | FLAG_ZF | FLAG_SF | FLAG_OF | FLAG_DF | FLAG_IF)
-#define LIMIT 1000000   /* cycles: longer than any program here */
+#define LIMIT 100000000   /* cycles: longer than any program here */
 
 static struct vm *machine(const struct engine_ops *engine)
 {

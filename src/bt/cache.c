@@ -145,7 +145,7 @@ static void unlink_from_page(struct bt *b, struct unit *u, gpa_t gpa)
     }
 }
 
-static void kill_unit(struct bt *b, struct unit *u)
+void cache_kill(struct bt *b, struct unit *u)
 {
     while (u->incoming)
         unchain(b, u->incoming);
@@ -182,7 +182,7 @@ void cache_written(struct bt *b, gpa_t gpa, u64 len)
     for (struct unit *u = b->page_units[h], *next; u; u = next) {
         next = *next_on_page(u, h);
         if (covers(u, gpa, len))
-            kill_unit(b, u);
+            cache_kill(b, u);
         else if ((u->gpa[0] ^ gpa) < PAGE_SIZE || (u->gpa[1] && (u->gpa[1] ^ gpa) < PAGE_SIZE))
             others = true;
     }

@@ -118,24 +118,42 @@ static u16 key_of(const struct cpu_state *s)
 
 /* --- the cache --- */
 
+/* Is the code at eip accessible, and where is it? Sets A bits as a fetch does. */
+static bool fetchable(struct bt_vcpu *t, u32 eip, struct xlat *x)
+{
+    struct mmu_fault f;
+    return mmu_walk(&t->vcpu->cpu.mmu, eip, ACCESS_EXEC, t->window->user, x, &f) == 0;
+}
+
+/* A unit of one instruction that crosses into a second page: is that page still the one that was translated? */
+static bool second_page_holds(struct bt_vcpu *t, const struct unit *u)
+{
+    struct xlat x;
+    return !u->gpa[1] || (fetchable(t, (u->eip & PAGE_MASK) + PAGE_SIZE, &x) && x.gpa == u->gpa[1]);
+}
+
 /* The unit for the guest's EIP in the current window, translated now if need be. NULL: the fetch faults, or its first
  * instruction is one for the interpreter. */
 static struct unit *unit_for(struct bt_vcpu *t, u32 eip, u16 key)
 {
-    struct cpu *c = &t->vcpu->cpu;
     struct xlat x;
-    struct mmu_fault f;
-    if (mmu_walk(&c->mmu, eip, ACCESS_EXEC, t->window->user, &x, &f) < 0)
+    if (!fetchable(t, eip, &x))
         return NULL;
     struct unit *u = cache_find(t->bt, eip, x.gpa, key);
+    if (u && !second_page_holds(t, u)) {
+        cache_kill(t->bt, u);
+        u = NULL;
+    }
     if (!u) {
-        u = translate(t, eip, key, x.gpa, &f);
-        if (!u)
+        u = translate(t, eip, key, x.gpa);
+        if (!u || !second_page_holds(t, u))
             return NULL;
         account_translated(t, u);
     }
-    window_depend(t->bt, t->window, &x, eip);
-    window_install(t->bt, t->window, eip, (u64)t->bt->exec + u->host);
+    if (!u->gpa[1]) { /* the table follows the mapping of one page only */
+        window_depend(t->bt, t->window, &x, eip);
+        window_install(t->bt, t->window, eip, (u64)t->bt->exec + u->host);
+    }
     return u;
 }
 

@@ -164,11 +164,12 @@ struct unit *cache_unit_at(struct bt *b, u64 host_rip); /* NULL outside all unit
 void cache_add(struct bt *b, struct unit *u);
 void cache_chain(struct bt *b, struct link *l, struct unit *to);
 void cache_written(struct bt *b, gpa_t gpa, u64 len);   /* guest code may have changed there */
+void cache_kill(struct bt *b, struct unit *u);
 static inline bool cache_holds(const struct bt *b, u64 rip) { return rip - (u64)b->exec < b->code_size; }
 
 /* --- translate.c --- */
-/* Translate the unit at eip; NULL with *f if its first byte cannot be fetched. May flush the cache. */
-struct unit *translate(struct bt_vcpu *v, u32 eip, u16 key, gpa_t gpa, struct mmu_fault *f);
+/* Translate the unit at eip, whose first byte is at gpa; NULL if its first instruction cannot be fetched or decoded. May flush the cache. */
+struct unit *translate(struct bt_vcpu *v, u32 eip, u16 key, gpa_t gpa);
 
 /* --- stubs.c --- */
 void stubs_emit(struct bt *b);

@@ -35,25 +35,24 @@ static u32 offset_of(const struct maker *m) { return m->e.p - m->bt->code; }
 
 /* --- scan --- */
 
-/* Guest bytes at eip: up to 15, over a page boundary if the next page can be fetched. Returns how many. */
+/* Guest bytes at eip: up to 15, over a page boundary if the next page can be fetched (*second is its gpa then). Returns how many.
+ * A look ahead, not an access: the next page's A bit stays as it is. */
 static unsigned fetch(struct bt_vcpu *v, u32 eip, gpa_t gpa, u8 *bytes, gpa_t *second)
 {
     struct cpu *c = &v->vcpu->cpu;
     unsigned first = PAGE_SIZE - (gpa & ~PAGE_MASK), n = first < INSN_MAX ? first : INSN_MAX;
     const u8 *p = physmap_ptr_ro(c->mmu.map, gpa, n);
     struct xlat x;
-    struct mmu_fault f;
     *second = 0;
     if (!p)
         return 0;
     memcpy(bytes, p, n);
-    if (n == INSN_MAX || mmu_walk(&c->mmu, (u32)(eip + n), ACCESS_EXEC, v->window->user, &x, &f) < 0)
+    if (n == INSN_MAX || mmu_probe(&c->mmu, (u32)(eip + n), ACCESS_EXEC, v->window->user, &x) < 0)
         return n;
     p = physmap_ptr_ro(c->mmu.map, x.gpa, INSN_MAX - n);
     if (!p)
         return n;
     *second = x.gpa;
-    window_depend(v->bt, v->window, &x, eip + n);
     memcpy(bytes + n, p, INSN_MAX - n);
     return INSN_MAX;
 }
@@ -476,7 +475,7 @@ static void plan(struct maker *m, const struct bt_vcpu *v)
     u->cycles += !u->cycles; /* a loop must meet its deadline even under a profile where all is free */
 }
 
-struct unit *translate(struct bt_vcpu *v, u32 eip, u16 key, gpa_t gpa, struct mmu_fault *f)
+struct unit *translate(struct bt_vcpu *v, u32 eip, u16 key, gpa_t gpa)
 {
     struct bt *b = v->bt;
     struct scan s;
