@@ -46,8 +46,11 @@ static bool is_option(const char *arg, const char *name, const char **value)
 {
     size_t len = strlen(name);
     arg += 1 + (arg[1] == '-');
-    *value = arg[len] == '=' ? arg + len + 1 : NULL;
-    return strncmp(arg, name, len) == 0 && (!arg[len] || arg[len] == '=');
+    *value = NULL;
+    if (strncmp(arg, name, len) || (arg[len] && arg[len] != '='))
+        return false;
+    *value = arg[len] ? arg + len + 1 : NULL;
+    return true;
 }
 
 /* Options of compare alone. True if argv[*i] was one; *i then stands on its last word. */

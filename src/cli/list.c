@@ -52,6 +52,12 @@ static void list_profiles(void)
     free(names);
 }
 
+static void list_components(void)
+{
+    for (int k = 0; k < COMP_COUNT; k++)
+        row(component_rows[k].name, component_rows[k].help);
+}
+
 static void list_traces(void)
 {
     for (int t = 0; t < TRACE_COUNT; t++)
@@ -121,6 +127,7 @@ static void list_guests(void)
 
 static const struct { const char *what; void (*list)(void); } lists[] = {
     { "engines", list_engines }, { "devices", list_devices }, { "events", list_events }, { "profiles", list_profiles }, { "guests", list_guests },
+    { "components", list_components },
     { "traces", list_traces },   { "cpus", list_cpus },       { "exits", list_exits },   { "loaders", list_loaders },   { "options", help_print_all },
 };
 

@@ -83,12 +83,13 @@ static const struct column *leading(const struct comparison *c)
     return best;
 }
 
-static bool has_published(const struct comparison *c, const char *program)
+/* The first row that the literature has for this program, under this profile or (profile NULL) any; or NULL. */
+static const struct published_row *first_published(const char *profile, const char *program)
 {
     for (unsigned i = 0; i < published_count; i++)
-        if (!strcmp(published_rows[i].profile, c->profile.name) && !strcmp(published_rows[i].program, program))
-            return true;
-    return false;
+        if ((!profile || !strcmp(published_rows[i].profile, profile)) && !strcmp(published_rows[i].program, program))
+            return &published_rows[i];
+    return NULL;
 }
 
 static void row_operation(const struct comparison *c, const struct operation *o, const char *program, bool published, FILE *out)
@@ -110,7 +111,7 @@ static void row_operation(const struct comparison *c, const struct operation *o,
 static void table_operations(const struct comparison *c, FILE *out)
 {
     const struct column *lead = leading(c);
-    bool published = has_published(c, lead->program);
+    bool published = first_published(c->profile.name, lead->program);
     if (!lead->noperations)
         return;
     if (published)
@@ -261,9 +262,18 @@ static void print_notes(const struct comparison *c, FILE *out)
             fprintf(out, "%s: %s%s\n", c->column[i].label, c->column[i].ran ? "" : "did not run: ", c->column[i].note);
 }
 
+/* Where the figures beside the table come from, or how to have them. */
+static void print_literature(const struct comparison *c, FILE *out)
+{
+    const struct published_row *p = first_published(NULL, leading(c)->program);
+    if (first_published(c->profile.name, leading(c)->program))
+        fprintf(out, "as published: Adams & Agesen, ASPLOS 2006; docs/cost-model.md says where these differ, and why.\n");
+    else if (p)
+        fprintf(out, "--profile=%s puts the cycles that were measured on that machine beside these.\n", p->profile);
+}
+
 void report_text(const struct comparison *c, bool all_reasons, FILE *out)
 {
-    const struct column *lead = leading(c);
     fprintf(out, "%s\ncost profile %s: %s\n\n", c->guest, c->profile.name, c->profile.title);
     table_operations(c, out);
     table_families(c, out);
@@ -273,6 +283,5 @@ void report_text(const struct comparison *c, bool all_reasons, FILE *out)
         lists_frequent(c, out);
     table_cycles(c, out);
     print_notes(c, out);
-    if (has_published(c, lead->program))
-        fprintf(out, "as published: Adams & Agesen, ASPLOS 2006; docs/cost-model.md says where these differ, and why.\n");
+    print_literature(c, out);
 }
