@@ -266,6 +266,7 @@ static void i8042_reset(struct device *d)
         c->ram[i] = 0;
     c->ram[0] = MODE_IRQ1 | MODE_SYSTEM | MODE_AUX_OFF | MODE_TRANSLATE;
     c->full = c->last_was_command = c->breaking = false;
+    c->out = 0;
     c->command = 0;
     c->answers = c->aux_answers = (struct ps2_queue){ 0 };
     ps2_keyboard_reset(&c->keyboard);

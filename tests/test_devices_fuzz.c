@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The whole machine against nonsense: random ports and memory, random sizes, time that steps and jumps, keys, characters,
+ * interrupts taken at random. Nothing may crash, hang, or be asked of the machine more often than written.
+ */
+#include <stdlib.h>
+
+#include "check.h"
+#include "devices/i8042.h"
+#include "devices/vga.h"
+#include "devices_rig.h"
+
+#define STEPS 200000
+
+struct fuzz {
+    struct rig r;
+    u64 seed;
+    struct device *i8042, *vga;
+};
+
+static u64 rnd(struct fuzz *f) { return check_random(&f->seed); }
+
+static struct device *find(struct rig *r, const struct device_ops *ops)
+{
+    for (unsigned i = 0; i < r->ndevices; i++)
+        if (r->device[i]->ops == ops)
+            return r->device[i];
+    return NULL;
+}
+
+static void start(struct fuzz *f)
+{
+    struct rig *r = &f->r;
+    rig_init(r, 1000000000);
+    physmap_add_ram(&r->map, "ram", 0, 1 << 20, &r->err);
+    for (int n = 0; n < 4; n++)
+        r->platform.serial[n] = chardev_buffer_new();
+    for (const struct device_ops *const *ops = pc_devices; *ops; ops++)
+        rig_add(r, *ops);
+    f->i8042 = find(r, &i8042_ops);
+    f->vga = find(r, &vga_ops);
+}
+
+static void finish(struct fuzz *f)
+{
+    struct chardev *c[4];
+    memcpy(c, f->r.platform.serial, sizeof c);
+    rig_fini(&f->r);
+    for (int n = 0; n < 4; n++)
+        chardev_close(c[n]);
+}
+
+/* Mostly a port that somebody has. */
+static u16 some_port(struct fuzz *f)
+{
+    u64 v = rnd(f);
+    if (v % 8 == 0)
+        return v >> 8;
+    const struct bus_range *range = f->r.bus.port[(v >> 8) % f->r.bus.nport];
+    return range->base + (v >> 32) % range->len;
+}
+
+static void touch_port(struct fuzz *f)
+{
+    u16 port = some_port(f);
+    u64 v = rnd(f);
+    unsigned size = 1 << v % 3;
+    if (v & 8)
+        bus_io_write(&f->r.bus, port, size, v >> 16 & (size == 4 ? 0xffffffff : BIT(8 * size) - 1));
+    else
+        CHECK_EQ(bus_io_read(&f->r.bus, port, size) >> (8 * size - 1) >> 1, 0);
+}
+
+static void touch_memory(struct fuzz *f)
+{
+    u64 v = rnd(f);
+    gpa_t gpa = v & 1 ? 0xb8000 + (v >> 8) % 0x8010 : (v >> 8) & 0xffffffff;
+    if (v & 2)
+        physmap_store(&f->r.map, gpa, 1 << (v >> 2 & 3), rnd(f));
+    else
+        physmap_load(&f->r.map, gpa, 1 << (v >> 2 & 3));
+}
+
+static void pass_time(struct fuzz *f)
+{
+    u64 v = rnd(f);
+    clock_advance(&f->r.clock, v % 1000 ? (v >> 16) % 100000 : (v >> 16) % (86400 * f->r.clock.hz));
+    clock_run_due(&f->r.clock);
+}
+
+static void disturb(struct fuzz *f)
+{
+    u64 v = rnd(f);
+    static char text[8192];
+    struct vga_screen s;
+    switch (v % 6) {
+    case 0: keyboard_key(f->i8042, v >> 8, v >> 30 & 1); break;
+    case 1: mouse_move(f->i8042, (int)(v >> 8), (int)(v >> 24), v >> 60); break;
+    case 2: chardev_buffer_feed(f->r.platform.serial[v >> 8 & 3], "typed", 5); break;
+    case 3: vga_text(f->vga, text, (v >> 8) % sizeof text); break;
+    case 4: vga_screen(f->vga, &s); break;
+    default: irq_set(&f->r.platform.isa_irq[v >> 8 & 15], v >> 16 & 1); break;
+    }
+}
+
+static void test_nonsense(void)
+{
+    struct fuzz f = { .seed = check_seed() };
+    start(&f);
+    for (unsigned i = 0; i < STEPS; i++) {
+        unsigned what = rnd(&f) % 16;
+        (what < 10 ? touch_port : what < 12 ? touch_memory : what < 14 ? pass_time : disturb)(&f);
+        if (f.r.platform.intc->pending(f.r.platform.intc) && rnd(&f) & 1)
+            f.r.platform.intc->acknowledge(f.r.platform.intc);
+        if (i % 10000 == 9999)
+            for (unsigned d = 0; d < f.r.ndevices; d++)
+                f.r.device[d]->ops->reset(f.r.device[d]);
+    }
+    FILE *null = fopen("/dev/null", "w");
+    for (unsigned d = 0; d < f.r.ndevices; d++)
+        if (f.r.device[d]->ops->info)
+            f.r.device[d]->ops->info(f.r.device[d], null);
+    fclose(null);
+    finish(&f);
+}
+
+/* The same input gives the same machine: two of them, step by step, in one process. */
+static void test_two_are_equal(void)
+{
+    struct fuzz a = { .seed = check_seed() }, b = a;
+    start(&a);
+    start(&b);
+    for (unsigned i = 0; i < 20000; i++) {
+        u16 port = some_port(&a);
+        CHECK_EQ(some_port(&b), port);
+        u64 v = rnd(&a);
+        CHECK_EQ(rnd(&b), v);
+        clock_advance(&a.r.clock, v >> 40);
+        clock_advance(&b.r.clock, v >> 40);
+        clock_run_due(&a.r.clock);
+        clock_run_due(&b.r.clock);
+        if (v & 1) {
+            out8(&a.r, port, v >> 8);
+            out8(&b.r, port, v >> 8);
+        } else if (!CHECK_EQ(in8(&a.r, port), in8(&b.r, port))) {
+            break;
+        }
+        if (!CHECK_EQ(a.r.intr, b.r.intr) || !CHECK_EQ(clock_deadline(&a.r.clock), clock_deadline(&b.r.clock)))
+            break;
+    }
+    finish(&a);
+    finish(&b);
+}
+
+/* A machine that was reset is as one that is new, but for the clock's time, CMOS RAM, and the scratch registers of the serial ports. */
+static void test_reset_is_new(void)
+{
+    static const u16 skip[] = { 0x2ef, 0x2ff, 0x3ef, 0x3ff, 0x61, 0x70, 0x71, 0x92, 0x608, 0x609, 0x60a, 0x60b, 0x3da, 0xe9 };
+    struct fuzz a = { .seed = check_seed() }, b = a;
+    start(&a);
+    start(&b);
+    for (unsigned i = 0; i < 20000; i++)
+        touch_port(&a);
+    for (unsigned d = 0; d < a.r.ndevices; d++)
+        a.r.device[d]->ops->reset(a.r.device[d]);
+    physmap_set_a20(&a.r.map, true);
+    for (unsigned port = 0; port < 0x1000; port++) {
+        bool skipped = false;
+        for (unsigned k = 0; k < ARRAY_LEN(skip); k++)
+            skipped |= skip[k] == port;
+        check_context("port %03x", port);
+        if (!skipped)
+            CHECK_EQ(in8(&a.r, port), in8(&b.r, port));
+    }
+    CHECK_EQ(a.r.intr, b.r.intr);
+    finish(&a);
+    finish(&b);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct check tests[] = {
+        { "nonsense", test_nonsense }, { "two_are_equal", test_two_are_equal }, { "reset_is_new", test_reset_is_new }, { NULL, NULL },
+    };
+    return check_main(argc, argv, "devices_fuzz", tests);
+}
