@@ -154,6 +154,13 @@ static void test_serial_output(void)
     CHECK_STR(out, "");
 }
 
+static void test_screen_text(void)
+{
+    CHECK_EQ(run("%s/screen --screen-text"), 1);
+    CHECK_CONTAINS(out, "\n A\n"); /* third row, second column */
+    CHECK_EQ(lines_of(out), 25);
+}
+
 static void test_trace_file(void)
 {
     CHECK_EQ(run("%s/exit --trace=exit,bus -D %s/trace"), 0x21 << 1 | 1);
@@ -357,6 +364,7 @@ static void write_guests(void)
     write_file("off", "\x66\xba\x04\x06\x66\xb8\x00\x20\x66\xef\xeb\xfe", 12);          /* mov dx, 604h; mov ax, 2000h; out dx, ax; jmp $ */
     write_file("triple", "\x0f\x01\x1d\x00\x00\x18\x00\xcc", 8);                      /* lidt [180000h]; int3 */
     write_file("halt", "\xfa\xf4", 2);                                                /* cli; hlt */
+    write_file("screen", "\x66\xc7\x05\x42\x81\x0b\x00\x41\x07\xb0\x00\xe6\xf4\xeb\xfe", 15);   /* mov word [0b8142h], 0741h; exit(0) */
     write_file("hello", "\x66\xba\xf8\x03\xb0\x68\xee\xb0\x69\xee\xb0\x0a\xee\xb0\x00\xe6\xf4\xeb\xfe", 19); /* "hi\n" to 3f8h; exit(0) */
 }
 
@@ -366,6 +374,7 @@ int main(int argc, char **argv)
         { "mistakes", test_mistakes },
         { "ends", test_ends },
         { "serial_output", test_serial_output },
+        { "screen_text", test_screen_text },
         { "trace_file", test_trace_file },
         { "repeats_exactly", test_repeats_exactly },
         { "help", test_help },

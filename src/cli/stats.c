@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 
+#include "devices/vga.h"
+
 static void print_events(const struct ledger *l, enum family f, FILE *out)
 {
     if (!ledger_family_count(l, f))
@@ -29,30 +31,10 @@ void stats_print(const struct vm *vm, FILE *out)
         vm->engine->info(vm, out);
 }
 
-enum { COLUMNS = 80, ROWS = 25, TEXT_GPA = 0xb8000 };
-
-/* Code page 437 stands beyond ASCII: what has no letter is shown as a dot. */
-static char printable(u8 c) { return c == 0 ? ' ' : c >= 0x20 && c < 0x7f ? c : '.'; }
-
-static int read_row(struct vm *vm, int row, char line[COLUMNS])
+void screen_text_print(const struct vm *vm, FILE *out)
 {
-    int used = 0;
-    for (int i = 0; i < COLUMNS; i++) {
-        line[i] = printable(physmap_load(&vm->map, TEXT_GPA + (row * COLUMNS + i) * 2, 1));
-        if (line[i] != ' ')
-            used = i + 1;
-    }
-    return used;
-}
-
-void screen_text_print(struct vm *vm, FILE *out)
-{
-    char line[ROWS][COLUMNS];
-    int used[ROWS], rows = 0;
-    for (int r = 0; r < ROWS; r++) {
-        used[r] = read_row(vm, r, line[r]);
-        rows = used[r] ? r + 1 : rows;
-    }
-    for (int r = 0; r < rows; r++)
-        fprintf(out, "%.*s\n", used[r], line[r]);
+    char text[8192];
+    for (unsigned i = 0; i < vm->ndevices; i++)
+        if (vm->device[i]->ops == &vga_ops)
+            fwrite(text, 1, vga_text(vm->device[i], text, sizeof text), out);
 }

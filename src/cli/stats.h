@@ -9,7 +9,7 @@
 
 /* Counts first (exact), then cycles (a model, of the named profile), wall time last. */
 void stats_print(const struct vm *vm, FILE *out);
-/* The VGA text screen, 80 by 25, without what is blank at the ends. */
-void screen_text_print(struct vm *vm, FILE *out);
+/* What the VGA text screen shows, 80 by 25. */
+void screen_text_print(const struct vm *vm, FILE *out);
 
 #endif
