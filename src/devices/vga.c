@@ -207,6 +207,7 @@ static void default_dac(struct vga *v)
         for (int k = 0; k < 3; k++)
             v->dac[i][k] = (i >> (2 - k) & 1) * 0x2a + (i >> (5 - k) & 1) * 0x15;
     v->dac_mask = 0xff;
+    v->dac_read = 0;
     start_dac(v, 0, false);
 }
 
