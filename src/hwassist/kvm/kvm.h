@@ -86,7 +86,7 @@ bool kvm_on_ept_misconfig(struct kvm_vcpu *k, struct exit *e);
 bool kvm_on_invlpg(struct kvm_vcpu *k, struct exit *e);
 
 /* tdp.c: the EPT's contents. */
-int kvm_ept_init(struct kvm_vm *vm, struct error *err);
+void kvm_ept_init(struct kvm_vm *vm);
 enum tdp_result { TDP_FILLED, TDP_MMIO };
 enum tdp_result kvm_ept_fill(struct kvm_vcpu *k, gpa_t gpa, bool write);
 void kvm_ept_zap(struct kvm_vm *vm);

@@ -12,13 +12,12 @@ static void on_map_changed(void *opaque)
     ((struct kvm_vm *)opaque)->ept_stale = true;
 }
 
-int kvm_ept_init(struct kvm_vm *vm, struct error *err)
+void kvm_ept_init(struct kvm_vm *vm)
 {
     if (!(vm->features & FEATURE_EPT))
-        return 0;
+        return;
     vm->ept_root = hostmem_alloc(&vm->host);
     vm->observer = (struct phys_observer){ .map_changed = on_map_changed, .opaque = vm };
-    return 0;
 }
 
 static void free_table(struct kvm_vm *vm, hpa_t table, unsigned level)

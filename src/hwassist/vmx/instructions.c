@@ -43,9 +43,19 @@ static enum vmx_next deliver_gp(struct vmx *x, enum vmx_outcome *outcome)
     return kind == STOP_DEADLINE ? NEXT_RESUME : vmx_on_stop(x, kind, outcome);
 }
 
+/* CR4.VMXE is set in VMX operation and nothing that a guest could know of: it is held apart from the write. */
+static bool write_real(struct cpu *c, unsigned cr, u64 value)
+{
+    u64 vmxe = c->state.cr4 & CR4_VMXE;
+    c->state.cr4 &= ~(u64)CR4_VMXE;
+    bool ok = cpu_write_cr(c, cr, cr == 4 ? value & ~(u64)CR4_VMXE : value);
+    c->state.cr4 |= vmxe;
+    return ok;
+}
+
 static enum vmx_next write_own(struct vmx *x, unsigned cr, u64 value, enum vmx_outcome *outcome)
 {
-    if (!cpu_write_cr(x->cpu, cr, value))
+    if (!write_real(x->cpu, cr, value))
         return deliver_gp(x, outcome);
     vmx_retire(x->cpu, info(x)->insn_len);
     return NEXT_RESUME;
