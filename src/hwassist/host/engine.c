@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* The host backend: VMs and vcpus of /dev/kvm. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "hwassist/host/host.h"
+
+static int host_probe(char *detail, size_t size, struct error *why)
+{
+    double ns;
+    if (host_measure(&ns, why) < 0)
+        return -1;
+    snprintf(detail, size, "/dev/kvm works, %s: %.1f ns an instruction of a kernel-mode loop", ns > HOST_SOFTWARE_NS ? "emulated in software" : "in hardware",
+             ns);
+    return 0;
+}
+
+static void on_map_changed(void *opaque) { ((struct host_vm *)opaque)->slots_stale = true; }
+
+static void vm_close(struct host_vm *h)
+{
+    if (h->vm_fd >= 0)
+        close(h->vm_fd);
+    if (h->kvm_fd >= 0)
+        close(h->kvm_fd);
+    free(h);
+}
+
+static int vm_open(struct host_vm *h, struct error *err)
+{
+    h->kvm_fd = host_open(HOST_DEVICE, err);
+    if (h->kvm_fd < 0)
+        return -1;
+    h->vm_fd = host_create_vm(h->kvm_fd, err);
+    if (h->vm_fd < 0)
+        return -1;
+    h->run_size = ioctl(h->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+    ioctl(h->vm_fd, KVM_SET_TSS_ADDR, 0xfffbd000); /* three pages that Intel's VMX without unrestricted guest needs for real mode */
+    return 0;
+}
+
+static int host_vm_init(struct vm *vm, struct error *err)
+{
+    struct host_vm *h = calloc(1, sizeof *h);
+    *h = (struct host_vm){ .backend = &kvm_host_backend, .kvm_fd = -1, .vm_fd = -1 };
+    if (vm_open(h, err) < 0 || host_set_slots(h, &vm->map, err) < 0) {
+        vm_close(h);
+        return -1;
+    }
+    h->observer = (struct phys_observer){ .map_changed = on_map_changed, .opaque = h };
+    physmap_observe(&vm->map, &h->observer);
+    vm->engine_data = h;
+    return 0;
+}
+
+static void host_vm_fini(struct vm *vm)
+{
+    struct host_vm *h = vm->engine_data;
+    physmap_unobserve(&vm->map, &h->observer);
+    vm_close(h);
+    vm->engine_data = NULL;
+}
+
+static int vcpu_open(struct host_vcpu *h, struct error *err)
+{
+    h->fd = ioctl(h->vm->vm_fd, KVM_CREATE_VCPU, (unsigned long)h->v->index);
+    if (h->fd < 0)
+        return error_set(err, "/dev/kvm creates no virtual processor: %s; use --kvm=model", strerror(errno));
+    h->run = mmap(NULL, h->vm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, h->fd, 0);
+    if (h->run == MAP_FAILED || host_timer_create(h, err) < 0) {
+        close(h->fd);
+        return error_set(err, "/dev/kvm does not show its virtual processor: %s; use --kvm=model", strerror(errno));
+    }
+    host_find_msrs(h);
+    return host_set_cpuid(h, err);
+}
+
+static int host_vcpu_init(struct vcpu *v, struct error *err)
+{
+    struct host_vcpu *h = calloc(1, sizeof *h);
+    *h = (struct host_vcpu){ .v = v, .vm = v->vm->engine_data };
+    if (vcpu_open(h, err) < 0) {
+        free(h);
+        return -1;
+    }
+    v->engine_data = h;
+    return 0;
+}
+
+static void host_vcpu_fini(struct vcpu *v)
+{
+    struct host_vcpu *h = v->engine_data;
+    timer_delete(h->timer);
+    munmap(h->run, h->vm->run_size);
+    close(h->fd);
+    free(h);
+    v->engine_data = NULL;
+}
+
+static void host_kick(struct vcpu *v)
+{
+    struct host_vcpu *h = v->engine_data;
+    cpu_kick(&v->cpu);
+    h->run->immediate_exit = 1;
+    if (!pthread_equal(h->thread, pthread_self()))
+        pthread_kill(h->thread, host_signal());
+}
+
+static void host_get_state(struct vcpu *v, struct cpu_state *s)
+{
+    host_pull(v->engine_data);
+    *s = v->cpu.state;
+}
+
+static void host_set_state(struct vcpu *v, const struct cpu_state *s)
+{
+    host_pull(v->engine_data);
+    cpu_set_state(&v->cpu, s);
+}
+
+static void host_info(const struct vm *vm, void *file)
+{
+    const struct host_vcpu *h = vm->vcpu[0]->engine_data;
+    fprintf(file, "/dev/kvm: %u memory slots, %" PRIu64 " instructions by the interpreter that KVM did not emulate\n", h->vm->nslots, h->interpreted);
+}
+
+const struct engine_ops kvm_host_backend = {
+    .name = "kvm",
+    .help = "the host's /dev/kvm",
+    .image = "native",
+    .probe = host_probe,
+    .vm_init = host_vm_init,
+    .vm_fini = host_vm_fini,
+    .vcpu_init = host_vcpu_init,
+    .vcpu_fini = host_vcpu_fini,
+    .run = host_run,
+    .step = host_step,
+    .kick = host_kick,
+    .get_state = host_get_state,
+    .set_state = host_set_state,
+    .info = host_info,
+};
