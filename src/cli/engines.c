@@ -6,10 +6,11 @@
 
 #include "bt/bt.h"
 #include "cli/nearest.h"
+#include "hwassist/hwassist.h"
 #include "machine/bare.h"
 #include "paravirt/pv.h"
 
-const struct engine_ops *const engines[] = { &bare_engine, &bt_engine, &pv_engine, NULL };
+const struct engine_ops *const engines[] = { &bare_engine, &bt_engine, &pv_engine, &kvm_engine, NULL };
 
 static const struct engine_ops *by_name(const char *name)
 {

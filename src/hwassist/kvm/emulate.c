@@ -84,7 +84,7 @@ void kvm_skip(struct kvm_vcpu *k)
 {
     const struct trap step = { .vector = VEC_DB, .type = TRAP_FAULT, .dr6 = BIT(14) /* BS */ };
     bool tf = k->cpu->state.rflags & FLAG_TF;
-    vmx_retire(k->cpu, vmread(&k->vmx.vmcs, EXIT_INSN_LEN));
+    vmx_retire(k->cpu, vmread(&k->vmx.vmcs, EXIT_INSN_LEN), 0);
     if (tf)
         kvm_queue_trap(k, &step);
 }

@@ -57,7 +57,7 @@ static enum vmx_next write_own(struct vmx *x, unsigned cr, u64 value, enum vmx_o
 {
     if (!write_real(x->cpu, cr, value))
         return deliver_gp(x, outcome);
-    vmx_retire(x->cpu, info(x)->insn_len);
+    vmx_retire(x->cpu, info(x)->insn_len, x->cpu->cost[cr == 3 ? COST_CR3 : COST_CR]);
     return NEXT_RESUME;
 }
 

@@ -79,8 +79,8 @@ enum vmx_next vmx_on_intercept(struct vmx *x, enum vmx_outcome *outcome);
 void vmx_exit(struct vmx *x, enum vmx_reason reason, u64 qualification, unsigned insn_len);
 void vmx_record_vectoring(struct vmx *x);
 
-/* The instruction of len bytes at RIP is done: by the processor itself, or by a monitor in its place. */
-static inline void vmx_retire(struct cpu *c, unsigned len)
+/* The instruction of len bytes at RIP is done: by the processor itself, or (at no cost but the exit's) by a monitor in its place. */
+static inline void vmx_retire(struct cpu *c, unsigned len, cycles_t cycles)
 {
     struct cpu_state *s = &c->state;
     s->rip += len;
@@ -89,7 +89,7 @@ static inline void vmx_retire(struct cpu *c, unsigned len)
     s->rflags &= ~(u64)FLAG_RF;
     s->sti_shadow = s->movss_shadow = 0;
     c->icount++;
-    ledger_guest(c->ledger, 1, 0);
+    ledger_guest(c->ledger, 1, cycles);
 }
 
 #endif
