@@ -256,9 +256,12 @@ static enum cpu_stop_kind after_cache(struct bt_vcpu *t)
         if (t->fault == FILL_TRACED || t->fault == FILL_MMIO || t->fault == FILL_CODE)
             maybe_adapt(t, eip);
         return emulate(t);
-    default:
-        return STOP_DEADLINE;
+    case LEAVE_DEADLINE: /* less is left than the next unit costs: the last instructions one by one, up to the very deadline */
+        return emulate(t);
+    case LEAVE_MISS:
+        break;
     }
+    return STOP_DEADLINE;
 }
 
 /* Modes that are not translated: the interpreter, with the monitor in between where the instruction is its business. */
