@@ -83,12 +83,15 @@ void exec_test(struct cpu *c, const struct insn *i)
     set_flags(c, FLAG_STATUS, flags_result(r, i->op[0].size));
 }
 
-/* The sum goes to the destination last: XADD of a register with itself leaves the sum. */
+/* Memory is written first: the other operand may be a register of its address. Of two registers the sum goes last: XADD of one
+ * with itself leaves the sum. */
 void exec_xadd(struct cpu *c, const struct insn *i)
 {
     u64 a = opd_modify(c, i, 0), b = opd_read(c, i, 1), r = mask_to(a + b, i);
-    opd_write(c, i, 1, a);
-    finish(c, i, r, FLAG_STATUS, flags_add(a, b, r, i->op[0].size));
+    bool memory = i->op[0].kind == OPD_MEM;
+    opd_write(c, i, memory ? 0 : 1, memory ? r : a);
+    opd_write(c, i, memory ? 1 : 0, memory ? a : r);
+    set_flags(c, FLAG_STATUS, flags_add(a, b, r, i->op[0].size));
 }
 
 /* The destination is written back in either case, as on the real processor. */

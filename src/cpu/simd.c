@@ -302,5 +302,6 @@ void exec_maskmov(struct cpu *c, const struct insn *i)
 void exec_emms(struct cpu *c, const struct insn *i)
 {
     require(c, false, true);
+    enter_mmx(&c->state.fpu);
     c->state.fpu.ftw = 0;
 }

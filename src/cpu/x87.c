@@ -124,6 +124,16 @@ static bool store_suppressed(const struct cpu *c, const struct fpu_io *io)
     return io->image.fsw & ~f->fsw & ~io->image.fcw & (X87_IE | X87_OE | X87_UE);
 }
 
+/* Whether the destination may be written is found out in any case, before the exception is noted. */
+static void store_result(struct cpu *c, const struct insn *i, const struct fpu_io *io, u64 at)
+{
+    unsigned size = i->op[0].size;
+    if (store_suppressed(c, io))
+        lin_probe_write(c, seg_linear(c, i->mem.seg, at, size, true), size, cpl(c) == 3);
+    else
+        seg_write_bytes(c, i->mem.seg, at, io->mem, size);
+}
+
 static void run_long(struct cpu *c, const struct insn *i)
 {
     struct fpu_io *io = &c->fpu->io;
@@ -136,8 +146,8 @@ static void run_long(struct cpu *c, const struct insn *i)
     }
     fill_image(c, io);
     find_stub(c->fpu, i)->run(io);
-    if (store && !store_suppressed(c, io))
-        seg_write_bytes(c, i->mem.seg, at, io->mem, i->op[0].size);
+    if (store)
+        store_result(c, i, io, at);
     take_image(c, io);
 }
 

@@ -85,7 +85,7 @@ static unsigned tag_of(const u8 st[16])
     exponent &= 0x7fff;
     if (!exponent && !mantissa)
         return TAG_ZERO;
-    return exponent == 0x7fff || !(mantissa >> 63) ? TAG_SPECIAL : TAG_VALID;
+    return !exponent || exponent == 0x7fff || !(mantissa >> 63) ? TAG_SPECIAL : TAG_VALID; /* also pseudo-denormals */
 }
 
 static u16 full_tags(const struct fpu_state *f)
