@@ -14,7 +14,7 @@
 
 enum { MAX_GUESTS = 16 };
 #define DEFAULT_ENGINES "bare,bt,pv,kvm,kvm:no-ept"
-#define DEFAULT_MAX_CYCLES 20000000000u /* 10 virtual seconds at 2 GHz: no guest holds a comparison up for ever */
+#define DEFAULT_MAX_CYCLES 4000000000u /* 2 virtual seconds at 2 GHz: no guest holds a comparison up for ever */
 
 struct compare {
     struct options options;
@@ -36,7 +36,7 @@ static const char usage[] =
     "  -json              one JSON document (docs/compare-json.md)\n"
     "  -wall              wall time of each run, on standard error\n"
     "  -kvm host|model    what a kvm column runs on; default model, which repeats exactly\n"
-    "  -max-cycles N      end of each run; default 20000000000\n"
+    "  -max-cycles N      end of each run; default 4000000000\n"
     "and what describes the machine, as -m, -cpu, -append, -initrd, -module: see emu --help-all\n";
 
 /* --- command line ----------------------------------------------------------------------------- */
