@@ -19,6 +19,7 @@ const struct device_ops *const pc_devices[] = {
     &vga_ops,
     &pci_host_ops,
     &dma_ops,
+    &fdc_ops,
     &post_ops,
     &port92_ops,
     &power_ops,
