@@ -27,9 +27,11 @@ extern const struct fast_row fast_alu_rows[], fast_shift_rows[], fast_move_rows[
 #define NEXT return o[1].run(c, o + 1, flags)
 #define GIVE_UP return fast_slow(c, o, flags)
 
+/* Guest memory may lie at any address. */
 typedef u8 t8;
-typedef u16 t16;
-typedef u32 t32;
+typedef u16 t16 __attribute__((aligned(1)));
+typedef u32 t32 __attribute__((aligned(1)));
+typedef s16 st16 __attribute__((aligned(1)));
 
 /* Registers narrower than 32 bits keep their upper part; 32-bit ones clear it (SDM vol. 1, 3.4.1.1). */
 static inline void put8(void *reg, u8 v) { *(u8 *)reg = v; }

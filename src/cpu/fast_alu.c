@@ -144,7 +144,7 @@ FAST(imul_rr)
 
 FAST(imul_rm)
 {
-    const u32 *p = fast_memory(c, o, 4, ACCESS_READ);
+    const t32 *p = fast_memory(c, o, 4, ACCESS_READ);
     if (unlikely(!p))
         GIVE_UP;
     put32(o->dst, imul(*(u32 *)o->dst, *p, &flags));
@@ -159,7 +159,7 @@ FAST(imul_rri)
 
 FAST(imul_rmi)
 {
-    const u32 *p = fast_memory(c, o, 4, ACCESS_READ);
+    const t32 *p = fast_memory(c, o, 4, ACCESS_READ);
     if (unlikely(!p))
         GIVE_UP;
     put32(o->dst, imul(*p, o->imm, &flags));

@@ -34,7 +34,7 @@ FAST(jump_r)
 
 FAST(jump_m)
 {
-    const u32 *p = fast_memory(c, o, 4, ACCESS_READ);
+    const t32 *p = fast_memory(c, o, 4, ACCESS_READ);
     if (unlikely(!p))
         GIVE_UP;
     return leave_block(c, o, flags, *p, EXIT_INDIRECT);
@@ -44,7 +44,7 @@ FAST(jump_m)
 static inline bool push32(struct cpu *c, u32 value)
 {
     u32 sp = c->state.gpr[RSP] - 4;
-    u32 *p = fast_stack(c, sp, ACCESS_WRITE);
+    t32 *p = fast_stack(c, sp, ACCESS_WRITE);
     if (unlikely(!p))
         return false;
     *p = value;
@@ -69,7 +69,7 @@ FAST(call_r)
 
 FAST(call_m)
 {
-    const u32 *p = fast_memory(c, o, 4, ACCESS_READ);
+    const t32 *p = fast_memory(c, o, 4, ACCESS_READ);
     u32 to;
     if (unlikely(!p))
         GIVE_UP;
@@ -83,7 +83,7 @@ FAST(call_m)
 FAST(ret)
 {
     u32 sp = c->state.gpr[RSP];
-    const u32 *p = fast_stack(c, sp, ACCESS_READ);
+    const t32 *p = fast_stack(c, sp, ACCESS_READ);
     if (unlikely(!p))
         GIVE_UP;
     c->state.gpr[RSP] = (u32)(sp + 4 + o->imm);
@@ -99,7 +99,7 @@ FAST(push_r)
 
 FAST(push_m)
 {
-    const u32 *p = fast_memory(c, o, 4, ACCESS_READ);
+    const t32 *p = fast_memory(c, o, 4, ACCESS_READ);
     if (unlikely(!p || !push32(c, *p)))
         GIVE_UP;
     NEXT;
@@ -108,7 +108,7 @@ FAST(push_m)
 FAST(pop_r)
 {
     u32 sp = c->state.gpr[RSP];
-    const u32 *p = fast_stack(c, sp, ACCESS_READ);
+    const t32 *p = fast_stack(c, sp, ACCESS_READ);
     if (unlikely(!p))
         GIVE_UP;
     c->state.gpr[RSP] = (u32)(sp + 4);
@@ -119,7 +119,7 @@ FAST(pop_r)
 FAST(leave)
 {
     u32 sp = c->state.gpr[RBP];
-    const u32 *p = fast_stack(c, sp, ACCESS_READ);
+    const t32 *p = fast_stack(c, sp, ACCESS_READ);
     if (unlikely(!p))
         GIVE_UP;
     c->state.gpr[RSP] = (u32)(sp + 4);

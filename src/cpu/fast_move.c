@@ -51,9 +51,9 @@ MOV_FORMS(32)
         NEXT;                                                                                       \
     }
 EXTEND_FORMS(movzx8, u8, 1)
-EXTEND_FORMS(movzx16, u16, 2)
+EXTEND_FORMS(movzx16, t16, 2)
 EXTEND_FORMS(movsx8, s8, 1)
-EXTEND_FORMS(movsx16, s16, 2)
+EXTEND_FORMS(movsx16, st16, 2)
 
 FAST(lea)
 {

@@ -343,7 +343,7 @@ static enum cpu_stop_kind run(struct cpu *c)
         }
         if (r.o->run != fast_slow)
             run_blocks(c, &r);
-        if (r.o && (why = execute(c, &r)))
+        if (r.o && c->clock->now < c->deadline && (why = execute(c, &r)))
             return why;
     }
     return why;
