@@ -46,7 +46,7 @@ int column_parse(struct column *c, const char *spec, struct error *err)
 
 static void parse_operation(struct column *c, const char *line)
 {
-    struct operation o;
+    struct operation o = { 0 };
     char program[sizeof c->program];
     if (c->noperations == COMPARE_MAX_OPERATIONS ||
         sscanf(line, "@%23s %23s %" SCNu64 " %" SCNu64, program, o.name, &o.count, &o.cycles) != 4 || !o.count)

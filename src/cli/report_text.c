@@ -202,11 +202,14 @@ static void lists_frequent(const struct comparison *c, FILE *out)
 
 /* --- what it came to -------------------------------------------------------------------------- */
 
-/* The column that overheads are a percentage of: bare, if it ran to its end. */
+/* Only a guest that came to an end of its own did the same work on each engine: off, or its own exit code. */
+static bool finished(const struct column *c) { return c->ran && (c->status == STATUS_POWEROFF || c->status & 1); }
+
+/* The column that overheads are a percentage of. */
 static const struct column *baseline(const struct comparison *c)
 {
     for (unsigned i = 0; i < c->ncolumns; i++)
-        if (c->column[i].ran && !strcmp(c->column[i].engine->name, "bare"))
+        if (finished(&c->column[i]) && !strcmp(c->column[i].engine->name, "bare"))
             return &c->column[i];
     return NULL;
 }
@@ -214,7 +217,7 @@ static const struct column *baseline(const struct comparison *c)
 static void cell_overhead(const struct column *c, const struct column *bare, FILE *out)
 {
     char text[32];
-    if (!c->ran || c == bare)
+    if (!finished(c) || c == bare)
         return cell_text(out, "-");
     double factor = (double)column_cycles(c) / column_cycles(bare);
     if (factor < 10)
