@@ -27,7 +27,7 @@ LIB := $(B)/libemu.a
 
 TESTS := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/test_*.c))
 BENCHES := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
-TEST_SUPPORT := $(B)/tests/check.o $(B)/tests/progen.o
+TEST_SUPPORT := $(B)/tests/check.o $(B)/tests/progen.o $(B)/tests/pvfixture.o
 
 .PHONY: all demo check bench guests clean help setup tests
 .SECONDARY:
