@@ -843,6 +843,26 @@ static void test_store_to_page_table_faults(void)
     DONE(f);
 }
 
+/* A translation that the guest did not have flushed must not outlive the page's change into a table. */
+static void test_stale_translation_of_a_table(void)
+{
+    WITH(f);
+    u8 code[] = "\xa3????\xeb\xfe"; /* mov %eax, page; spin */
+    u32 page = PAGE(0), mfn = mfn_of(&f, PAGE(0));
+    memcpy(code + 1, &page, 4);
+    catch_all(&f);
+    RUN(f, code);
+    CHECK_EQ(f.vm->vcpu[0]->cpu.state.rip, CODE + 5);
+    CHECK_EQ(call(&f, __HYPERVISOR_update_va_mapping, page, entry(mfn, PTE_P), 0, UVMF_NONE), 0);
+    struct mmuext_op32 op = { MMUEXT_CLEAR_PAGE, mfn, 0 };
+    poke(&f, PAGE(1), &op, sizeof op);
+    CHECK_EQ(call(&f, __HYPERVISOR_mmuext_op, PAGE(1), 1, 0, DOMID_SELF), 0);
+    CHECK_EQ(mmuext(&f, MMUEXT_PIN_L1_TABLE, mfn, 0), 0);
+    RUN(f, code);
+    CHECK_EQ(f.vm->vcpu[0]->cpu.state.rip, HANDLER);
+    DONE(f);
+}
+
 static void test_hypervisor_is_out_of_reach(void)
 {
     WITH(f);
@@ -1199,6 +1219,7 @@ int main(int argc, char **argv)
         { "console", test_console },
         { "sched", test_sched },
         { "store-to-page-table-faults", test_store_to_page_table_faults },
+        { "stale-translation-of-a-table", test_stale_translation_of_a_table },
         { "hypervisor-is-out-of-reach", test_hypervisor_is_out_of_reach },
         { "emulated-instructions", test_emulated_instructions },
         { "fpu-switch", test_fpu_switch },
