@@ -25,7 +25,7 @@ static const struct { u16 mnemonic; enum event event; } callouts[] = {
 static const enum event intercepts[ICEPT_COUNT] = {
     [ICEPT_CPUID] = EV_BT_CPUID, [ICEPT_HLT] = EV_BT_HLT, [ICEPT_IO] = EV_BT_PORT, [ICEPT_RDTSC] = EV_BT_RDTSC, [ICEPT_RDMSR] = EV_BT_MSR,
     [ICEPT_WRMSR] = EV_BT_MSR, [ICEPT_INVLPG] = EV_BT_INVLPG, [ICEPT_CR0_WRITE] = EV_BT_CR, [ICEPT_CR3_READ] = EV_BT_CR,
-    [ICEPT_CR3_WRITE] = EV_BT_CR, [ICEPT_CR4_WRITE] = EV_BT_CR, [ICEPT_CLTS] = EV_BT_CR, [ICEPT_LMSW] = EV_BT_CR, [ICEPT_DR] = EV_BT_CR,
+    [ICEPT_CR3_WRITE] = EV_BT_CR3, [ICEPT_CR4_WRITE] = EV_BT_CR, [ICEPT_CLTS] = EV_BT_CR, [ICEPT_LMSW] = EV_BT_CR, [ICEPT_DR] = EV_BT_CR,
     [ICEPT_GDTR_IDTR] = EV_BT_DTABLE, [ICEPT_LDTR_TR] = EV_BT_DTABLE, [ICEPT_WBINVD] = EV_BT_MSR,
 };
 
@@ -70,7 +70,7 @@ void account_callout(struct bt_vcpu *t)
         return;
     for (unsigned n = 0; n < ARRAY_LEN(callouts); n++) {
         if (callouts[n].mnemonic == i.mnemonic) {
-            ledger_charge(t->vcpu->cpu.ledger, callouts[n].event);
+            ledger_charge(t->vcpu->cpu.ledger, i.row->cost == COST_CR3 ? EV_BT_CR3 : callouts[n].event);
             return;
         }
     }

@@ -69,7 +69,7 @@ _Noreturn void exception_report(const u32 *frame)
 /* --- paging: the first 4 MiB one to one, user pages where link.ld put them ---------------------- */
 
 pte_t page_table[1024] __attribute__((aligned(4096)));
-static u32 page_directory[1024] __attribute__((aligned(4096)));
+u32 page_directory[1024] __attribute__((aligned(4096)));
 extern char user_begin[], user_end[];
 
 #define CR0_NE 0x20u
@@ -87,7 +87,7 @@ static void paging_start(void)
     u32 cr0;
     __asm__ volatile("mov %%cr0, %0" : "=r"(cr0));
     cr0_without_ts = (cr0 | CR0_PG | CR0_WP | CR0_NE) & ~CR0_TS;
-    __asm__ volatile("mov %0, %%cr3" : : "r"(page_directory) : "memory");
+    cr3_load();
     __asm__ volatile("mov %0, %%cr0" : : "r"(cr0_without_ts) : "memory");
 }
 

@@ -17,11 +17,9 @@ static inline void pte_write(const void *page, pte_t pte)
     ((pte_t volatile *)page_table)[(u32)page >> 12] = pte;
 }
 
-static inline void tlb_flush(void)
-{
-    u32 cr3;
-    __asm__ volatile("mov %%cr3, %0; mov %0, %%cr3" : "=r"(cr3) : : "memory");
-}
+extern u32 page_directory[1024];
+static inline void cr3_load(void) { __asm__ volatile("mov %0, %%cr3" : : "r"(page_directory) : "memory"); }
+static inline void tlb_flush(void) { cr3_load(); }
 
 static inline u8 io_in8(u16 port)
 {

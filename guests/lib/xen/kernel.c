@@ -10,6 +10,7 @@
 
 u32 volatile trap_resume, timer_ticks;
 const u32 *machine_frame;
+u32 base_frame;
 
 /* Its frame is exchanged for the one that Xen shares with us. */
 static union { struct shared_info info; u8 page[4096]; } shared __attribute__((aligned(4096)));
@@ -170,6 +171,7 @@ static void ports_start(void)
 _Noreturn void kernel_start(const struct start_info *start)
 {
     machine_frame = (const u32 *)start->mfn_list;
+    base_frame = machine_frame[(start->pt_base - VIRT_BASE) >> 12];
     traps_start();
     shared_info_map(start);
     console_start(start);

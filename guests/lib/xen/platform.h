@@ -30,6 +30,13 @@ static inline void tlb_flush(void)
     hypercall4(__HYPERVISOR_mmuext_op, &op, 1, 0, DOMID_SELF);
 }
 
+extern u32 base_frame; /* machine frame of the page-table base */
+static inline void cr3_load(void)
+{
+    struct mmuext_op op = { .cmd = MMUEXT_NEW_BASEPTR, .arg1.mfn = base_frame };
+    hypercall4(__HYPERVISOR_mmuext_op, &op, 1, 0, DOMID_SELF);
+}
+
 /* In ring 1 this faults, and Xen emulates it. */
 static inline u8 io_in8(u16 port)
 {
