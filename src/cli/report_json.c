@@ -46,6 +46,7 @@ static json_t *events_json(const struct column *c)
 
 static void add_results(json_t *object, const struct column *c)
 {
+    json_object_set_new(object, "measured", json_boolean(c->measured));
     json_object_set_new(object, "status", json_integer(c->status));
     json_object_set_new(object, "program", json_string(c->program));
     json_object_set_new(object, "operations", operations_json(c));

@@ -202,7 +202,7 @@ static void lists_frequent(const struct comparison *c, FILE *out)
 
 /* --- what it came to -------------------------------------------------------------------------- */
 
-/* Only a guest that came to an end of its own did the same work on each engine: off, or its own exit code. */
+/* Only a guest that came to an end of its own, and to the same, did the same work on each engine. */
 static bool finished(const struct column *c) { return c->ran && (c->status == STATUS_POWEROFF || c->status & 1); }
 
 /* The column that overheads are a percentage of. */
@@ -217,13 +217,13 @@ static const struct column *baseline(const struct comparison *c)
 static void cell_overhead(const struct column *c, const struct column *bare, FILE *out)
 {
     char text[32];
-    if (!finished(c) || c == bare)
+    if (!finished(c) || c->status != bare->status || c == bare)
         return cell_text(out, "-");
     double factor = (double)column_cycles(c) / column_cycles(bare);
     if (factor < 10)
         snprintf(text, sizeof text, "%+.1f %%", (factor - 1) * 100);
     else
-        snprintf(text, sizeof text, "%.1f times", factor);
+        snprintf(text, sizeof text, "%.1f x", factor);
     cell_text(out, text);
 }
 
@@ -263,6 +263,9 @@ static void print_notes(const struct comparison *c, FILE *out)
     for (unsigned i = 0; i < c->ncolumns; i++)
         if (*c->column[i].note)
             fprintf(out, "%s: %s%s\n", c->column[i].label, c->column[i].ran ? "" : "did not run: ", c->column[i].note);
+    for (unsigned i = 0; i < c->ncolumns; i++)
+        if (c->column[i].measured)
+            fprintf(out, "%s: on the host's /dev/kvm; its cycles are measured and differ from run to run.\n", c->column[i].label);
 }
 
 /* Where the figures beside the table come from, or how to have them. */
