@@ -10,14 +10,14 @@
 static const struct engine_ops *choose_auto(char *why, size_t size)
 {
     struct error err;
-    double ns;
-    if (host_measure(&ns, &err) < 0) {
+    struct host_findings f;
+    if (host_try(&f, &err) < 0) {
         snprintf(why, size, "model: %s", err.text);
         return &kvm_model_backend;
     }
-    bool real = ns <= HOST_SOFTWARE_NS;
-    snprintf(why, size, "%s: /dev/kvm runs kernel code at %.1f ns an instruction, %s", real ? "host" : "model", ns,
-             real ? "in hardware" : "so it is emulated in software");
+    bool real = f.ns <= HOST_SOFTWARE_NS && f.paging32;
+    snprintf(why, size, "%s: /dev/kvm runs kernel code %s, %.1f ns an instruction%s", real ? "host" : "model",
+             f.ns <= HOST_SOFTWARE_NS ? "in hardware" : "in software", f.ns, f.paging32 ? "" : ", and refuses 32-bit paging");
     return real ? &kvm_host_backend : &kvm_model_backend;
 }
 

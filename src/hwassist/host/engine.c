@@ -13,12 +13,23 @@
 
 static int host_probe(char *detail, size_t size, struct error *why)
 {
-    double ns;
-    if (host_measure(&ns, why) < 0)
+    struct host_findings f;
+    if (host_try(&f, why) < 0)
         return -1;
-    snprintf(detail, size, "/dev/kvm works, %s: %.1f ns an instruction of a kernel-mode loop", ns > HOST_SOFTWARE_NS ? "emulated in software" : "in hardware",
-             ns);
+    snprintf(detail, size, "/dev/kvm works, %s: %.1f ns an instruction of a kernel-mode loop; 32-bit paging %s",
+             f.ns > HOST_SOFTWARE_NS ? "emulated in software" : "in hardware", f.ns, f.paging32 ? "works" : "is refused");
     return 0;
+}
+
+/* A kernel that turns on paging would only see an exception that no real processor gives: say it before. */
+static int check_paging(const struct vm *vm, struct error *err)
+{
+    struct host_findings f;
+    if (!vm->config.kernel)
+        return 0;
+    if (host_try(&f, err) < 0)
+        return -1;
+    return f.paging32 ? 0 : error_set(err, "this host's /dev/kvm is software and refuses 32-bit paging (its MOV CR0 faults); use --kvm=model");
 }
 
 static void on_map_changed(void *opaque) { ((struct host_vm *)opaque)->slots_stale = true; }
@@ -49,7 +60,7 @@ static int host_vm_init(struct vm *vm, struct error *err)
 {
     struct host_vm *h = calloc(1, sizeof *h);
     *h = (struct host_vm){ .backend = &kvm_host_backend, .kvm_fd = -1, .vm_fd = -1 };
-    if (vm_open(h, err) < 0 || host_set_slots(h, &vm->map, err) < 0) {
+    if (check_paging(vm, err) < 0 || vm_open(h, err) < 0 || host_set_slots(h, &vm->map, err) < 0) {
         vm_close(h);
         return -1;
     }
@@ -67,16 +78,27 @@ static void host_vm_fini(struct vm *vm)
     vm->engine_data = NULL;
 }
 
+static void vcpu_close(struct host_vcpu *h)
+{
+    if (h->has_timer)
+        timer_delete(h->timer);
+    if (h->run != MAP_FAILED)
+        munmap(h->run, h->vm->run_size);
+    if (h->fd >= 0)
+        close(h->fd);
+    free(h);
+}
+
 static int vcpu_open(struct host_vcpu *h, struct error *err)
 {
     h->fd = ioctl(h->vm->vm_fd, KVM_CREATE_VCPU, (unsigned long)h->v->index);
     if (h->fd < 0)
         return error_set(err, "/dev/kvm creates no virtual processor: %s; use --kvm=model", strerror(errno));
     h->run = mmap(NULL, h->vm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, h->fd, 0);
-    if (h->run == MAP_FAILED || host_timer_create(h, err) < 0) {
-        close(h->fd);
+    if (h->run == MAP_FAILED)
         return error_set(err, "/dev/kvm does not show its virtual processor: %s; use --kvm=model", strerror(errno));
-    }
+    if (host_timer_create(h, err) < 0)
+        return -1;
     host_find_msrs(h);
     return host_set_cpuid(h, err);
 }
@@ -84,9 +106,9 @@ static int vcpu_open(struct host_vcpu *h, struct error *err)
 static int host_vcpu_init(struct vcpu *v, struct error *err)
 {
     struct host_vcpu *h = calloc(1, sizeof *h);
-    *h = (struct host_vcpu){ .v = v, .vm = v->vm->engine_data };
+    *h = (struct host_vcpu){ .v = v, .vm = v->vm->engine_data, .fd = -1, .run = MAP_FAILED };
     if (vcpu_open(h, err) < 0) {
-        free(h);
+        vcpu_close(h);
         return -1;
     }
     v->engine_data = h;
@@ -95,11 +117,7 @@ static int host_vcpu_init(struct vcpu *v, struct error *err)
 
 static void host_vcpu_fini(struct vcpu *v)
 {
-    struct host_vcpu *h = v->engine_data;
-    timer_delete(h->timer);
-    munmap(h->run, h->vm->run_size);
-    close(h->fd);
-    free(h);
+    vcpu_close(v->engine_data);
     v->engine_data = NULL;
 }
 

@@ -30,7 +30,7 @@ struct host_vcpu {
     struct host_vm *vm;
     int fd;
     struct kvm_run *run;
-    timer_t timer;              /* makes KVM_RUN come back at the deadline */
+    timer_t timer; bool has_timer; /* makes KVM_RUN come back at the deadline */
     pthread_t thread;           /* that created the vcpu and runs it */
     bool in_kernel;             /* the kernel's copy of the state is newer than cpu.state */
     bool unfinished;            /* an I/O exit whose instruction the next KVM_RUN completes */
@@ -46,10 +46,15 @@ int host_explain(int errnum, struct error *err);
 /* A VM's descriptor from /dev/kvm's, retrying what is only interrupted. */
 int host_create_vm(int kvm_fd, struct error *err);
 
-/* probe.c: run a loop of guest kernel code. *ns: host nanoseconds per instruction. 0, or -1 with *err. */
-int host_measure(double *ns, struct error *err);
+/* probe.c: what a trial guest shows. */
+struct host_findings {
+    double ns;          /* host nanoseconds per instruction of a kernel-mode loop */
+    bool paging32;      /* a guest can turn on 32-bit paging. A KVM that is only software (pvm) may refuse it */
+};
 /* More than this for an instruction of a loop that needs no exit: the kernel emulates it in software. */
 #define HOST_SOFTWARE_NS 50.0
+/* 0, or -1 with *err. */
+int host_try(struct host_findings *f, struct error *err);
 
 /* slots.c: guest memory as KVM's slots. 0 or -1 with *err. */
 int host_set_slots(struct host_vm *h, const struct physmap *map, struct error *err);

@@ -14,9 +14,14 @@
 #define ITERATIONS 5000
 #define MEMORY 0x10000
 #define CODE_AT 0x1000
+#define PAGING_CODE_AT 0x1100
+#define DIRECTORY_AT 0x2000
 
 /* mov ecx, ITERATIONS; 1: dec ecx; jnz 1b; hlt */
 static const u8 loop_code[] = { 0xb9, ITERATIONS & 0xff, ITERATIONS >> 8, 0, 0, 0x49, 0x75, 0xfd, 0xf4 };
+/* mov cr0, eax; nop; hlt */
+static const u8 paging_code[] = { 0x0f, 0x22, 0xc0, 0x90, 0xf4 };
+static const u32 directory_entry = 0x83; /* the first 4 MiB, mapped to themselves */
 
 struct trial { int kvm_fd, vm_fd, vcpu_fd; void *memory; struct kvm_run *run; size_t run_size; };
 
@@ -38,6 +43,8 @@ static int map_memory(struct trial *t)
     if (t->memory == MAP_FAILED)
         return -1;
     memcpy((u8 *)t->memory + CODE_AT, loop_code, sizeof loop_code);
+    memcpy((u8 *)t->memory + PAGING_CODE_AT, paging_code, sizeof paging_code);
+    memcpy((u8 *)t->memory + DIRECTORY_AT, &directory_entry, sizeof directory_entry);
     struct kvm_userspace_memory_region slot = { .memory_size = MEMORY, .userspace_addr = (uintptr_t)t->memory };
     return ioctl(t->vm_fd, KVM_SET_USER_MEMORY_REGION, &slot);
 }
@@ -65,17 +72,35 @@ static int set_registers(struct trial *t)
     s.cs.selector = 8;
     s.cs.type = 11;
     s.cr0 |= CR0_PE;
+    s.cr3 = DIRECTORY_AT;
+    s.cr4 |= CR4_PSE;
     return ioctl(t->vcpu_fd, KVM_SET_SREGS, &s) < 0 || ioctl(t->vcpu_fd, KVM_SET_REGS, &r) < 0 ? -1 : 0;
+}
+
+static int run(struct trial *t)
+{
+    int r;
+    while ((r = ioctl(t->vcpu_fd, KVM_RUN, 0)) < 0 && errno == EINTR)
+        ;
+    return r;
 }
 
 static int run_loop(struct trial *t, double *ns)
 {
     u64 start = pace_host_ns();
-    int r;
-    while ((r = ioctl(t->vcpu_fd, KVM_RUN, 0)) < 0 && errno == EINTR)
-        ;
+    int r = run(t);
     *ns = (double)(pace_host_ns() - start) / (2.0 * ITERATIONS);
     return r;
+}
+
+/* By what the guest gets, for KVM only says that it has set a register. */
+static bool try_paging(struct trial *t)
+{
+    struct kvm_regs r = { .rip = PAGING_CODE_AT, .rflags = 2, .rsp = MEMORY, .rax = CR0_PG | CR0_PE | CR0_ET };
+    struct kvm_sregs s;
+    if (ioctl(t->vcpu_fd, KVM_SET_REGS, &r) < 0 || run(t) < 0 || t->run->exit_reason != KVM_EXIT_HLT)
+        return false;
+    return ioctl(t->vcpu_fd, KVM_GET_SREGS, &s) == 0 && s.cr0 & CR0_PG;
 }
 
 static int check_result(struct trial *t, struct error *err)
@@ -88,7 +113,7 @@ static int check_result(struct trial *t, struct error *err)
     return 0;
 }
 
-static int run_trial(struct trial *t, double *ns, struct error *err)
+static int run_trial(struct trial *t, struct host_findings *f, struct error *err)
 {
     t->kvm_fd = host_open(HOST_DEVICE, err);
     if (t->kvm_fd < 0)
@@ -96,15 +121,18 @@ static int run_trial(struct trial *t, double *ns, struct error *err)
     t->vm_fd = host_create_vm(t->kvm_fd, err);
     if (t->vm_fd < 0)
         return -1;
-    if (map_memory(t) < 0 || create_vcpu(t) < 0 || set_registers(t) < 0 || run_loop(t, ns) < 0)
+    if (map_memory(t) < 0 || create_vcpu(t) < 0 || set_registers(t) < 0 || run_loop(t, &f->ns) < 0)
         return host_explain(errno, err);
-    return check_result(t, err);
+    if (check_result(t, err) < 0)
+        return -1;
+    f->paging32 = try_paging(t);
+    return 0;
 }
 
-int host_measure(double *ns, struct error *err)
+int host_try(struct host_findings *f, struct error *err)
 {
     struct trial t = { -1, -1, -1, MAP_FAILED, MAP_FAILED, 0 };
-    int r = run_trial(&t, ns, err);
+    int r = run_trial(&t, f, err);
     trial_end(&t);
     return r;
 }

@@ -32,6 +32,7 @@ int host_timer_create(struct host_vcpu *h, struct error *err)
     h->thread = pthread_self();
     if (sigaction(host_signal(), &action, NULL) < 0 || timer_create(CLOCK_MONOTONIC, &event, &h->timer) < 0)
         return error_set(err, "no timer for the guest's deadlines: %s; use --kvm=model", strerror(errno));
+    h->has_timer = true;
     return 0;
 }
 
