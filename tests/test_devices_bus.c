@@ -165,6 +165,10 @@ static void test_mmio(void)
     CHECK_EQ(q.n, 1);
     CHECK_EQ(q.seen[0].value, 0x8877665544332211);
     CHECK_EQ(r.bus.mmio[0]->reads, 3);
+    physmap_store(&r.map, 0xe0000010, 8, 0x8877665544332211);
+    CHECK_EQ(p.seen[4].value, 0x44332211);
+    CHECK_EQ(p.seen[5].value, 0x88776655);
+    CHECK_EQ(p.seen[5].offset, 0x14);
     bus_remove_mmio(&r.bus, 0xe0000000, 0x1000);
     CHECK_EQ(physmap_load(&r.map, 0xe0000004, 4), 0xffffffff);
     rig_fini(&r);

@@ -132,6 +132,8 @@ static void test_edge_and_level(void)
     CHECK_EQ(ack(&r), 0x25);
     out8(&r, 0x20, EOI);
     CHECK(!r.intr);                 /* still high, but no new edge */
+    raise(&r, 5);
+    CHECK(!r.intr);                 /* nor by raising what is high */
     lower(&r, 5);
     raise(&r, 5);
     CHECK(r.intr);

@@ -128,6 +128,8 @@ static void test_read_back(void)
     in8(&r, 0x42);
     out8(&r, 0x43, 0xe8);                       /* status only, of 2: loaded by now */
     CHECK_EQ(in8(&r, 0x42), 0xb7);
+    CHECK_EQ(in8(&r, 0x40), (u8)950);           /* 0 was not asked */
+    CHECK_EQ(in8(&r, 0x40), 950 >> 8);
     out8(&r, 0x43, 0xd8);                       /* count only */
     CHECK_EQ(in8(&r, 0x42), 0x02);              /* 500 - 2 * 49 */
     CHECK_EQ(in8(&r, 0x42), 0x04);

@@ -73,6 +73,9 @@ static void test_calendar(void)
         CHECK_EQ(rtc_seconds(&row[i].t), row[i].seconds);
         CHECK(memcmp(&t, &row[i].t, sizeof t) == 0);
     }
+    check_context(NULL);
+    struct rtc_time odd = { 99, 99, 99, 0, 99, 99, 2000 }, last = { 59, 59, 23, 0, 31, 12, 2000 };
+    CHECK_EQ(rtc_seconds(&odd), rtc_seconds(&last));
 }
 
 /* Time goes on by itself, over the end of a leap February; and does not drift in a hundred days. */
@@ -104,6 +107,9 @@ static void test_set(void)
     check_time(&r, (u8[]){ 0x19, 0x99, 0x12, 0x31, 3, 0x23, 0x59, 0x58 });
     seconds(&r, 2);
     check_time(&r, (u8[]){ 0x20, 0x00, 0x01, 0x01, 4, 0x00, 0x00, 0x00 });
+    set(&r, B, 0x92);
+    CHECK_EQ(get(&r, B), 0x82);                 /* SET takes the update interrupt's enable away */
+    set(&r, B, 0x02);
     set(&r, A, 0x70);                           /* the divider held in reset */
     seconds(&r, 5);
     CHECK_EQ(get(&r, 0), 0x00);

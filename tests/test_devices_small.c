@@ -202,14 +202,14 @@ static void test_reset_control(void)
     struct rig r;
     rig_init(&r, 1000);
     rig_add(&r, &pci_host_ops);
-    out32(&r, 0xcf8, 0x80000600);               /* an address whose second byte looks like a reset */
+    out32(&r, 0xcf8, 0x80000604);               /* an address whose bytes look like resets */
     CHECK_EQ(r.requests[REQUEST_RESET], 0);
     out8(&r, 0xcf9, 0x02);
     CHECK_EQ(r.requests[REQUEST_RESET], 0);
     out8(&r, 0xcf9, 0x06);
     CHECK_EQ(r.requests[REQUEST_RESET], 1);
     CHECK_EQ(in8(&r, 0xcf9), 0x06);
-    CHECK_EQ(in32(&r, 0xcf8), 0x80000600);
+    CHECK_EQ(in32(&r, 0xcf8), 0x80000604);
     rig_fini(&r);
 }
 
