@@ -80,4 +80,4 @@ help:
 	@echo "make bench    speed, against the bars"
 	@echo "make clean    remove what was built"
 
--include $(OBJ:.o=.d) $(B)/src/main.d $(TESTS:=.d) $(BENCHES:=.d)
+-include $(OBJ:.o=.d) $(B)/src/main.d $(TESTS:=.d) $(TEST_SUPPORT:.o=.d)

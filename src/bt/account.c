@@ -74,7 +74,7 @@ void account_callout(struct bt_vcpu *t)
             return;
         }
     }
-    if (i.row->class == CLASS_PLAIN && t->bt->adapted[(u32)t->vcpu->cpu.state.rip % ARRAY_LEN(t->bt->adapted)] == (u32)t->vcpu->cpu.state.rip)
+    if (adapted(t->bt, t->context.eip))
         ledger_charge(t->vcpu->cpu.ledger, EV_BT_ADAPTED);
 }
 

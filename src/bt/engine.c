@@ -30,6 +30,7 @@ static void on_written(void *opaque, gpa_t gpa, u64 len)
 {
     struct bt *b = opaque;
     u8 marks = physmap_marks(&b->vm->map, gpa);
+    b->observed++;
     if (marks & MARK_CODE)
         cache_written(b, gpa, len);
     if (marks & MARK_TRACE)
@@ -226,22 +227,12 @@ static const enum exit_kind exit_of_stop[] = {
 /* The monitor emulates one instruction. */
 static enum cpu_stop_kind emulate(struct bt_vcpu *t) { return cpu_step(&t->vcpu->cpu); }
 
-/* An instruction that keeps coming back by a fault is dearer than a callout: retranslate it as one (adaptation, ASPLOS 2006, 3.4). */
-static void maybe_adapt(struct bt_vcpu *t, u32 eip)
+static enum cpu_stop_kind emulate_adapted(struct bt_vcpu *t, u32 eip)
 {
-    struct bt *b = t->bt;
-    struct xlat x;
-    unsigned h = eip % ARRAY_LEN(b->faulting);
-    if (b->faulting[h].eip != eip) {
-        b->faulting[h].eip = eip;
-        b->faulting[h].faults = 0;
-    }
-    if (++b->faulting[h].faults < ADAPT_AFTER)
-        return;
-    b->adapted[eip % ARRAY_LEN(b->adapted)] = eip;
-    b->stats.adapted++;
-    if (mmu_probe(&t->vcpu->cpu.mmu, eip, ACCESS_EXEC, t->window->user, &x) == 0)
-        cache_written(b, x.gpa, 1);
+    u64 before = adapt_before(t->bt);
+    enum cpu_stop_kind stop = emulate(t);
+    adapt_after(t, eip, before);
+    return stop;
 }
 
 static enum cpu_stop_kind after_cache(struct bt_vcpu *t)
@@ -250,11 +241,11 @@ static enum cpu_stop_kind after_cache(struct bt_vcpu *t)
     switch ((enum leave)t->context.leave) {
     case LEAVE_CALLOUT:
         account_callout(t);
-        return emulate(t);
+        return adapted(t->bt, eip) ? emulate_adapted(t, eip) : emulate(t);
     case LEAVE_FAULT:
         account_fault(t);
         if (t->fault == FILL_TRACED || t->fault == FILL_MMIO || t->fault == FILL_CODE)
-            maybe_adapt(t, eip);
+            adapt_fault(t, eip);
         return emulate(t);
     case LEAVE_DEADLINE: /* less is left than the next unit costs: the last instructions one by one, up to the very deadline */
         return emulate(t);

@@ -25,6 +25,8 @@
 #define UNIT_MAX_INSNS 12       /* Adams and Agesen: a unit is a basic block of at most 12 instructions */
 #define MAX_WINDOWS 12
 #define ADAPT_AFTER 3           /* faults of one instruction before it is retranslated as a callout */
+#define REVERT_AFTER 32         /* callouts in a row that would not have faulted before it is retranslated as it was */
+#define UNTRACE_AFTER 64        /* writes to a traced page that no window has used since: it is a page table no more */
 
 /* Why translated code came back to the monitor. */
 enum leave {
@@ -111,6 +113,7 @@ struct trace_dep {
     u32 window;
     u32 va_base;                /* of the page's first entry */
     u8 span_shift, entry_size;
+    u16 idle_writes;            /* since a window was last filled through it */
     struct trace_dep *next;
 };
 struct rmap { u32 window, gva_page; struct rmap *next; };
@@ -119,7 +122,7 @@ struct rmap { u32 window, gva_page; struct rmap *next; };
 #define PAGE_HASH 16384
 
 struct bt_stats {
-    u64 units, insns, ident, units_flushed, invalidated, chained, entries, callouts, adapted, hidden_faults, windows_made, windows_lost;
+    u64 units, insns, ident, units_flushed, invalidated, chained, entries, callouts, adapted, reverted, untraced, hidden_faults, windows_made, windows_lost;
 };
 
 /* One per VM: the translation cache, the windows, the traces. One thread at a time. */
@@ -140,8 +143,9 @@ struct bt {
     struct rmap *rmap[PAGE_HASH];
     u64 rmaps;
     u8 *guard;
-    u32 adapted[4096];          /* eip of instructions that became callouts, by hash; 0 = none */
+    struct { u32 eip; u8 needless; } adapted[4096]; /* instructions that became callouts, by hash; eip 0 = none */
     struct { u32 eip; u8 faults; } faulting[1024];
+    u64 observed;               /* writes to marked pages, counted: did an emulated instruction make one? */
     struct bt_stats stats;
 };
 
@@ -170,6 +174,15 @@ static inline bool cache_holds(const struct bt *b, u64 rip) { return rip - (u64)
 /* --- translate.c --- */
 /* Translate the unit at eip, whose first byte is at gpa; NULL if its first instruction cannot be fetched or decoded. May flush the cache. */
 struct unit *translate(struct bt_vcpu *v, u32 eip, u16 key, gpa_t gpa);
+
+/* --- adapt.c --- */
+/* Is the instruction there a callout because it kept faulting? */
+bool adapted(const struct bt *b, u32 eip);
+/* It faulted once more on a traced page, on a device, or on code: retranslate it as a callout if that is a habit. */
+void adapt_fault(struct bt_vcpu *v, u32 eip);
+/* An adapted instruction is about to be emulated, and was: if it would not have faulted for a while, make it as it was. */
+u64 adapt_before(const struct bt *b);
+void adapt_after(struct bt_vcpu *v, u32 eip, u64 before);
 
 /* --- stubs.c --- */
 void stubs_emit(struct bt *b);

@@ -57,8 +57,6 @@ static unsigned fetch(struct bt_vcpu *v, u32 eip, gpa_t gpa, u8 *bytes, gpa_t *s
     return INSN_MAX;
 }
 
-static bool is_adapted(const struct bt *b, u32 eip) { return b->adapted[eip % ARRAY_LEN(b->adapted)] == eip && eip; }
-
 static bool ends_unit(enum rule r) { return r == RULE_CALLOUT || r >= RULE_CALL; }
 
 /* Decode the unit. An instruction that crosses into the next page, or cannot be decoded or fetched, is left to the interpreter
@@ -83,7 +81,7 @@ static void scan(struct bt_vcpu *v, struct scan *s, u32 eip, u16 key, gpa_t gpa,
                 return;
             *second = crossed;
         }
-        s->rule[s->n] = is_adapted(v->bt, s->next) ? RULE_CALLOUT : rule_for(i, key, NULL);
+        s->rule[s->n] = adapted(v->bt, s->next) ? RULE_CALLOUT : rule_for(i, key, NULL);
         s->ends = ends_unit(s->rule[s->n]) || *second;
         s->n++;
         s->next += i->len;

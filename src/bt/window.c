@@ -248,10 +248,12 @@ static void trace_entry(struct bt *b, u32 window, gpa_t entry_gpa, u8 entry_size
     u32 va_base = (gva & ~(span - 1)) - (entry_gpa & ~PAGE_MASK) / entry_size * span;
     struct trace_dep **head = &b->traces[page_hash(page)];
     for (struct trace_dep *d = *head; d; d = d->next)
-        if (d->page == page && d->window == window && d->va_base == va_base && d->span_shift == span_shift)
+        if (d->page == page && d->window == window && d->va_base == va_base && d->span_shift == span_shift) {
+            d->idle_writes = 0;
             return;
+        }
     struct trace_dep *d = malloc(sizeof *d);
-    *d = (struct trace_dep){ page, window, va_base, span_shift, entry_size, *head };
+    *d = (struct trace_dep){ page, window, va_base, span_shift, entry_size, 0, *head };
     *head = d;
     physmap_mark(&b->vm->map, page, MARK_TRACE);
 }
@@ -262,22 +264,44 @@ void window_depend(struct bt *b, struct window *w, const struct xlat *x, u32 gva
         trace_entry(b, w - b->window, x->entry[i].gpa, x->entry[i].size, x->entry[i].span_shift, gva);
 }
 
-/* A page table was written: whatever its changed entries governed is no longer known. */
+/* What entries first..last of a page table govern is no longer known. */
+static void drop_entries(struct bt *b, const struct trace_dep *d, u32 first, u32 last)
+{
+    u32 pages = BIT(d->span_shift - PAGE_SHIFT);
+    for (u32 i = first; i <= last; i++)
+        window_drop(b, &b->window[d->window], (u32)(d->va_base + ((u64)i << d->span_shift)) >> PAGE_SHIFT, pages);
+}
+
+/* Nobody has used it as a page table for many writes: it is data now. What it governed is dropped for good. */
+static void untrace(struct bt *b, gpa_t page)
+{
+    for (struct trace_dep **p = &b->traces[page_hash(page)]; *p;) {
+        struct trace_dep *d = *p;
+        if (d->page != page) {
+            p = &d->next;
+            continue;
+        }
+        drop_entries(b, d, 0, PAGE_SIZE / d->entry_size - 1);
+        *p = d->next;
+        free(d);
+    }
+    b->stats.untraced++;
+    physmap_unmark(&b->vm->map, page, MARK_TRACE);
+}
+
+/* A page table was written. */
 void windows_pt_written(struct bt *b, gpa_t gpa, u64 len)
 {
     gpa_t page = gpa & PAGE_MASK;
-    bool depended = false;
+    bool in_use = false;
     for (struct trace_dep *d = b->traces[page_hash(page)]; d; d = d->next) {
         if (d->page != page)
             continue;
-        depended = true;
-        u32 first = (gpa & ~PAGE_MASK) / d->entry_size, last = ((gpa & ~PAGE_MASK) + len - 1) / d->entry_size;
-        u32 pages = BIT(d->span_shift - PAGE_SHIFT);
-        for (u32 i = first; i <= last; i++)
-            window_drop(b, &b->window[d->window], (u32)(d->va_base + ((u64)i << d->span_shift)) >> PAGE_SHIFT, pages);
+        drop_entries(b, d, (gpa & ~PAGE_MASK) / d->entry_size, ((gpa & ~PAGE_MASK) + len - 1) / d->entry_size);
+        in_use |= ++d->idle_writes < UNTRACE_AFTER;
     }
-    if (!depended)
-        physmap_unmark(&b->vm->map, page, MARK_TRACE);
+    if (!in_use)
+        untrace(b, page);
 }
 
 /* A page got watched: no window may show it writable any more. */

@@ -237,8 +237,10 @@ u64 physmap_load(struct physmap *m, gpa_t gpa, unsigned size)
             value |= physmap_load(m, gpa + i, 1) << 8 * i;
         return value;
     }
-    if (r->kind == REGION_MMIO)
+    if (r->kind == REGION_MMIO) {
+        m->mmio_accesses++;
         return r->ops->read(r->opaque, r->fd_offset + offset, size) & ones(size);
+    }
     memcpy(&value, r->hva + offset, size);
     return value;
 }
@@ -253,6 +255,7 @@ void physmap_store(struct physmap *m, gpa_t gpa, unsigned size, u64 value)
         for (unsigned i = 0; i < size; i++)
             physmap_store(m, gpa + i, 1, value >> 8 * i & 0xff);
     } else if (r->kind == REGION_MMIO) {
+        m->mmio_accesses++;
         r->ops->write(r->opaque, r->fd_offset + offset, size, value & ones(size));
     } else if (r->kind == REGION_RAM) {
         memcpy(r->hva + offset, &value, size);

@@ -62,6 +62,7 @@ struct physmap {
     unsigned nregions;
     gpa_t a20_mask;             /* and-ed to every address: ~0, or ~BIT(20) with A20 off */
     struct phys_observer *observers;
+    u64 mmio_accesses;          /* counted */
     u64 unclaimed;              /* accesses to nothing, counted */
     void (*on_unclaimed)(void *opaque, gpa_t gpa, unsigned size, bool write);
     void *unclaimed_opaque;
