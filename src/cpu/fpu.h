@@ -9,6 +9,8 @@
 #ifndef EMU_CPU_FPU_H
 #define EMU_CPU_FPU_H
 
+#include <string.h>
+
 #include "cpu/internal.h"
 
 /* FSW and FCW, SDM vol. 1, figures 8-4 and 8-6 */
@@ -52,6 +54,26 @@ struct fpu_unit {
     size_t used;            /* bytes of the area */
 };
 
+/* A memory operand of 2, 4, 8, 10 or 16 bytes, in and out. */
+static inline void read_operand(struct cpu *c, unsigned seg, u64 at, u8 *buf, unsigned size)
+{
+    if (size <= 8) {
+        u64 value = seg_read(c, seg, at, size);
+        memcpy(buf, &value, 8);
+    } else {
+        seg_read_bytes(c, seg, at, buf, size);
+    }
+}
+static inline void write_operand(struct cpu *c, unsigned seg, u64 at, const u8 *buf, unsigned size)
+{
+    u64 value;
+    memcpy(&value, buf, 8);
+    if (size <= 8)
+        seg_write(c, seg, at, size, size == 8 ? value : value & (BIT(8 * size) - 1));
+    else
+        seg_write_bytes(c, seg, at, buf, size);
+}
+
 /* --- stub.c --- */
 struct code { u8 bytes[STUB_MAX]; unsigned len; };
 void emit(struct code *k, const void *bytes, unsigned n);
@@ -59,8 +81,14 @@ void emit(struct code *k, const void *bytes, unsigned n);
 /* `opcode` (1 to 4 bytes, ModRM's mod and rm still zero in `modrm`) with the operand [rdi + offset]. */
 void emit_mem(struct code *k, const u8 *opcode, unsigned n, u8 reg, unsigned offset);
 #define EMIT_MEM(k, reg, offset, ...) emit_mem((k), (const u8[]){ __VA_ARGS__ }, sizeof((const u8[]){ __VA_ARGS__ }), (reg), (offset))
+static inline unsigned stub_slot(u64 key) { return (key * 0x9e3779b97f4a7c15u >> 32) % STUB_COUNT; }
+struct stub *stub_search(struct fpu_unit *u, u64 key);
 /* The stub of that key; NULL: make it with stub_add(), which forgets all others if there is no more room. */
-struct stub *stub_find(struct fpu_unit *u, u64 key);
+static inline struct stub *stub_find(struct fpu_unit *u, u64 key)
+{
+    struct stub *s = &u->stubs[stub_slot(key)];
+    return likely(s->key == key) ? s : stub_search(u, key);
+}
 struct stub *stub_add(struct fpu_unit *u, u64 key, const struct code *k);
 
 /* --- x87.c, x87fast.c --- */

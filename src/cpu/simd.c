@@ -132,11 +132,10 @@ static struct stub *make_stub(struct fpu_unit *u, u64 key, const struct insn *i)
 /* All that the stub's bytes depend on: prefix, opcode, register or memory, a group's extension, the immediate. */
 static struct stub *find_stub(struct fpu_unit *u, const struct insn *i)
 {
-    u32 opcode = 0;
+    const u8 *at = i->bytes + i->opcode_off;
+    u32 opcode = at[0] | at[1] << 8 | (i->modrm_off - i->opcode_off > 2 ? at[2] << 16 : 0);
     unsigned prefix = i->repne ? 3 : i->rep ? 2 : i->opsize_prefix;
-    memcpy(&opcode, i->bytes + i->opcode_off, i->modrm_off - i->opcode_off);
-    u8 second = i->bytes[i->opcode_off + 1];
-    unsigned extension = second >= 0x71 && second <= 0x73 ? i->modrm & 0x38 : 0;
+    unsigned extension = at[1] >= 0x71 && at[1] <= 0x73 ? i->modrm & 0x38 : 0;
     u64 key = BIT(63) | (u64)opcode << 24 | (u64)(u8)i->imm << 16 | (i->rex & 8) << 10 | prefix << 8 | extension | (i->modrm >= 0xc0);
     struct stub *s = stub_find(u, key);
     return s ? s : make_stub(u, key, i);
@@ -263,7 +262,7 @@ void exec_simd(struct cpu *c, const struct insn *i)
     unsigned size = memory ? i->op[s->op[1]].size : 0;
     u64 at = memory ? memory_operand(c, i, size, s->props) : 0;
     if (memory && !store)
-        seg_read_bytes(c, i->mem.seg, at, io->mem, size);
+        read_operand(c, i->mem.seg, at, io->mem, size);
     load_register(c, i, s, 0, io);
     load_register(c, i, s, 1, io);
     if (s->props & P_FLOAT)
@@ -272,7 +271,7 @@ void exec_simd(struct cpu *c, const struct insn *i)
     if (s->props & P_FLOAT)
         settle_exceptions(c, i, s, io);
     if (store)
-        seg_write_bytes(c, i->mem.seg, at, io->mem, size);
+        write_operand(c, i->mem.seg, at, io->mem, size);
     if (mmx)
         enter_mmx(&c->state.fpu);
     if (s->dest < 2 && !store)

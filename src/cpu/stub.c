@@ -53,11 +53,9 @@ void emit_mem(struct code *k, const u8 *opcode, unsigned n, u8 reg, unsigned off
     emit(k, &offset, 4);
 }
 
-static unsigned slot_of(u64 key) { return (key * 0x9e3779b97f4a7c15u >> 32) % STUB_COUNT; }
-
-struct stub *stub_find(struct fpu_unit *u, u64 key)
+struct stub *stub_search(struct fpu_unit *u, u64 key)
 {
-    for (unsigned s = slot_of(key);; s = (s + 1) % STUB_COUNT) {
+    for (unsigned s = stub_slot(key);; s = (s + 1) % STUB_COUNT) {
         if (u->stubs[s].key == key)
             return &u->stubs[s];
         if (!u->stubs[s].key)
@@ -77,7 +75,7 @@ struct stub *stub_add(struct fpu_unit *u, u64 key, const struct code *k)
     unsigned s;
     if (u->nstubs > STUB_COUNT / 2 || u->used + k->len > STUB_AREA)
         forget_all(u);
-    for (s = slot_of(key); u->stubs[s].key; s = (s + 1) % STUB_COUNT)
+    for (s = stub_slot(key); u->stubs[s].key; s = (s + 1) % STUB_COUNT)
         continue;
     memcpy(u->write + u->used, k->bytes, k->len);
     u->stubs[s] = (struct stub){ .key = key, .run = (stub_fn *)(u->exec + u->used) };

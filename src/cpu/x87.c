@@ -131,7 +131,7 @@ static void store_result(struct cpu *c, const struct insn *i, const struct fpu_i
     if (store_suppressed(c, io))
         lin_probe_write(c, seg_linear(c, i->mem.seg, at, size, true), size, cpl(c) == 3);
     else
-        seg_write_bytes(c, i->mem.seg, at, io->mem, size);
+        write_operand(c, i->mem.seg, at, io->mem, size);
 }
 
 static void run_long(struct cpu *c, const struct insn *i)
@@ -142,7 +142,7 @@ static void run_long(struct cpu *c, const struct insn *i)
     if (i->op[0].kind == OPD_MEM) {
         at = ea_offset(c, i);
         if (!store)
-            seg_read_bytes(c, i->mem.seg, at, io->mem, i->op[0].size);
+            read_operand(c, i->mem.seg, at, io->mem, i->op[0].size);
     }
     fill_image(c, io);
     find_stub(c->fpu, i)->run(io);

@@ -242,7 +242,7 @@ bool x87_try_fast(struct cpu *c, const struct insn *i)
     bool memory = modrm < 0xc0;
     u64 at = memory ? ea_offset(c, i) : 0;
     if (memory && !(form & F_STORE))
-        seg_read_bytes(c, i->mem.seg, at, io->mem, i->op[0].size);
+        read_operand(c, i->mem.seg, at, io->mem, i->op[0].size);
     if (form & F_ST0)
         memcpy(io->st[0], f->st[0], 16);
     if (form & F_STI)
@@ -252,7 +252,7 @@ bool x87_try_fast(struct cpu *c, const struct insn *i)
     if (io->fsw & ~f->fcw & X87_EXCEPTIONS)
         return false;
     if (form & F_STORE)
-        seg_write_bytes(c, i->mem.seg, at, io->mem, i->op[0].size);
+        write_operand(c, i->mem.seg, at, io->mem, i->op[0].size);
     commit(c, io, form, n);
     return true;
 }
