@@ -312,6 +312,26 @@ static void test_repeats_bt(void) { repeats("bt"); }
 static void test_repeats_pv(void) { repeats("pv"); }
 static void test_repeats_kvm(void) { repeats("kvm"); }
 
+/* Twenty periods are slept through on every engine, each as one idle event and one interrupt, and each as long as on bare. */
+static void sleeps(const char *spec)
+{
+    struct column *bare = run("bare", "guests/tick", "modern"), *c = run(spec, "guests/tick", "modern");
+    check_context("%s", spec);
+    if (bare && c) {
+        u64 a = each(bare, "period"), b = each(c, "period");
+        CHECK_EQ(c->status, STATUS_POWEROFF);
+        CHECK(a > b - b / 1000 && a < b + b / 1000);
+        CHECK(ledger_family_count(&c->ledger, FAMILY_IDLE) >= 20);
+        CHECK(ledger_family_count(&c->ledger, FAMILY_IRQ) >= 20);
+        CHECK(column_cycles(c) < c->now / 10);
+    }
+    check_context(NULL);
+    free(bare), free(c);
+}
+static void test_tick_bt(void) { sleeps("bt"); }
+static void test_tick_pv(void) { sleeps("pv"); }
+static void test_tick_kvm(void) { sleeps("kvm"); }
+
 /* Counts do not depend on the profile: it only prices them. */
 static void test_profile_only_prices(void)
 {
@@ -418,6 +438,9 @@ int main(int argc, char **argv)
         { "repeats_bt", test_repeats_bt },
         { "repeats_pv", test_repeats_pv },
         { "repeats_kvm", test_repeats_kvm },
+        { "tick_bt", test_tick_bt },
+        { "tick_pv", test_tick_pv },
+        { "tick_kvm", test_tick_kvm },
         { "profile_only_prices", test_profile_only_prices },
         { "command", test_command },
         { "command_widths", test_command_widths },
