@@ -193,6 +193,8 @@ static void list_frequent(const struct column *c, FILE *out)
 
 static void lists_frequent(const struct comparison *c, FILE *out)
 {
+    if (!any(c, all_events, 0))
+        return;
     fprintf(out, "most frequent\n");
     for (unsigned i = 0; i < c->ncolumns; i++)
         if (c->column[i].ran && all_events(&c->column[i], 0))
@@ -258,14 +260,36 @@ static void table_cycles(const struct comparison *c, FILE *out)
 
 /* --- the page --------------------------------------------------------------------------------- */
 
+/* Words of `text`, broken before they pass WIDTH. */
+static void print_wrapped(const char *text, FILE *out)
+{
+    int column = 0;
+    for (const char *word = text; *word;) {
+        int len = strcspn(word, " ");
+        bool fits = column + 1 + len <= WIDTH;
+        if (column)
+            fputc(fits ? ' ' : '\n', out);
+        column = (column && fits ? column + 1 : 0) + len;
+        fprintf(out, "%.*s", len, word);
+        word += len + strspn(word + len, " ");
+    }
+    fputc('\n', out);
+}
+
+static void print_note(const struct column *c, FILE *out)
+{
+    char line[sizeof c->label + sizeof c->note + 32];
+    snprintf(line, sizeof line, "%s: %s%s", c->label, c->ran ? "" : "did not run: ", c->note);
+    if (*c->note)
+        print_wrapped(line, out);
+    if (c->measured)
+        fprintf(out, "%s: on the host's /dev/kvm; its cycles are measured and differ from run to run.\n", c->label);
+}
+
 static void print_notes(const struct comparison *c, FILE *out)
 {
     for (unsigned i = 0; i < c->ncolumns; i++)
-        if (*c->column[i].note)
-            fprintf(out, "%s: %s%s\n", c->column[i].label, c->column[i].ran ? "" : "did not run: ", c->column[i].note);
-    for (unsigned i = 0; i < c->ncolumns; i++)
-        if (c->column[i].measured)
-            fprintf(out, "%s: on the host's /dev/kvm; its cycles are measured and differ from run to run.\n", c->column[i].label);
+        print_note(&c->column[i], out);
 }
 
 /* Where the figures beside the table come from, or how to have them. */
@@ -278,9 +302,8 @@ static void print_literature(const struct comparison *c, FILE *out)
         fprintf(out, "--profile=%s puts the cycles that were measured on that machine beside these.\n", p->profile);
 }
 
-void report_text(const struct comparison *c, bool all_reasons, FILE *out)
+static void print_tables(const struct comparison *c, bool all_reasons, FILE *out)
 {
-    fprintf(out, "%s\ncost profile %s: %s\n\n", c->guest, c->profile.name, c->profile.title);
     table_operations(c, out);
     table_families(c, out);
     if (all_reasons)
@@ -288,6 +311,13 @@ void report_text(const struct comparison *c, bool all_reasons, FILE *out)
     else
         lists_frequent(c, out);
     table_cycles(c, out);
+}
+
+void report_text(const struct comparison *c, bool all_reasons, FILE *out)
+{
+    fprintf(out, "%s\ncost profile %s: %s\n\n", c->guest, c->profile.name, c->profile.title);
+    if (any(c, guest_cycles, 0))
+        print_tables(c, all_reasons, out);
     print_notes(c, out);
     print_literature(c, out);
 }
