@@ -112,7 +112,7 @@ static void write_file(const char *name, const void *data, size_t size)
 
 static struct vm *load_with(const struct image *i, struct vm_config *c, struct error *err)
 {
-    char path[64];
+    static char path[64]; /* the vm borrows it */
     write_file("kernel", i->data, i->size);
     c->engine = &bare_engine;
     c->kernel = file_at(path, "kernel");
