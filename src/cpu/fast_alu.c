@@ -166,6 +166,58 @@ FAST(imul_rmi)
     NEXT;
 }
 
+/* MUL, IMUL and DIV of EDX:EAX by 32 bits. */
+static inline void multiply(struct cpu *c, u64 product, bool overflow, u32 *flags)
+{
+    c->state.gpr[RAX] = (u32)product;
+    c->state.gpr[RDX] = product >> 32;
+    *flags = (*flags & ~(u32)(FAST_CF | FAST_OF)) | (overflow ? FAST_CF | FAST_OF : 0);
+}
+
+static inline void mul32(struct cpu *c, u32 b, u32 *flags)
+{
+    u64 r = (u64)(u32)c->state.gpr[RAX] * b;
+    multiply(c, r, r >> 32 != 0, flags);
+}
+
+static inline void imul32(struct cpu *c, u32 b, u32 *flags)
+{
+    s64 r = (s64)(s32)c->state.gpr[RAX] * (s32)b;
+    multiply(c, r, r != (s32)r, flags);
+}
+
+/* False: it raises #DE. */
+static inline bool div32(struct cpu *c, u32 b)
+{
+    u32 high = c->state.gpr[RDX];
+    u64 dividend = (u64)high << 32 | (u32)c->state.gpr[RAX];
+    if (unlikely(b <= high))
+        return false;
+    c->state.gpr[RAX] = dividend / b;
+    c->state.gpr[RDX] = dividend % b;
+    return true;
+}
+
+#define ACCUMULATOR_FORMS(name, act)                                                                \
+    FAST(name##_r)                                                                                  \
+    {                                                                                               \
+        const u32 *p = o->dst;                                                                      \
+        act;                                                                                        \
+        NEXT;                                                                                       \
+    }                                                                                               \
+    FAST(name##_m)                                                                                  \
+    {                                                                                               \
+        const t32 *p = fast_memory(c, o, 4, ACCESS_READ);                                           \
+        if (unlikely(!p))                                                                           \
+            GIVE_UP;                                                                                \
+        act;                                                                                        \
+        NEXT;                                                                                       \
+    }
+ACCUMULATOR_FORMS(mul, mul32(c, *p, &flags))
+ACCUMULATOR_FORMS(imul, imul32(c, *p, &flags))
+ACCUMULATOR_FORMS(div, if (unlikely(!div32(c, *p))) GIVE_UP)
+#define ACCUMULATOR_ROWS(id, name) { MN_##id, FORM_R, { NULL, NULL, name##_r } }, { MN_##id, FORM_M, { NULL, NULL, name##_m } }
+
 #define TRIPLE(name, form) { name##_##form##8, name##_##form##16, name##_##form##32 }
 #define BINARY_ROWS(id, name) \
     { MN_##id, FORM_RR, TRIPLE(name, rr) }, { MN_##id, FORM_RM, TRIPLE(name, rm) }, { MN_##id, FORM_MR, TRIPLE(name, mr) }
@@ -177,5 +229,6 @@ const struct fast_row fast_alu_rows[] = {
     UNARY_ROWS(INC, inc), UNARY_ROWS(DEC, dec), UNARY_ROWS(NEG, neg), UNARY_ROWS(NOT, not),
     { MN_IMUL, FORM_RR, { NULL, NULL, imul_rr } }, { MN_IMUL, FORM_RM, { NULL, NULL, imul_rm } },
     { MN_IMUL, FORM_RRI, { NULL, NULL, imul_rri } }, { MN_IMUL, FORM_RMI, { NULL, NULL, imul_rmi } },
+    ACCUMULATOR_ROWS(MUL, mul), ACCUMULATOR_ROWS(IMUL, imul), ACCUMULATOR_ROWS(DIV, div),
     { 0 },
 };

@@ -73,6 +73,12 @@ FAST(cwde)
     NEXT;
 }
 
+FAST(bswap)
+{
+    put32(o->dst, __builtin_bswap32(*(u32 *)o->dst));
+    NEXT;
+}
+
 FAST(nop)
 {
     NEXT;
@@ -88,11 +94,28 @@ FAST(nop)
     {                                                                                               \
         put32(o->dst, (condition) ? *(const u32 *)o->src : *(u32 *)o->dst);                         \
         NEXT;                                                                                       \
+    }                                                                                               \
+    FAST(set_m_##cc)                                                                                \
+    {                                                                                               \
+        u8 *p = fast_memory(c, o, 1, ACCESS_WRITE);                                                 \
+        if (unlikely(!p))                                                                           \
+            GIVE_UP;                                                                                \
+        *p = (condition) != 0;                                                                      \
+        NEXT;                                                                                       \
+    }                                                                                               \
+    FAST(cmov_m_##cc) /* reads memory in any case */                                                \
+    {                                                                                               \
+        const t32 *p = fast_memory(c, o, 4, ACCESS_READ);                                           \
+        if (unlikely(!p))                                                                           \
+            GIVE_UP;                                                                                \
+        put32(o->dst, (condition) ? *p : *(u32 *)o->dst);                                           \
+        NEXT;                                                                                       \
     }
 FAST_CONDITIONS(CONDITIONAL)
 
 #define CONDITIONAL_ROWS(cc, condition) \
-    { MN_SET##cc, FORM_R, { set_##cc } }, { MN_CMOV##cc, FORM_RR, { NULL, NULL, cmov_##cc } },
+    { MN_SET##cc, FORM_R, { set_##cc } }, { MN_SET##cc, FORM_M, { set_m_##cc } }, \
+    { MN_CMOV##cc, FORM_RR, { NULL, NULL, cmov_##cc } }, { MN_CMOV##cc, FORM_RM, { NULL, NULL, cmov_m_##cc } },
 
 /* MOVZX and MOVSX stand with the size of their second operand, as fast.c looks them up. */
 const struct fast_row fast_move_rows[] = {
@@ -107,9 +130,13 @@ const struct fast_row fast_move_rows[] = {
     { MN_LEA, FORM_RM, { NULL, NULL, lea } },
     { MN_CWD, FORM_NONE, { NULL, NULL, cdq } },
     { MN_CBW, FORM_NONE, { NULL, NULL, cwde } },
+    { MN_BSWAP, FORM_R, { NULL, NULL, bswap } },
     { MN_NOP, FORM_NONE, { nop, nop, nop } },
     { MN_NOP, FORM_R, { nop, nop, nop } },
     { MN_NOP, FORM_M, { nop, nop, nop } },
+    { MN_LFENCE, FORM_NONE, { nop, nop, nop } },
+    { MN_MFENCE, FORM_NONE, { nop, nop, nop } },
+    { MN_SFENCE, FORM_NONE, { nop, nop, nop } },
     FAST_CONDITIONS(CONDITIONAL_ROWS)
     { 0 },
 };
