@@ -343,7 +343,7 @@ static u32 second_space(struct fixture *f)
     memcpy(copy, frame_hva(f->d, mfn_of(f, s->pt_base + 4096)), sizeof copy);
     memset(copy + XEN_FIRST_L2_SLOT * 8, 0x41, sizeof copy - XEN_FIRST_L2_SLOT * 8); /* forged hypervisor slots */
     poke(f, PAGE(11), copy, sizeof copy);
-    poke64(f, PAGE(10) + 3 * 8, entry(mfn_of(f, PAGE(11)), PTE_P));
+    poke64(f, PAGE(10) + 3 * 8, entry(mfn_of(f, PAGE(11)), RW | PTE_USER | PTE_A) /* as on a 64-bit Xen */);
     detach(f, 11);
     return detach(f, 10);
 }
@@ -354,14 +354,14 @@ static void test_second_address_space(void)
     u32 first = f.d->v.base_mfn, l3 = second_space(&f), l2 = mfn_of(&f, PAGE(11));
     CHECK_EQ(mmuext(&f, MMUEXT_NEW_BASEPTR, l3, 0), 0);
     CHECK_EQ(f.d->v.base_mfn, l3);
-    CHECK_EQ(f.vm->vcpu[0]->cpu.state.cr3, maddr(l3));
+    CHECK_EQ(f.vm->vcpu[0]->cpu.state.pdpte[3], entry(l2, PTE_P));
     CHECK(!memcmp(frame_hva(f.d, l2) + XEN_FIRST_L2_SLOT * 8, f.d->xen_l2, sizeof f.d->xen_l2)); /* Xen's own again */
     CHECK_EQ(mmu_update(&f, maddr(l2) + XEN_FIRST_L2_SLOT * 8, 0), -XEN_EINVAL);
     CHECK_EQ(mmu_update(&f, maddr(l2) + 511 * 8, 0), -XEN_EINVAL);
     CHECK_EQ(mmu_update(&f, maddr(l3) + 3 * 8, 0), -XEN_EINVAL);   /* the slot where Xen lives stays */
     CHECK_EQ(mmu_update(&f, maddr(l3) + 4 * 8, 0), -XEN_EINVAL);   /* there is no fifth */
     CHECK_EQ(mmu_update(&f, maddr(l3), entry(l2, PTE_P)), -XEN_EINVAL);
-    CHECK_EQ(mmu_update(&f, maddr(l3), entry(mfn_of(&f, PAGE(20)), PTE_P | PTE_RW)), -XEN_EINVAL); /* reserved bit */
+    CHECK_EQ(mmu_update(&f, maddr(l3), entry(mfn_of(&f, PAGE(20)), PTE_P | 0x100)), -XEN_EINVAL);
     CHECK_STR(audit(&f), "");
     CHECK_EQ(mmuext(&f, MMUEXT_NEW_BASEPTR, first, 0), 0);
     CHECK_EQ(f.d->frame[l3].type_count, 0);
@@ -549,10 +549,12 @@ static void test_memory_op(void)
     struct memory_reservation32 r = { PAGE(3), 1, 0, 0, DOMID_SELF };
     poke(&f, PAGE(1), &r, sizeof r);
     poke32(&f, PAGE(3), mfn);
-    CHECK_EQ(call(&f, __HYPERVISOR_memory_op, XENMEM_decrease_reservation, PAGE(1), 0, 0), 0); /* mapped: not taken */
-    CHECK_EQ(update_va(&f, PAGE(0), 0), 0);
     CHECK_EQ(call(&f, __HYPERVISOR_memory_op, XENMEM_decrease_reservation, PAGE(1), 0, 0), 1);
+    CHECK_EQ(call(&f, __HYPERVISOR_memory_op, XENMEM_decrease_reservation, PAGE(1), 0, 0), 0); /* twice */
+    CHECK_EQ(f.d->nr_pages, pages); /* still mapped: it goes with its last reference */
+    CHECK_EQ(update_va(&f, PAGE(0), 0), 0);
     CHECK_EQ(f.d->nr_pages, pages - 1);
+    CHECK_EQ(f.d->frame[mfn].owner, OWNER_NOBODY);
     CHECK_EQ(update_va(&f, PAGE(0), entry(mfn, RW)), -XEN_EINVAL); /* gone */
     poke32(&f, PAGE(3), (PAGE(0) - BASE) >> 12);
     CHECK_EQ(call(&f, __HYPERVISOR_memory_op, XENMEM_populate_physmap, PAGE(1), 0, 0), 1);

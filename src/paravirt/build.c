@@ -52,7 +52,7 @@ static int p2m_init(struct domain *d, struct layout *l, struct error *err)
     for (u32 pfn = 0; pfn < n; pfn++) {
         u32 mfn = d->pool[d->npool_xen + ((u64)pfn * stride + n / 3) % n];
         l->p2m_list[pfn] = mfn;
-        d->frame[mfn] = (struct frame){ .owner = OWNER_DOMAIN };
+        d->frame[mfn] = (struct frame){ .owner = OWNER_DOMAIN, .allocated = true };
         d->m2p[mfn] = pfn;
     }
     return 0;
@@ -229,8 +229,8 @@ static void start_state(struct domain *d, const struct layout *l, struct cpu_sta
     s->gdtr = (struct dtable){ GDT_VIRT, FIRST_RESERVED_GDT_BYTE + PAGE_SIZE - 1 };
     s->idtr = (struct dtable){ IDT_VIRT, 256 * 8 - 1 };
     s->cr0 = CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_MP | CR0_PE;
-    s->cr3 = maddr(d->v.base_mfn);
-    memcpy(s->pdpte, frame_hva(d, d->v.base_mfn), sizeof s->pdpte);
+    s->cr3 = maddr(d->l3_copy_mfn);
+    memcpy(s->pdpte, frame_hva(d, d->l3_copy_mfn), sizeof s->pdpte);
     s->cr4 = CR4_PAE | (model->features_edx & CPUID_FXSR ? CR4_OSFXSR : 0) | (model->features_edx & CPUID_SSE ? CR4_OSXMMEXCPT : 0);
     s->efer = model->ext_features_edx & BIT(20) ? EFER_NXE : 0;
     s->rflags = FLAG_FIXED | FLAG_IF;
@@ -248,7 +248,7 @@ static int adopt_tables(struct domain *d, const struct layout *l, struct error *
     if (frame_get_type(d, l3, TYPE_L3) < 0 || frame_get_type(d, l3, TYPE_L3) < 0)
         return error_set(err, "the domain's first page tables are not valid: this is a bug in the domain builder");
     d->frame[l3].pinned = true;
-    d->v.base_mfn = l3;
+    base_copy(d, l3);
     return 0;
 }
 

@@ -35,6 +35,7 @@ enum frame_type {
 struct frame {
     u8 owner, type;
     bool pinned;        /* the guest asked to keep the type: one type reference */
+    bool allocated;     /* part of the domain's memory; once given back, the frame is free when its last reference goes */
     u32 type_count;     /* references that rely on the type */
     u32 refs;           /* all references: page-table entries, pins, GDT and LDT slots, CR3 */
 };
@@ -99,7 +100,7 @@ struct domain {
     u32 m2p_pages;
 
     /* Xen's own pages */
-    u32 xen_l1_m2p[8], xen_l1_private, zero_mfn;
+    u32 xen_l1_m2p[8], xen_l1_private, zero_mfn, l3_copy_mfn;
     u64 xen_l2[PTES - XEN_FIRST_L2_SLOT]; /* entries of every page directory in L3 slot 3 */
     u64 *private_pte;           /* L1 of the private area: GDT, LDT, TSS, IDT */
     u8 *tss, *idt, *gdt_own;
@@ -160,6 +161,9 @@ int copy_to_guest(struct domain *d, u32 gva, const void *from, u32 len);
 struct frame *frame_of_guest(struct domain *d, u64 mfn);
 int frame_get_type(struct domain *d, u64 mfn, enum frame_type type);
 void frame_put_type(struct domain *d, u32 mfn);
+void frame_put(struct domain *d, u32 mfn); /* a reference without a type */
+/* The domain gives it back: now, or when its last reference goes. */
+void frame_release(struct domain *d, u32 mfn);
 extern const char *const frame_type_names[TYPE_COUNT];
 
 /* --- page-table entries (pagetable.c) --- */
@@ -169,7 +173,9 @@ int table_write(struct domain *d, u32 mfn, unsigned slot, u64 pte, bool keep_ad)
 /* The L1 entry that maps gva under the current base: its table's mfn and slot; -XEN_EINVAL if there is no L1. */
 int table_find_l1(struct domain *d, u32 gva, u32 *mfn, unsigned *slot);
 void tlb_flush(struct domain *d);
-/* Load CR3 with a frame on which the caller holds a reference of TYPE_L3; it is the domain's now. */
+/* CR3 points to a copy of the guest's L3 in a page of Xen's, so that the L3 itself may lie above 4 GiB. This makes the copy. */
+void base_copy(struct domain *d, u32 mfn);
+/* And this loads it: a frame on which the caller holds a reference of TYPE_L3; it is the domain's now. */
 void base_switch(struct domain *d, u32 mfn);
 
 /* --- descriptors (segments.c) --- */

@@ -72,16 +72,12 @@ static s32 reservation(struct domain *d, u32 gva, struct memory_reservation32 *r
     return 0;
 }
 
-/* A page may go only when nothing refers to it any more. */
 static bool release_page(struct domain *d, u32 mfn)
 {
     struct frame *f = frame_of_guest(d, mfn);
-    if (!f || f->owner != OWNER_DOMAIN || f->refs)
+    if (!f || f->owner != OWNER_DOMAIN || !f->allocated)
         return false;
-    tlb_flush(d);
-    *f = (struct frame){ .owner = OWNER_NOBODY };
-    d->m2p[mfn] = ~0u;
-    d->nr_pages--;
+    frame_release(d, mfn);
     return true;
 }
 
@@ -102,7 +98,7 @@ static u32 take_page(struct domain *d)
         u32 mfn = d->pool[i];
         if (d->frame[mfn].owner != OWNER_NOBODY)
             continue;
-        d->frame[mfn] = (struct frame){ .owner = OWNER_DOMAIN };
+        d->frame[mfn] = (struct frame){ .owner = OWNER_DOMAIN, .allocated = true };
         memset(frame_hva(d, mfn), 0, PAGE_SIZE);
         physmap_written(&d->vm->map, maddr(mfn), PAGE_SIZE);
         d->nr_pages++;

@@ -67,8 +67,9 @@ s32 do_xen_version(struct domain *d, const u32 arg[6])
 
 /* --- vm_assist --- */
 
-/* Offered: what is a promise of ours and not work. Writable page tables would need an emulator of stores. */
-#define ASSISTS (BIT(VMASST_TYPE_pae_extended_cr3) | BIT(VMASST_TYPE_architectural_iopl))
+/* Offered: what is a promise of ours and not work. Writable page tables would need an emulator of stores. 4-GiB segments are
+ * accepted because kernels insist, as a 64-bit Xen accepts them: their limits are still cut, so offsets that wrap fault. */
+#define ASSISTS (BIT(VMASST_TYPE_4gb_segments) | BIT(VMASST_TYPE_pae_extended_cr3) | BIT(VMASST_TYPE_architectural_iopl))
 
 s32 do_vm_assist(struct domain *d, const u32 arg[6])
 {

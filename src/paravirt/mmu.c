@@ -249,7 +249,9 @@ static int ext_one(struct domain *d, const void *request)
     memcpy(&op, request, sizeof op);
     if (op.cmd >= ARRAY_LEN(handler) || !handler[op.cmd])
         return -XEN_ENOSYS;
-    return handler[op.cmd](d, &op);
+    int rc = handler[op.cmd](d, &op);
+    trace(&d->vm->tracer, HYPERCALL, "mmuext=%u arg1=0x%x arg2=0x%x result=%d", op.cmd, op.arg1, op.arg2, rc);
+    return rc;
 }
 
 s32 do_mmuext_op(struct domain *d, const u32 arg[6])

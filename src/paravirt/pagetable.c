@@ -20,7 +20,9 @@
 #define PTE_G 0x100
 #define L1_DISALLOWED (PTE_FLAGS_HIGH | PTE_PSE /* here PAT */ | PTE_CACHE)
 #define L2_DISALLOWED (PTE_FLAGS_HIGH | PTE_PSE | PTE_CACHE | PTE_G)
-#define L3_DISALLOWED (PTE_FLAGS_HIGH | PTE_NX | 0x1fe) /* must be zero, SDM vol. 3, table 4-8 */
+/* RW, US, A and D must be zero for the processor (SDM vol. 3, table 4-8), but kernels that grew up on a 64-bit Xen set them:
+ * they are left out of the copy that CR3 points to. */
+#define L3_DISALLOWED (PTE_FLAGS_HIGH | PTE_NX | PTE_PSE | PTE_CACHE | PTE_G)
 
 static u32 pte_mfn(u64 pte)
 {
@@ -53,7 +55,7 @@ static void l1_put(struct domain *d, u64 pte)
     if (pte & PTE_RW)
         frame_put_type(d, pte_mfn(pte));
     else
-        d->frame[pte_mfn(pte)].refs--;
+        frame_put(d, pte_mfn(pte));
 }
 
 static enum frame_type child_type(enum frame_type type, unsigned slot)
@@ -207,10 +209,19 @@ void tlb_flush(struct domain *d)
     mmu_flush(&domain_cpu(d)->mmu, true);
 }
 
+void base_copy(struct domain *d, u32 mfn)
+{
+    const u64 *from = (const u64 *)frame_hva(d, mfn);
+    u64 *to = (u64 *)frame_hva(d, d->l3_copy_mfn);
+    d->v.base_mfn = mfn;
+    for (unsigned i = 0; i < 4; i++)
+        to[i] = from[i] & PTE_P ? from[i] & (PTE_ADDR | PTE_P) : 0;
+}
+
 void base_switch(struct domain *d, u32 mfn)
 {
-    d->v.base_mfn = mfn;
-    bool valid = cpu_write_cr(domain_cpu(d), 3, maddr(mfn));
+    base_copy(d, mfn);
+    bool valid = cpu_write_cr(domain_cpu(d), 3, maddr(d->l3_copy_mfn));
     assert(valid); /* its entries were checked */
     (void)valid;
 }

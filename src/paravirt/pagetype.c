@@ -96,16 +96,51 @@ int frame_get_type(struct domain *d, u64 mfn, enum frame_type type)
     return 0;
 }
 
-void frame_put_type(struct domain *d, u32 mfn)
+/* Nobody can reach it any more, but a translation of it may still be in the TLB. */
+static void frame_free(struct domain *d, u32 mfn)
+{
+    tlb_flush(d);
+    d->frame[mfn] = (struct frame){ .owner = OWNER_NOBODY };
+    d->m2p[mfn] = ~0u;
+    d->nr_pages--;
+}
+
+void frame_put(struct domain *d, u32 mfn)
 {
     struct frame *f = &d->frame[mfn];
-    f->refs--;
-    if (--f->type_count || f->type == TYPE_WRITABLE)
-        return;
-    enum frame_type was = f->type;
-    f->type = TYPE_NONE;
+    if (--f->refs == 0 && !f->allocated)
+        frame_free(d, mfn);
+}
+
+/* The last reference that relied on the type: a table gives back what its entries hold. Its type goes first, so that what
+ * comes back to it meets an ordinary frame. */
+static void type_drop(struct domain *d, u32 mfn)
+{
+    enum frame_type was = d->frame[mfn].type;
+    if (was == TYPE_WRITABLE)
+        return; /* remembered: translations may still be in the TLB */
+    d->frame[mfn].type = TYPE_NONE;
     if (is_table(was)) {
         charge(d, EV_PV_TYPE_RELEASE);
         table_release(d, mfn, was);
     }
+}
+
+void frame_put_type(struct domain *d, u32 mfn)
+{
+    if (--d->frame[mfn].type_count == 0)
+        type_drop(d, mfn);
+    frame_put(d, mfn);
+}
+
+void frame_release(struct domain *d, u32 mfn)
+{
+    struct frame *f = &d->frame[mfn];
+    f->refs++; /* so that dropping the pin does not free it under our hands */
+    if (f->pinned) {
+        f->pinned = false;
+        frame_put_type(d, mfn);
+    }
+    f->allocated = false;
+    frame_put(d, mfn);
 }

@@ -106,11 +106,15 @@ s32 do_sched_op(struct domain *d, const u32 arg[6])
     return handler[arg[0]](d, arg[1]);
 }
 
-/* The old form passes the reason of a shutdown by value. */
+/* The old form passes the reason of a shutdown by value, of which Xen looks at the low byte only. */
 s32 do_sched_op_compat(struct domain *d, const u32 arg[6])
 {
-    if (arg[0] == SCHEDOP_shutdown)
-        return shut_down(d, arg[1]);
+    u8 reason = arg[1];
+    if (arg[0] == SCHEDOP_shutdown) {
+        if (shut_down(d, reason) < 0)
+            domain_end(d, EXIT_STOPPED, "the guest shut down with the unknown reason %u", reason);
+        return 0;
+    }
     if (arg[0] == SCHEDOP_yield || arg[0] == SCHEDOP_block)
         return do_sched_op(d, arg);
     return -XEN_ENOSYS;

@@ -150,8 +150,9 @@ int xenmem_init(struct domain *d, struct error *err)
         return -1;
     m2p_map(d);
     private_init(d);
+    d->l3_copy_mfn = xenmem_alloc(d);
     d->shared_mfn = xenmem_alloc(d);
-    d->frame[d->shared_mfn].owner = OWNER_SHARED;
+    d->frame[d->shared_mfn] = (struct frame){ .owner = OWNER_SHARED, .allocated = true };
     d->shared = (shared_info32 *)frame_hva(d, d->shared_mfn);
     return 0;
 }
