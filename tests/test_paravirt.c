@@ -597,14 +597,34 @@ static void test_debug_registers_and_assists(void)
     CHECK_EQ(call(&f, __HYPERVISOR_set_debugreg, 4, 0, 0, 0), -XEN_EINVAL);
     CHECK_EQ(call(&f, __HYPERVISOR_get_debugreg, 8, 0, 0, 0), -XEN_EINVAL);
     CHECK_EQ(call(&f, __HYPERVISOR_vm_assist, VMASST_CMD_enable, VMASST_TYPE_pae_extended_cr3, 0, 0), 0);
-    CHECK_EQ(call(&f, __HYPERVISOR_vm_assist, VMASST_CMD_enable, VMASST_TYPE_writable_pagetables, 0, 0), -XEN_EINVAL);
+    CHECK_EQ(call(&f, __HYPERVISOR_vm_assist, VMASST_CMD_enable, VMASST_TYPE_4gb_segments_notify, 0, 0), -XEN_EINVAL);
     CHECK_EQ(call(&f, __HYPERVISOR_vm_assist, 7, VMASST_TYPE_pae_extended_cr3, 0, 0), -XEN_ENOSYS);
     poke32(&f, PAGE(0), 1);
     CHECK_EQ(call(&f, __HYPERVISOR_physdev_op, PHYSDEVOP_set_iopl, PAGE(0), 0, 0), 0);
     poke32(&f, PAGE(0), 4);
     CHECK_EQ(call(&f, __HYPERVISOR_physdev_op, PHYSDEVOP_set_iopl, PAGE(0), 0, 0), -XEN_EINVAL);
     CHECK_EQ(call(&f, __HYPERVISOR_physdev_op, PHYSDEVOP_apic_read, PAGE(0), 0, 0), -XEN_ENOSYS);
-    CHECK_EQ(call(&f, __HYPERVISOR_grant_table_op, 0, 0, 0, 0), -XEN_ENOSYS);
+    DONE(f);
+}
+
+static void test_grant_table(void)
+{
+    WITH(f);
+    const u32 s[4] = { DOMID_SELF, 2, 0xffff, PAGE(1) };
+    poke(&f, PAGE(0), s, sizeof s);
+    CHECK_EQ(call(&f, __HYPERVISOR_grant_table_op, GNTTABOP_setup_table, PAGE(0), 1, 0), 0);
+    CHECK_EQ((s16)peek32(&f, PAGE(0) + 8), GNTST_okay);
+    CHECK_EQ(update_va(&f, PAGE(2), entry(peek32(&f, PAGE(1) + 4), RW)), 0); /* a page of Xen's, but shared */
+    CHECK_EQ(update_va(&f, PAGE(2), 0), 0);
+    poke32(&f, PAGE(0) + 4, 33);
+    CHECK_EQ(call(&f, __HYPERVISOR_grant_table_op, GNTTABOP_setup_table, PAGE(0), 1, 0), 0);
+    CHECK_EQ((s16)peek32(&f, PAGE(0) + 8), GNTST_general_error);
+    poke32(&f, PAGE(0) + 4, 1);
+    poke32(&f, PAGE(0) + 12, 0x1000);
+    CHECK_EQ(call(&f, __HYPERVISOR_grant_table_op, GNTTABOP_setup_table, PAGE(0), 1, 0), 0);
+    CHECK_EQ((s16)peek32(&f, PAGE(0) + 8), GNTST_bad_virt_addr);
+    CHECK_EQ(call(&f, __HYPERVISOR_grant_table_op, GNTTABOP_setup_table, PAGE(0), 2, 0), -XEN_EINVAL);
+    CHECK_EQ(call(&f, __HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, PAGE(0), 1, 0), -XEN_ENOSYS);
     DONE(f);
 }
 
@@ -845,6 +865,39 @@ static void test_store_to_page_table_faults(void)
     DONE(f);
 }
 
+/* Stores into tables: one that is valid is done for the guest, by halves too; no other kind of instruction is. */
+static void test_store_to_page_table_is_emulated(void)
+{
+    WITH(f);
+    u32 b = mfn_of(&f, PAGE(1)), mfn = mfn_of(&f, PAGE(0));
+    u8 code[] = "\xc7\x05????????\xc7\x05????\x00\x00\x00\x00\xeb\xfe"; /* movl $low, entry; movl $0, entry + 4 */
+    u32 at = PAGE(0) + 8, upper = at + 4, low = entry(b, RW);
+    memcpy(code + 2, &at, 4);
+    memcpy(code + 6, &low, 4);
+    memcpy(code + 12, &upper, 4);
+    catch_all(&f);
+    detach(&f, 0);
+    CHECK_EQ(mmuext(&f, MMUEXT_PIN_L1_TABLE, mfn, 0), 0);
+    RUN(f, code);
+    CHECK_EQ(f.vm->vcpu[0]->cpu.state.rip, CODE + 20);
+    CHECK_EQ(peek64(&f, at), entry(b, RW));
+    CHECK_EQ(f.d->frame[b].type_count, 2);
+    CHECK_EQ(f.vm->ledger.count[EV_PV_PTWR], 2);
+    CHECK_EQ(pte_of(&f, PAGE(0)) & RW, PTE_P); /* read-only as before */
+    low = entry(mfn, RW);                      /* itself, writable */
+    memcpy(code + 6, &low, 4);
+    RUN(f, code);
+    CHECK_EQ(f.vm->vcpu[0]->cpu.state.rip, HANDLER);
+    CHECK_EQ(stack_word(&f, 1), CODE);
+    CHECK_EQ(peek64(&f, at), entry(b, RW));
+    f.vm->vcpu[0]->cpu.state.gpr[RDI] = at;
+    RUN(f, "\xab"); /* stos: not of the simple kind */
+    CHECK_EQ(f.vm->vcpu[0]->cpu.state.rip, HANDLER);
+    CHECK_EQ(f.vm->vcpu[0]->cpu.state.gpr[RDI], at);
+    CHECK_EQ(f.vm->ledger.count[EV_PV_PTWR], 2);
+    DONE(f);
+}
+
 /* A translation that the guest did not have flushed must not outlive the page's change into a table. */
 static void test_stale_translation_of_a_table(void)
 {
@@ -860,6 +913,7 @@ static void test_stale_translation_of_a_table(void)
     poke(&f, PAGE(1), &op, sizeof op);
     CHECK_EQ(call(&f, __HYPERVISOR_mmuext_op, PAGE(1), 1, 0, DOMID_SELF), 0);
     CHECK_EQ(mmuext(&f, MMUEXT_PIN_L1_TABLE, mfn, 0), 0);
+    f.vm->vcpu[0]->cpu.state.gpr[RAX] = entry(0, RW); /* not the guest's to map */
     RUN(f, code);
     CHECK_EQ(f.vm->vcpu[0]->cpu.state.rip, HANDLER);
     DONE(f);
@@ -1212,6 +1266,7 @@ int main(int argc, char **argv)
         { "version", test_version },
         { "memory-op", test_memory_op },
         { "multicall", test_multicall },
+        { "grant-table", test_grant_table },
         { "debug-registers-and-assists", test_debug_registers_and_assists },
         { "event-ports", test_event_ports },
         { "event-masks", test_event_masks },
@@ -1221,6 +1276,7 @@ int main(int argc, char **argv)
         { "console", test_console },
         { "sched", test_sched },
         { "store-to-page-table-faults", test_store_to_page_table_faults },
+        { "store-to-page-table-is-emulated", test_store_to_page_table_is_emulated },
         { "stale-translation-of-a-table", test_stale_translation_of_a_table },
         { "hypervisor-is-out-of-reach", test_hypervisor_is_out_of_reach },
         { "emulated-instructions", test_emulated_instructions },

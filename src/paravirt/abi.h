@@ -15,6 +15,7 @@
 #include <xen/errno.h>
 #include <xen/event_channel.h>
 #include <xen/foreign/x86_32.h>
+#include <xen/grant_table.h>
 #include <xen/io/console.h>
 #include <xen/memory.h>
 #include <xen/physdev.h>

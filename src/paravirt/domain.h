@@ -110,6 +110,7 @@ struct domain {
     struct xencons_interface *console;
     struct port port[PV_PORTS];
     u32 console_port, store_port;
+    u32 grant_mfn[32], ngrant_frames;
 
     u32 vm_assist;
     u32 features;               /* XENFEAT_* that are offered, submap 0 */
@@ -203,6 +204,9 @@ static inline bool guest_kernel_mode(const struct domain *d) { return state_cpl(
 bool emulate_privileged(struct domain *d);
 bool emulate_forced_cpuid(struct domain *d); /* the prefix that asks for Xen's CPUID */
 void pv_cpuid(struct domain *d, u32 leaf, u32 subleaf, u32 out[4]);
+
+/* --- ptwr.c: a store into a page table that faulted at gva. True if it was checked and done --- */
+bool ptwr_emulate(struct domain *d, u32 gva);
 
 /* --- events (event.c) --- */
 void event_set_pending(struct domain *d, u32 port);

@@ -67,9 +67,9 @@ s32 do_xen_version(struct domain *d, const u32 arg[6])
 
 /* --- vm_assist --- */
 
-/* Offered: what is a promise of ours and not work. Writable page tables would need an emulator of stores. 4-GiB segments are
- * accepted because kernels insist, as a 64-bit Xen accepts them: their limits are still cut, so offsets that wrap fault. */
-#define ASSISTS (BIT(VMASST_TYPE_4gb_segments) | BIT(VMASST_TYPE_pae_extended_cr3) | BIT(VMASST_TYPE_architectural_iopl))
+/* Stores into page tables are always emulated (ptwr.c), asked for or not. 4-GiB segments are accepted because kernels insist,
+ * as a 64-bit Xen accepts them: their limits are still cut, so offsets that wrap fault. */
+#define ASSISTS (BIT(VMASST_TYPE_4gb_segments) | BIT(VMASST_TYPE_writable_pagetables) | BIT(VMASST_TYPE_pae_extended_cr3) | BIT(VMASST_TYPE_architectural_iopl))
 
 s32 do_vm_assist(struct domain *d, const u32 arg[6])
 {
@@ -136,10 +136,4 @@ s32 do_physdev_op_compat(struct domain *d, const u32 arg[6])
     if (copy_from_guest(d, &cmd, arg[0], sizeof cmd) < 0)
         return -XEN_EFAULT;
     return cmd == PHYSDEVOP_set_iopl ? set_iopl(d, arg[0] + sizeof cmd) : -XEN_ENOSYS;
-}
-
-/* Grants share pages between domains: there is no other one to share with. */
-s32 do_grant_table_op(struct domain *d, const u32 arg[6])
-{
-    return -XEN_ENOSYS;
 }

@@ -136,6 +136,8 @@ static void on_page_fault(struct domain *d, const struct trap *t)
         trap_inject(d, VEC_GP, true, ((cr2 - LDT_VIRT) & 0xfff8) | 4);
         return;
     }
+    if (guest_kernel_mode(d) && t->error == (PF_PRESENT | PF_WRITE) && ptwr_emulate(d, cr2))
+        return;
     charge_hardware(d, t);
     charge(d, EV_PV_BOUNCE_PF);
     trap_inject_pf(d, t->error, cr2);

@@ -14,7 +14,7 @@
 #include "paravirt/domain.h"
 
 #define M2P_PER_PAGE ((u32)(PAGE_SIZE / sizeof(u32)))
-#define XEN_FIXED_PAGES 32      /* tables, GDT, IDT, TSS, shared_info, and a few to spare */
+#define XEN_FIXED_PAGES 64      /* tables, GDT, IDT, TSS, shared_info, grant table, and a few to spare */
 #define LOWEST_MFN 0x100        /* below 1 MiB the PC has other things than memory */
 #define PTE_XEN (PTE_P | PTE_A | PTE_D)
 
