@@ -48,6 +48,7 @@ void exec_bound(struct cpu *c, const struct insn *i)
     u64 at = ea_offset(c, i);
     u32 v = gpr_get(c, i->op[0].reg, i->opsize);
     s32 index = i->opsize == 2 ? (s16)v : (s32)v;
-    if (index < signed_at(c, i, at) || index > signed_at(c, i, at + i->opsize))
+    s32 lower = signed_at(c, i, at), upper = signed_at(c, i, at + i->opsize); /* both are read: #PF goes before #BR */
+    if (index < lower || index > upper)
         raise_fault(c, VEC_BR);
 }

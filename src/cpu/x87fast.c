@@ -233,7 +233,8 @@ bool x87_try_fast(struct cpu *c, const struct insn *i)
     u8 opcode = i->bytes[i->opcode_off], modrm = i->modrm;
     unsigned n = modrm & 7;
     u16 form = form_of(opcode, modrm);
-    if (x87_pending(f))
+    /* unmasked underflow strikes also when the tiny result is exact, and masked the host does not tell (SDM vol. 1, 4.9.1.5) */
+    if (x87_pending(f) || ~f->fcw & X87_UE)
         return false;
     if (!form)
         return modrm >= 0xc0 && try_move(f, opcode, modrm);
