@@ -37,6 +37,7 @@ struct machine {
     u32 gpr[8], eip, eflags;
     int vector;             /* enum vector, or NO_VECTOR */
     u32 error, cr2;
+    u16 ds, es;
     struct fpu_state fpu;   /* of the XMM registers only the first 8 */
 };
 
@@ -72,10 +73,11 @@ __asm__(".pushsection .rodata\n"
         "mov " AT(16) ", %esp; mov " AT(20) ", %ebp; mov " AT(24) ", %esi; mov " AT(28) ", %edi\n"
         "jmp *" AT(32) "\n"
         "native_stub_store:\n"                      /* the jump behind the instruction comes here */
-        "mov %eax, " AT(0) "; mov %ecx, " AT(4) "; mov %edx, " AT(8) "; mov %ebx, " AT(12) "\n"
-        "mov %esp, " AT(16) "; mov %ebp, " AT(20) "; mov %esi, " AT(24) "; mov %edi, " AT(28) "\n"
+        /* by SS: the instruction may have put anything into DS */
+        "mov %eax, %ss:" AT(0) "; mov %ecx, %ss:" AT(4) "; mov %edx, %ss:" AT(8) "; mov %ebx, %ss:" AT(12) "\n"
+        "mov %esp, %ss:" AT(16) "; mov %ebp, %ss:" AT(20) "; mov %esi, %ss:" AT(24) "; mov %edi, %ss:" AT(28) "\n"
         "mov $" AT(40) ", %esp; pushfl\n"
-        "fxsave " AT(64) "\n"
+        "fxsave %ss:" AT(64) "\n"
         "ljmp $" TEXT(NATIVE_CS64) ", $(" TEXT(NATIVE_STUBS) " + native_stub_back - native_stubs)\n"
         "native_stub_back:\n"                       /* also where the signal handler resumes */
         ".code64\n"
@@ -129,7 +131,7 @@ static bool native_map(u32 at, u32 size, int protection)
     return p == (void *)(uintptr_t)at;
 }
 
-/* Stubs, handlers and their stack, flat data segments. False if this host cannot. */
+/* Stubs, handlers and their stack. False if this host cannot. */
 static bool native_init(void)
 {
     static u8 stack[1 << 16];
@@ -148,7 +150,6 @@ static bool native_init(void)
     native->mxcsr = 0x1f80;
     native->far_offset = native_stub(native_stub_load);
     native->far_selector = NATIVE_CS;
-    __asm__ volatile("mov %0, %%ds; mov %0, %%es" : : "r"(NATIVE_DS));
     return true;
 }
 
@@ -168,6 +169,7 @@ static void native_run(struct machine *m, const u8 *bytes, unsigned len)
     native->start = m->eip;
     native->end = m->eip + len;
     native->inside = true;
+    __asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %1, %%gs" : : "r"(NATIVE_DS), "r"(0)); /* (FS is libc's) */
     /* the red zone below RSP is the compiler's: step over it */
     __asm__ volatile("sub $128, %%rsp; call *%0; add $128, %%rsp" : "+a"(stubs) :
                      : "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "cc", "memory", "mm0", "mm1", "mm2", "mm3", "mm4", "mm5", "mm6", "mm7",
@@ -175,6 +177,7 @@ static void native_run(struct machine *m, const u8 *bytes, unsigned len)
     if (native->inside) /* came back without a signal: it went on to the jump */
         native->m.eip = m->eip + len;
     native->inside = false;
+    __asm__ volatile("mov %%ds, %0; mov %%es, %1" : "=r"(native->m.ds), "=r"(native->m.es));
     memcpy(code, overwritten, len + 5);
     *m = native->m;
 }
