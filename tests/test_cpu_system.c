@@ -1195,10 +1195,12 @@ static void test_debug_registers(void)
     CHECK_EQ(g.cpu.state.dr[7], 0x2400);
     g.cpu.state.dr[6] = 0xffff0ff0;
     CHECK_EQ(STEP(&g, "\x0f\x21\xc0"), FAULT(VEC_DB, 0)); /* general detect */
-    CHECK(g.cpu.state.dr[6] & 0x2000);
+    CHECK_EQ(g.cpu.stop.trap.dr6, 0x2000);
+    CHECK_EQ(g.cpu.state.dr[6], 0xffff0ff0); /* not delivered, not latched */
     GUEST_CODE(&g, "\x0f\x21\xc0");
     g.cpu.state.rip = GUEST_CODE_AT;
     CHECK_EQ(run_to_handler(&g), VEC_DB);
+    CHECK(g.cpu.state.dr[6] & 0x2000);
     CHECK(!(g.cpu.state.dr[7] & 0x2000)); /* the handler may use them */
     g.cpu.state.activity = CPU_ACTIVE;
     set_ring(&g, 3);

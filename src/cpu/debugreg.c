@@ -28,10 +28,8 @@ static void check_watchers(struct cpu *c, const struct insn *i, unsigned n, unsi
     struct icept_info info = { .kind = ICEPT_DR, .reg = reg, .cr = n, .write = write, .mnemonic = i->mnemonic, .size = i->bits == 64 ? 8 : 4 };
     if (intercepted(c, ICEPT_DR))
         raise_intercept(c, &info);
-    if (c->state.dr[7] & DR7_GD) {
-        c->state.dr[6] |= DR6_BD;
-        raise_fault(c, VEC_DB);
-    }
+    if (c->state.dr[7] & DR7_GD)
+        raise_debug(c, DR6_BD);
 }
 
 void exec_mov_dr(struct cpu *c, const struct insn *i)

@@ -41,8 +41,14 @@ static void record(struct cpu *c, const struct trap *t)
     c->recent_exc[0].trap = *t;
     c->recent_exc[0].rip = c->state.rip;
     c->recent_exc[0].icount = c->icount;
-    trace(c->tracer, EXC, "vector=0x%x error=0x%x rip=0x%llx cr2=0x%llx", t->vector, t->error, (unsigned long long)c->state.rip,
-          (unsigned long long)t->cr2);
+}
+
+static void trace_event(const struct cpu *c, const struct trap *t)
+{
+    static const char *const type[] = { [TRAP_EXTINT] = "intr", [TRAP_NMI] = "nmi", [TRAP_FAULT] = "exc", [TRAP_SOFT_INT] = "int",
+                                        [TRAP_ICEBP] = "int1", [TRAP_SOFT_EXC] = "trap" };
+    trace(c->tracer, EXC, "%s=0x%x error=0x%x cs=0x%x rip=0x%llx cpl=%u cr2=0x%llx", type[t->type], t->vector, t->error,
+          c->state.seg[CS].selector, (unsigned long long)c->state.rip, cpl(c), (unsigned long long)t->cr2);
 }
 
 /* INT n, INT3 and their like are instructions, and retire by being delivered. */
@@ -118,6 +124,7 @@ enum cpu_stop_kind cpu_deliver(struct cpu *c, const struct trap *t)
     struct trap now = *t;
     for (;;) {
         record(c, &now);
+        trace_event(c, &now);
         if (attempt(c, &now)) {
             charge(c, &now);
             return STOP_DEADLINE;
@@ -147,6 +154,5 @@ enum cpu_stop_kind cpu_deliver(struct cpu *c, const struct trap *t)
 enum cpu_stop_kind cpu_interrupt(struct cpu *c, u8 vector)
 {
     struct trap t = { .vector = vector, .type = TRAP_EXTINT };
-    trace(c->tracer, EXC, "interrupt=0x%x rip=0x%llx", vector, (unsigned long long)c->state.rip);
     return cpu_deliver(c, &t);
 }

@@ -26,6 +26,7 @@ extern const struct handler fpu_handlers[];         /* x87, MMX, SSE, FXSAVE */
 _Noreturn void raise_fault(struct cpu *c, u8 vector);                    /* without error code */
 _Noreturn void raise_error(struct cpu *c, u8 vector, u32 error);         /* with */
 _Noreturn void raise_mmu(struct cpu *c, const struct mmu_fault *f);      /* #PF, or STOP_STAGE2 */
+_Noreturn void raise_debug(struct cpu *c, u64 dr6);                       /* #DB with these bits of DR6 */
 _Noreturn void raise_soft(struct cpu *c, u8 vector, enum trap_type type); /* INT n, INT3, INTO, INT1: a trap; insn_len from the current instruction */
 _Noreturn void raise_intercept(struct cpu *c, const struct icept_info *info); /* STOP_INTERCEPT; insn_len is filled in */
 static inline bool intercepted(const struct cpu *c, enum intercept k) { return unlikely(c->icept & BIT(k)); }

@@ -47,6 +47,11 @@ _Noreturn void raise_mmu(struct cpu *c, const struct mmu_fault *f)
     raise_trap(c, &(struct trap){ .vector = VEC_PF, .type = TRAP_FAULT, .has_error = true, .error = f->error, .cr2 = f->gva });
 }
 
+_Noreturn void raise_debug(struct cpu *c, u64 dr6)
+{
+    raise_trap(c, &(struct trap){ .vector = VEC_DB, .type = TRAP_FAULT, .dr6 = dr6 });
+}
+
 _Noreturn void raise_soft(struct cpu *c, u8 vector, enum trap_type type)
 {
     raise_trap(c, &(struct trap){ .vector = vector, .type = type, .insn_len = c->state.rip - c->insn_rip });

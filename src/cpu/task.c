@@ -7,6 +7,8 @@
  */
 #include "cpu/descriptor.h"
 
+enum { DR6_BT = 1 << 15 };
+
 /* Where things are in a TSS: SDM vol. 3, figures 7-2 and 7-10. */
 struct layout { u8 size, cr3, eip, eflags, gpr, seg, nseg, ldt, min_limit; };
 static const struct layout layout16 = { .size = 2, .eip = 14, .eflags = 16, .gpr = 18, .seg = 34, .nseg = 4, .ldt = 42, .min_limit = 43 };
@@ -206,14 +208,6 @@ static void push_error(struct cpu *c, unsigned size, u32 error)
     stack_commit(c, &k);
 }
 
-/* The T flag: a debug trap before the new task's first instruction (SDM vol. 3, 17.3.1.5). */
-static _Noreturn void raise_task_trap(struct cpu *c)
-{
-    c->stop.kind = STOP_TRAP;
-    c->stop.trap = (struct trap){ .vector = VEC_DB, .type = TRAP_FAULT, .dr6 = BIT(15) };
-    siglongjmp(c->unwind, 1);
-}
-
 void task_switch(struct cpu *c, u16 selector, enum task_switch_by by, bool has_error, u32 error)
 {
     struct segment tss;
@@ -237,6 +231,6 @@ void task_switch(struct cpu *c, u16 selector, enum task_switch_by by, bool has_e
     if (has_error)
         push_error(c, l->size, error);
     check_rip(c, &c->state.seg[CS], c->state.rip);
-    if (m.debug_trap)
-        raise_task_trap(c);
+    if (m.debug_trap) /* before the new task's first instruction, SDM vol. 3, 17.3.1.5 */
+        raise_debug(c, DR6_BT);
 }
