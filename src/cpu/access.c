@@ -129,15 +129,20 @@ static void note_access(struct cpu *c, gva_t gva, u64 len, bool write)
 /* Where one access goes: host memory, or the physical map (MMIO, ROM, watched pages). */
 struct place { gpa_t gpa; u8 *hva; };
 
-static void translate(struct cpu *c, gva_t gva, enum mmu_access a, bool user, struct place *p)
+void walk(struct cpu *c, gva_t gva, enum mmu_access a, bool user, gpa_t *gpa, u8 **hva)
 {
     struct mmu_fault f;
     u64 refs = c->mmu.walk_refs;
-    int failed = mmu_translate(&c->mmu, gva, a, user, &p->gpa, &p->hva, &f);
+    int failed = mmu_translate(&c->mmu, gva, a, user, gpa, hva, &f);
     if (c->timing_model)
         ledger_guest(c->ledger, 0, (c->mmu.walk_refs - refs) * c->cost_tlb_ref);
     if (failed)
         raise_mmu(c, &f);
+}
+
+static void translate(struct cpu *c, gva_t gva, enum mmu_access a, bool user, struct place *p)
+{
+    walk(c, gva, a, user, &p->gpa, &p->hva);
 }
 
 static void charge_mmio(struct cpu *c, gpa_t gpa)

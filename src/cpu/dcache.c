@@ -54,6 +54,19 @@ static void join_handlers(struct decode_cache *d, const struct handler *h, bool 
     }
 }
 
+/* System instructions that leave mode, mappings and flow alone. What they may do to IF is looked at after each. */
+static const u16 harmless_system[] = { MN_CLI, MN_STI, MN_PUSHF, MN_RDTSC, MN_CPUID, MN_PAUSE };
+
+static void join_all_handlers(struct decode_cache *d)
+{
+    join_handlers(d, integer_handlers, true);
+    join_handlers(d, string_handlers, true);
+    join_handlers(d, fpu_handlers, true);
+    join_handlers(d, system_handlers, false);
+    for (unsigned i = 0; i < ARRAY_LEN(harmless_system); i++)
+        d->harmless[harmless_system[i]] = true;
+}
+
 exec_fn *dcache_handler(const struct cpu *c, u16 mnemonic) { return c->dcache->handler[mnemonic]; }
 bool dcache_harmless(const struct cpu *c, u16 mnemonic) { return c->dcache->harmless[mnemonic]; }
 
@@ -255,13 +268,14 @@ struct block *dcache_block(struct cpu *c)
     struct block *b = dcache_find(c);
     if (likely(b != NULL))
         return b;
-    struct mmu_fault f;
     gva_t gva = cpu_linear_rip(c);
     gpa_t gpa;
     u8 *hva;
-    bool within = mode_bits(c->mode) == 64 || c->state.rip <= c->state.seg[CS].limit;
-    if (!within || mmu_translate(&c->mmu, gva, ACCESS_EXEC, cpl(c) == 3, &gpa, &hva, &f) < 0 || !hva)
-        return single(c, gva); /* which raises, or reads MMIO */
+    if (mode_bits(c->mode) != 64 && c->state.rip > c->state.seg[CS].limit)
+        raise_error(c, VEC_GP, 0);
+    walk(c, gva, ACCESS_EXEC, cpl(c) == 3, &gpa, &hva);
+    if (!hva) /* code in MMIO */
+        return single(c, gva);
     b = search(c, hva);
     if (!b)
         b = build(c, gva, gpa, hva);
@@ -297,10 +311,7 @@ struct decode_cache *dcache_new(struct cpu *c)
         return NULL;
     }
     d->cpu = c;
-    join_handlers(d, integer_handlers, true);
-    join_handlers(d, string_handlers, true);
-    join_handlers(d, fpu_handlers, true);
-    join_handlers(d, system_handlers, false);
+    join_all_handlers(d);
     d->observer = (struct phys_observer){ .marks = MARK_DECODED, .written = on_written, .map_changed = on_map_changed, .opaque = d };
     physmap_observe(c->mmu.map, &d->observer);
     return d;

@@ -120,7 +120,8 @@ static bool memory_fits(const struct insn *i, u32 mode)
 
 static bool flow_fits(const struct insn *i, u32 mode)
 {
-    return mode_bits(mode) == 32 && mode & MODE_FLAT_CODE && mode & MODE_STACK32 && mode_flat(mode, SS) && i->opsize == 4;
+    return mode_bits(mode) == 32 && mode & MODE_FLAT_CODE && mode & MODE_STACK32 && mode_flat(mode, SS) && i->opsize == 4 &&
+           i->adsize == 4;
 }
 
 static fast_fn *choose(const struct insn *i, u32 mode)

@@ -22,6 +22,15 @@ static inline u32 behind(const struct cpu *c, const struct op *o) { return c->st
     }
 FAST_CONDITIONS(JUMP)
 
+FAST(loop)
+{
+    u32 count = c->state.gpr[RCX] - 1;
+    c->state.gpr[RCX] = count;
+    if (count)
+        return leave_block(c, o, flags, target(c, o), EXIT_TAKEN);
+    return leave_block(c, o, flags, behind(c, o), EXIT_NEXT);
+}
+
 FAST(jump)
 {
     return leave_block(c, o, flags, target(c, o), EXIT_TAKEN);
@@ -130,6 +139,7 @@ FAST(leave)
 #define JUMP_ROW(cc, condition) { MN_J##cc, FORM_REL, { NULL, NULL, jump_##cc } },
 const struct fast_row fast_flow_rows[] = {
     FAST_CONDITIONS(JUMP_ROW)
+    { MN_LOOP, FORM_REL, { NULL, NULL, loop } },
     { MN_JMP, FORM_REL, { NULL, NULL, jump } },
     { MN_JMP, FORM_R, { NULL, NULL, jump_r } },
     { MN_JMP, FORM_M, { NULL, NULL, jump_m } },

@@ -21,11 +21,9 @@ static unsigned bytes_in_segment(const struct cpu *c)
 /* Copy [gva, gva+len) of one page. */
 static void copy_code(struct cpu *c, gva_t gva, u8 *to, unsigned len)
 {
-    struct mmu_fault f;
     gpa_t gpa;
     u8 *hva;
-    if (mmu_translate(&c->mmu, gva, ACCESS_EXEC, cpl(c) == 3, &gpa, &hva, &f) < 0)
-        raise_mmu(c, &f);
+    walk(c, gva, ACCESS_EXEC, cpl(c) == 3, &gpa, &hva);
     if (hva)
         memcpy(to, hva, len);
     else

@@ -55,6 +55,8 @@ u64 lin_read(struct cpu *c, gva_t gva, unsigned size);
 void lin_write(struct cpu *c, gva_t gva, unsigned size, u64 value);
 u64 lin_read_system(struct cpu *c, gva_t gva, unsigned size);
 void lin_write_system(struct cpu *c, gva_t gva, unsigned size, u64 value);
+/* mmu_translate() that charges its references (--timing=model) and raises where that fails. */
+void walk(struct cpu *c, gva_t gva, enum mmu_access a, bool user, gpa_t *gpa, u8 **hva);
 /* Would that write succeed? Raises if not. For instructions that must check before they change anything. */
 void lin_probe_write(struct cpu *c, gva_t gva, unsigned len, bool user);
 
