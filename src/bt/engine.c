@@ -225,30 +225,30 @@ static const enum exit_kind exit_of_stop[] = {
 };
 
 /* The monitor emulates one instruction. */
-static enum cpu_stop_kind emulate(struct bt_vcpu *t) { return cpu_step(&t->vcpu->cpu); }
+static enum cpu_stop_kind emulate(struct bt_vcpu *t, cycles_t deadline) { return cpu_step_until(&t->vcpu->cpu, deadline); }
 
-static enum cpu_stop_kind emulate_adapted(struct bt_vcpu *t, u32 eip)
+static enum cpu_stop_kind emulate_adapted(struct bt_vcpu *t, u32 eip, cycles_t deadline)
 {
     u64 before = adapt_before(t->bt);
-    enum cpu_stop_kind stop = emulate(t);
+    enum cpu_stop_kind stop = emulate(t, deadline);
     adapt_after(t, eip, before);
     return stop;
 }
 
-static enum cpu_stop_kind after_cache(struct bt_vcpu *t)
+static enum cpu_stop_kind after_cache(struct bt_vcpu *t, cycles_t deadline)
 {
     u32 eip = t->context.eip;
     switch ((enum leave)t->context.leave) {
     case LEAVE_CALLOUT:
         account_callout(t);
-        return adapted(t->bt, eip) ? emulate_adapted(t, eip) : emulate(t);
+        return adapted(t->bt, eip) ? emulate_adapted(t, eip, deadline) : emulate(t, deadline);
     case LEAVE_FAULT:
         account_fault(t);
         if (t->fault == FILL_TRACED || t->fault == FILL_MMIO || t->fault == FILL_CODE)
             adapt_fault(t, eip);
-        return emulate(t);
+        return emulate(t, deadline);
     case LEAVE_DEADLINE: /* less is left than the next unit costs: the last instructions one by one, up to the very deadline */
-        return emulate(t);
+        return emulate(t, deadline);
     case LEAVE_MISS:
         break;
     }
@@ -266,7 +266,7 @@ static enum cpu_stop_kind interpret(struct bt_vcpu *t, cycles_t deadline)
     if (stop != STOP_INTERCEPT)
         return stop;
     account_intercept(t);
-    return emulate(t);
+    return emulate(t, deadline);
 }
 
 static enum cpu_stop_kind deliver_pending(struct bt_vcpu *t)
@@ -293,8 +293,8 @@ static enum cpu_stop_kind run_once(struct bt_vcpu *t, cycles_t deadline)
     if (!translatable(c))
         return interpret(t, deadline);
     if (!run_cache(t, deadline))
-        return cpu_step(c);
-    return after_cache(t);
+        return emulate(t, deadline);
+    return after_cache(t, deadline);
 }
 
 static void set_exit(struct exit *e, enum cpu_stop_kind stop)

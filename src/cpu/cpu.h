@@ -157,6 +157,8 @@ enum cpu_stop_kind cpu_run(struct cpu *c, cycles_t deadline);
 /* Execute exactly one instruction (all of a REP string may be cut after some iterations), and deliver what faults.
  * Returns STOP_DEADLINE when it retired or its fault was delivered, otherwise as cpu_run(). */
 enum cpu_stop_kind cpu_step(struct cpu *c);
+/* The same, but a REP string goes on with its iterations until clock->now >= deadline. */
+enum cpu_stop_kind cpu_step_until(struct cpu *c, cycles_t deadline);
 /* cpu_step() with every intercept and stage 2 lifted: what a monitor's instruction emulator does. Exceptions are
  * returned as STOP_TRAP and not delivered. */
 enum cpu_stop_kind cpu_emulate(struct cpu *c);

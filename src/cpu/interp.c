@@ -397,9 +397,11 @@ enum cpu_stop_kind cpu_run(struct cpu *c, cycles_t deadline)
     return c->stop.kind = why;
 }
 
-enum cpu_stop_kind cpu_step(struct cpu *c)
+enum cpu_stop_kind cpu_step(struct cpu *c) { return cpu_step_until(c, c->clock->now); }
+
+enum cpu_stop_kind cpu_step_until(struct cpu *c, cycles_t deadline)
 {
-    c->deadline = c->clock->now; /* a REP string: one iteration */
+    c->deadline = deadline;
     interp_code_changed(c);
     enum cpu_stop_kind why = run_guarded(c, run_one);
     if (why == STOP_TRAP)
