@@ -249,7 +249,8 @@ void bus_fini(struct bus *b)
 static struct bus_range *append(struct bus_range ***list, unsigned *n, const struct bus_range *r, struct error *err)
 {
     if (!r->len || r->len % min_size(r) || min_size(r) > max_size(r)) {
-        error_set(err, "%s: a range of 0x%llx bytes does not suit its access sizes", r->name, (unsigned long long)r->len);
+        error_set(err, "%s: a range of 0x%llx bytes does not suit its access sizes", r->name,
+                  (unsigned long long)r->len);
         return NULL;
     }
     struct bus_range **longer = realloc(*list, (*n + 1) * sizeof *longer);
@@ -271,10 +272,12 @@ static void claim(struct bus *b, unsigned n)
     memset(b->port_index + r->base, n + 1, r->len);
 }
 
-int bus_add_ports(struct bus *b, const char *name, u16 base, u32 len, const struct bus_ops *ops, void *dev, struct error *err)
+int bus_add_ports(struct bus *b, const char *name, u16 base, u32 len, const struct bus_ops *ops, void *dev,
+                  struct error *err)
 {
     if (base + (u64)len > PORTS)
-        return error_set(err, "%s: ports 0x%x to 0x%llx: there are 65,536", name, base, base + (unsigned long long)len - 1);
+        return error_set(err, "%s: ports 0x%x to 0x%llx: there are 65,536", name, base,
+                         base + (unsigned long long)len - 1);
     if (b->nport == MAX_PORT_RANGES)
         return error_set(err, "%s: the bus holds %u port ranges already", name, MAX_PORT_RANGES);
     struct bus_range r = { .name = name, .base = base, .len = len, .ops = ops, .dev = dev, .bus = b };
@@ -310,7 +313,8 @@ void bus_remove_ports(struct bus *b, u16 base, u32 len)
     rebuild_index(b);
 }
 
-int bus_add_mmio(struct bus *b, const char *name, gpa_t base, u64 len, const struct bus_ops *ops, void *dev, struct error *err)
+int bus_add_mmio(struct bus *b, const char *name, gpa_t base, u64 len, const struct bus_ops *ops, void *dev,
+                 struct error *err)
 {
     struct bus_range r = { .name = name, .base = base, .len = len, .ops = ops, .dev = dev, .bus = b };
     struct bus_range *added = append(&b->mmio, &b->nmmio, &r, err);

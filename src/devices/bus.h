@@ -14,8 +14,8 @@ struct bus_ops {
     /* offset from the range's start; size is min_size..max_size bytes. */
     u64 (*read)(void *dev, u64 offset, unsigned size);
     void (*write)(void *dev, u64 offset, unsigned size, u64 value);
-    /* 0: 1 byte. Larger and misaligned accesses are split into aligned pieces, low part first. Smaller ones are widened:
-     * a read takes its bytes out of the whole register, a write has zeros in the other bytes. */
+    /* 0: 1 byte. Larger and misaligned accesses are split into aligned pieces, low part first. Smaller ones are
+     * widened: a read takes its bytes out of the whole register, a write has zeros in the other bytes. */
     u8 min_size, max_size;
     const char *(*reg_name)(u64 offset);        /* for traces; may be NULL */
 };
@@ -49,10 +49,12 @@ void bus_init(struct bus *b, struct physmap *map, const struct tracer *tracer);
 void bus_fini(struct bus *b);
 
 /* A later registration over the same ports takes precedence (a device that moves: bus_remove_ports() first). 0 or -1.
- * `name` is not copied. Removing takes away the ranges of exactly this place; a device may do so from its own write(). */
-int bus_add_ports(struct bus *b, const char *name, u16 base, u32 len, const struct bus_ops *ops, void *dev, struct error *err);
+ * `name` is not copied. Removing takes away the ranges of exactly this place; a device may do it in its own write(). */
+int bus_add_ports(struct bus *b, const char *name, u16 base, u32 len, const struct bus_ops *ops, void *dev,
+                  struct error *err);
 void bus_remove_ports(struct bus *b, u16 base, u32 len);
-int bus_add_mmio(struct bus *b, const char *name, gpa_t base, u64 len, const struct bus_ops *ops, void *dev, struct error *err);
+int bus_add_mmio(struct bus *b, const char *name, gpa_t base, u64 len, const struct bus_ops *ops, void *dev,
+                 struct error *err);
 void bus_remove_mmio(struct bus *b, gpa_t base, u64 len);
 
 /* One access of the processor, 1, 2 or 4 bytes. It may span devices; each answers for its own ports. */

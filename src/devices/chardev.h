@@ -13,14 +13,15 @@ struct chardev *chardev_null_new(void);
 
 /* Output is collected, input is fed. */
 struct chardev *chardev_buffer_new(void);
-/* All output so far, NUL-ended (bytes 0 within it are kept; *len if not NULL gets the length). Valid until more is written. */
+/* All output so far, NUL-ended; *len, if not NULL, gets the length (there may be bytes 0 within). Valid until the next
+ * output. */
 const char *chardev_buffer_text(const struct chardev *c, size_t *len);
 void chardev_buffer_clear(struct chardev *c);
 /* Append input and call ready(). */
 void chardev_buffer_feed(struct chardev *c, const void *data, size_t len);
 
-/* The process's stdin and stdout. A terminal is put into raw mode until chardev_close(), so that Ctrl-C reaches the guest:
- * Ctrl-A x calls quit(opaque), Ctrl-A Ctrl-A sends one Ctrl-A. quit may be NULL. NULL with *err. */
+/* The process's stdin and stdout. A terminal is put into raw mode until chardev_close(), so that Ctrl-C reaches the
+ * guest: Ctrl-A x calls quit(opaque), Ctrl-A Ctrl-A sends one Ctrl-A. quit may be NULL. NULL with *err. */
 struct chardev *chardev_stdio_new(void (*quit)(void *opaque), void *opaque, struct error *err);
 
 /* Output goes to a file, which is created or emptied. NULL with *err. */

@@ -122,7 +122,8 @@ struct chardev *chardev_stdio_new(void (*quit)(void *opaque), void *opaque, stru
         error_set(err, "no memory for the terminal");
         return NULL;
     }
-    s->c = (struct chardev){ .write = stdio_write, .read = stdio_read, .poll = stdio_poll, .close = stdio_close, .fd = STDIN_FILENO };
+    s->c = (struct chardev){ .write = stdio_write, .read = stdio_read, .poll = stdio_poll, .close = stdio_close,
+                             .fd = STDIN_FILENO };
     s->quit = quit;
     s->opaque = opaque;
     make_raw(s);

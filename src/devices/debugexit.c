@@ -43,5 +43,6 @@ static struct device *debugexit_create(struct platform *to, struct error *err)
 }
 
 const struct device_ops debugexit_ops = {
-    "debug-exit", "a port whose write ends the run with a status", debugexit_create, debugexit_reset, debugexit_destroy, NULL,
+    "debug-exit", "a port whose write ends the run with a status", debugexit_create, debugexit_reset,
+    debugexit_destroy, NULL,
 };

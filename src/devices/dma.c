@@ -63,9 +63,18 @@ static void chip_write(struct i8237 *c, unsigned n, u8 value)
 }
 
 static u64 dma1_read(void *dev, u64 offset, unsigned size) { return chip_read(&((struct dma *)dev)->chip[0], offset); }
-static void dma1_write(void *dev, u64 offset, unsigned size, u64 v) { chip_write(&((struct dma *)dev)->chip[0], offset, v); }
-static u64 dma2_read(void *dev, u64 offset, unsigned size) { return chip_read(&((struct dma *)dev)->chip[1], offset / 2); }
-static void dma2_write(void *dev, u64 offset, unsigned size, u64 v) { chip_write(&((struct dma *)dev)->chip[1], offset / 2, v); }
+static void dma1_write(void *dev, u64 offset, unsigned size, u64 v)
+{
+    chip_write(&((struct dma *)dev)->chip[0], offset, v);
+}
+static u64 dma2_read(void *dev, u64 offset, unsigned size)
+{
+    return chip_read(&((struct dma *)dev)->chip[1], offset / 2);
+}
+static void dma2_write(void *dev, u64 offset, unsigned size, u64 v)
+{
+    chip_write(&((struct dma *)dev)->chip[1], offset / 2, v);
+}
 static u64 page_read(void *dev, u64 offset, unsigned size) { return ((struct dma *)dev)->page[offset]; }
 static void page_write(void *dev, u64 offset, unsigned size, u64 v) { ((struct dma *)dev)->page[offset] = v; }
 

@@ -11,7 +11,8 @@
 #include "devices/ps2.h"
 
 enum { STATUS_OBF = 0x01, STATUS_SYSTEM = 0x04, STATUS_COMMAND = 0x08, STATUS_UNLOCKED = 0x10, STATUS_AUX = 0x20 };
-enum { MODE_IRQ1 = 0x01, MODE_IRQ12 = 0x02, MODE_SYSTEM = 0x04, MODE_KBD_OFF = 0x10, MODE_AUX_OFF = 0x20, MODE_TRANSLATE = 0x40 };
+enum { MODE_IRQ1 = 0x01, MODE_IRQ12 = 0x02, MODE_SYSTEM = 0x04, MODE_KBD_OFF = 0x10, MODE_AUX_OFF = 0x20,
+       MODE_TRANSLATE = 0x40 };
 enum { OUT_NO_RESET = 0x01, OUT_A20 = 0x02, OUT_IRQ1 = 0x10, OUT_IRQ12 = 0x20, OUT_LINES = 0xc0 };
 
 enum source { FROM_CONTROLLER, FROM_KEYBOARD, FROM_MOUSE };
@@ -94,7 +95,8 @@ static void answer(struct i8042 *c, u8 byte)
 static u8 output_port(const struct i8042 *c)
 {
     bool aux = c->out_source == FROM_MOUSE, a20 = c->to.map->a20_mask & BIT(20);
-    return OUT_NO_RESET | OUT_LINES | (a20 ? OUT_A20 : 0) | (c->full && !aux ? OUT_IRQ1 : 0) | (c->full && aux ? OUT_IRQ12 : 0);
+    u8 irq = !c->full ? 0 : aux ? OUT_IRQ12 : OUT_IRQ1;
+    return OUT_NO_RESET | OUT_LINES | (a20 ? OUT_A20 : 0) | irq;
 }
 
 static void set_a20(struct i8042 *c, bool on) { platform_ask(&c->to, REQUEST_A20, on); }
@@ -117,7 +119,7 @@ static void aux_on(struct i8042 *c, u8 command) { c->ram[0] &= ~MODE_AUX_OFF; }
 static void kbd_off(struct i8042 *c, u8 command) { c->ram[0] |= MODE_KBD_OFF; }
 static void kbd_on(struct i8042 *c, u8 command) { c->ram[0] &= ~MODE_KBD_OFF; }
 static void test_line(struct i8042 *c, u8 command) { answer(c, 0x00); }
-static void read_input_port(struct i8042 *c, u8 command) { answer(c, 0xb0); }   /* unlocked, colour display, RAM enabled */
+static void read_input_port(struct i8042 *c, u8 command) { answer(c, 0xb0); }   /* unlocked, colour, RAM on */
 static void read_output_port(struct i8042 *c, u8 command) { answer(c, output_port(c)); }
 static void read_test_inputs(struct i8042 *c, u8 command) { answer(c, 0x00); }
 static void a20_off(struct i8042 *c, u8 command) { set_a20(c, false); }
@@ -140,8 +142,9 @@ static void pulse(struct i8042 *c, u8 command)
 
 static void (*const command_fn[256])(struct i8042 *c, u8 command) = {
     [0x20 ... 0x3f] = read_ram, [0x60 ... 0x7f] = await_data, [0xa4] = no_password, [0xa7] = aux_off, [0xa8] = aux_on,
-    [0xa9] = test_line, [0xaa] = self_test, [0xab] = test_line, [0xad] = kbd_off, [0xae] = kbd_on, [0xc0] = read_input_port,
-    [0xd0] = read_output_port, [0xd1 ... 0xd4] = await_data, [0xdd] = a20_off, [0xdf] = a20_on, [0xe0] = read_test_inputs,
+    [0xa9] = test_line, [0xaa] = self_test, [0xab] = test_line, [0xad] = kbd_off, [0xae] = kbd_on,
+    [0xc0] = read_input_port, [0xd0] = read_output_port, [0xd1 ... 0xd4] = await_data,
+    [0xdd] = a20_off, [0xdf] = a20_on, [0xe0] = read_test_inputs,
     [0xf0 ... 0xff] = pulse,
 };
 
@@ -294,10 +297,12 @@ static void i8042_destroy(struct device *d) { free(d); }
 static void i8042_info(const struct device *d, FILE *out)
 {
     const struct i8042 *c = (const struct i8042 *)d;
-    fprintf(out, "command byte %02x, keyboard: set %d, leds %d, %u bytes waiting; mouse: %s, %u bytes waiting\n", mode(c),
-            c->keyboard.set, c->keyboard.leds, c->keyboard.out.len, c->mouse.reporting ? "reporting" : "silent", c->mouse.out.len);
+    fprintf(out, "command byte %02x\n", mode(c));
+    fprintf(out, "keyboard: set %d, leds %d, %u bytes wait\n", c->keyboard.set, c->keyboard.leds, c->keyboard.out.len);
+    fprintf(out, "mouse: %s, %u bytes wait\n", c->mouse.reporting ? "reporting" : "silent", c->mouse.out.len);
 }
 
 const struct device_ops i8042_ops = {
-    "i8042", "PS/2 keyboard controller, keyboard and mouse, IRQ 1 and 12", i8042_create, i8042_reset, i8042_destroy, i8042_info,
+    "i8042", "PS/2 keyboard controller, keyboard and mouse, IRQ 1 and 12",
+    i8042_create, i8042_reset, i8042_destroy, i8042_info,
 };

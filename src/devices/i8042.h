@@ -13,8 +13,8 @@ extern const struct device_ops i8042_ops;
 #define KEY_PAUSE 0xe11du
 bool keyboard_key(struct device *d, u16 scancode_set1, bool down);
 
-/* Type ASCII on a US keyboard, press and release of each key. Returns how many characters were taken: the rest did not fit
- * into the keyboard's buffer and can be typed when the guest has read. A character without a key is skipped. */
+/* Type ASCII on a US keyboard, press and release of each key. Returns how many characters were taken: the rest did not
+ * fit into the keyboard's buffer and can be typed when the guest has read. A character without a key is skipped. */
 size_t keyboard_type(struct device *d, const char *text);
 
 /* Move the mouse (counts, right and down are positive) with these buttons held: bit 0 left, 1 right, 2 middle. */

@@ -248,7 +248,8 @@ void i8254_latch_status(struct i8254 *c, u64 now)
         return;
     bool out = i8254_out(c, now);
     bool null_count = c->next || !c->counting;
-    c->latched_status = (out ? STATUS_OUT : 0) | (null_count ? STATUS_NULL_COUNT : 0) | c->access << 4 | c->mode << 1 | c->bcd;
+    c->latched_status = (out ? STATUS_OUT : 0) | (null_count ? STATUS_NULL_COUNT : 0);
+    c->latched_status |= c->access << 4 | c->mode << 1 | c->bcd;
     c->status_latched = true;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * PCI Local Bus Specification 3.0, 3.2.2.3.2 (configuration mechanism 1); Intel 82441FX, order number 290549, for the host
- * bridge; 82371SB for CF9h. CF8h is a register only for accesses of four bytes, so that the byte at CF9h can be another one.
+ * PCI Local Bus Specification 3.0, 3.2.2.3.2 (configuration mechanism 1); Intel 82441FX, order number 290549, for the
+ * host bridge; 82371SB for CF9h. CF8h is a register only for accesses of four bytes, so that the byte at CF9h can be
+ * another one.
  */
 #include "devices/pci.h"
 
@@ -150,8 +151,8 @@ static void pci_host_info(const struct device *d, FILE *out)
     for (int devfn = 0; devfn < 256; devfn++) {
         const struct pci_function *f = h->bus.function[devfn];
         if (f)
-            fprintf(out, "00:%02x.%x %02x%02x:%02x%02x class %02x%02x\n", devfn >> 3, devfn & 7, f->config[1], f->config[0],
-                    f->config[3], f->config[2], f->config[11], f->config[10]);
+            fprintf(out, "00:%02x.%x %02x%02x:%02x%02x class %02x%02x\n", devfn >> 3, devfn & 7,
+                    f->config[1], f->config[0], f->config[3], f->config[2], f->config[11], f->config[10]);
     }
 }
 
@@ -161,5 +162,6 @@ struct pci_bus *pci_host_bus(struct device *d)
 }
 
 const struct device_ops pci_host_ops = {
-    "pci", "PCI host bridge, configuration ports, reset control", pci_host_create, pci_host_reset, pci_host_destroy, pci_host_info,
+    "pci", "PCI host bridge, configuration ports, reset control",
+    pci_host_create, pci_host_reset, pci_host_destroy, pci_host_info,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The pair of 8259A interrupt controllers of the PC. Its create() publishes sixteen wires and the intc in the platform. */
+/* The pair of 8259A interrupt controllers of the PC. Its create() puts sixteen wires and the intc into the platform. */
 #ifndef EMU_DEVICES_PIC_H
 #define EMU_DEVICES_PIC_H
 

@@ -20,7 +20,10 @@ static const struct bus_ops post_ports = { post_read, post_write, .reg_name = po
 
 static void post_reset(struct device *d) { ((struct post *)d)->code = 0; }
 static void post_destroy(struct device *d) { free(d); }
-static void post_info(const struct device *d, FILE *out) { fprintf(out, "last code: %02x\n", ((const struct post *)d)->code); }
+static void post_info(const struct device *d, FILE *out)
+{
+    fprintf(out, "last code: %02x\n", ((const struct post *)d)->code);
+}
 
 static struct device *post_create(struct platform *to, struct error *err)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ways to turn the machine off: SLP_EN in the ACPI PM1a control register, where firmware of emulated PIIX4 chipsets puts
- * it (port 604h; B004h in older ones), and the word "Shutdown" at Bochs' port 8900h. The block at 600h also has PM1a
+ * Ways to turn the machine off: SLP_EN in the ACPI PM1a control register, where firmware of emulated PIIX4 chipsets
+ * puts it (port 604h; B004h in older ones), and the word "Shutdown" at Bochs' port 8900h. The block at 600h also has PM1a
  * status and enable, and the ACPI timer (ACPI specification, 4.8.3).
  */
 #include <stdlib.h>

@@ -126,7 +126,7 @@ static void reset(struct ps2_keyboard *k, u8 command)
 }
 
 static void (*const command_fn[256])(struct ps2_keyboard *k, u8 command) = {
-    [SET_LEDS] = want_argument, [ECHO] = echo, [SCAN_SET] = want_argument, [IDENTIFY] = identify, [SET_RATE] = want_argument,
+    [SET_LEDS] = want_argument, [SCAN_SET] = want_argument, [SET_RATE] = want_argument, [ECHO] = echo, [IDENTIFY] = identify,
     [ENABLE] = enable, [DISABLE] = disable, [DEFAULTS] = disable, [ALL_KEYS ... ALL_KEYS_END] = acknowledge,
     [RESEND] = resend, [RESET] = reset,
 };

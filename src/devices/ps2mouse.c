@@ -2,8 +2,8 @@
 /* A PS/2 mouse of three buttons, packets of three bytes. */
 #include "devices/ps2.h"
 
-enum { SCALING_1 = 0xe6, SCALING_2 = 0xe7, RESOLUTION = 0xe8, STATUS = 0xe9, STREAM = 0xea, READ_DATA = 0xeb, WRAP_OFF = 0xec,
-       WRAP_ON = 0xee, REMOTE = 0xf0, IDENTIFY = 0xf2, RATE = 0xf3, ENABLE = 0xf4, DISABLE = 0xf5, DEFAULTS = 0xf6,
+enum { SCALING_1 = 0xe6, SCALING_2 = 0xe7, RESOLUTION = 0xe8, STATUS = 0xe9, STREAM = 0xea, READ_DATA = 0xeb,
+       WRAP_OFF = 0xec, WRAP_ON = 0xee, REMOTE = 0xf0, IDENTIFY = 0xf2, RATE = 0xf3, ENABLE = 0xf4, DISABLE = 0xf5, DEFAULTS = 0xf6,
        RESEND = 0xfe, RESET = 0xff };
 
 static void defaults(struct ps2_mouse *m)

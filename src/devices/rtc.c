@@ -13,10 +13,10 @@
 
 #include "devices/rtc_time.h"
 
-enum { SECOND, SECOND_ALARM, MINUTE, MINUTE_ALARM, HOUR, HOUR_ALARM, WEEKDAY, DAY, MONTH, YEAR, REG_A, REG_B, REG_C, REG_D,
-       CENTURY = 0x32, CMOS_SIZE = 128 };
+enum { SECOND, SECOND_ALARM, MINUTE, MINUTE_ALARM, HOUR, HOUR_ALARM, WEEKDAY, DAY, MONTH, YEAR,
+       REG_A, REG_B, REG_C, REG_D, CENTURY = 0x32, CMOS_SIZE = 128 };
 enum { A_UIP = 0x80, A_DIVIDER = 0x70, A_RUNNING = 0x20, A_RATE = 0x0f };
-enum { B_SET = 0x80, B_PIE = 0x40, B_AIE = 0x20, B_UIE = 0x10, B_SQWE = 0x08, B_BINARY = 0x04, B_24H = 0x02, B_DSE = 0x01 };
+enum { B_SET = 0x80, B_PIE = 0x40, B_AIE = 0x20, B_UIE = 0x10, B_SQWE = 0x08, B_BINARY = 0x04, B_24H = 0x02 };
 enum { C_IRQF = 0x80, C_PF = 0x40, C_AF = 0x20, C_UF = 0x10 };
 enum { D_VRT = 0x80 };
 
@@ -164,7 +164,7 @@ static u64 next_event(const struct rtc *r)
     return next;
 }
 
-/* After any change: IRQF and the wire, and the timer for what comes next. The enable bits and the flags match by place. */
+/* After any change: IRQF and the wire, and the timer for what comes next. Enables and flags match by place. */
 static void update(struct rtc *r)
 {
     u8 *c = &r->ram[REG_C];
@@ -352,8 +352,8 @@ static void rtc_info(const struct device *d, FILE *out)
 {
     const struct rtc *r = (const struct rtc *)d;
     struct rtc_time t = time_now(r);
-    fprintf(out, "%04d-%02d-%02d %02d:%02d:%02d, A=%02x B=%02x C=%02x\n", t.year, t.month, t.day, t.hour, t.minute, t.second,
-            r->ram[REG_A], r->ram[REG_B], r->ram[REG_C]);
+    fprintf(out, "%04d-%02d-%02d %02d:%02d:%02d, ", t.year, t.month, t.day, t.hour, t.minute, t.second);
+    fprintf(out, "A=%02x B=%02x C=%02x\n", r->ram[REG_A], r->ram[REG_B], r->ram[REG_C]);
 }
 
 const struct device_ops rtc_ops = {

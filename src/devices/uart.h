@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One PC16550D (in the words of its data sheet): eight registers, an interrupt line, and a back-end for the line's other end. */
+/* One PC16550D: eight registers, an interrupt line, and a back-end for the other end of the serial line. */
 #ifndef EMU_DEVICES_UART_H
 #define EMU_DEVICES_UART_H
 
@@ -29,7 +29,8 @@ struct uart {
 extern const struct bus_ops uart_ports;     /* for 8 ports; dev is a struct uart */
 
 /* `back` may be NULL: nobody is at the other end. The uart becomes the back-end's device. */
-void uart_init(struct uart *u, struct clock *clock, struct chardev *back, void (*irq_changed)(void *owner), void *owner);
+void uart_init(struct uart *u, struct clock *clock, struct chardev *back, void (*irq_changed)(void *owner),
+               void *owner);
 void uart_reset(struct uart *u);
 void uart_fini(struct uart *u);
 

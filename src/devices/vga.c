@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The VGA's registers (IBM Personal System/2 Hardware Interface Technical Reference, Video Subsystem). They are stored and read
- * back as on the real thing; of what they do, this is the text mode. After reset it is in mode 3 (80 x 25, colour),
- * as its BIOS would leave it, so that a kernel that was loaded without firmware can write to the screen.
+ * The VGA's registers (IBM Personal System/2 Hardware Interface Technical Reference, Video Subsystem). They are stored
+ * and read back as on the real thing; of what they do, this is the text mode. After reset it is in mode 3 (80 x 25,
+ * colour), as its BIOS would leave it, so that a kernel that was loaded without firmware can write to the screen.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -259,7 +259,8 @@ static void vga_info(const struct device *d, FILE *out)
 {
     struct vga_screen s;
     vga_screen(d, &s);
-    fprintf(out, "text 80 x 25 at %05x%s, cursor %d,%d\n", VGA_TEXT_GPA, s.blank ? " (blank)" : "", s.cursor_row, s.cursor_column);
+    fprintf(out, "text 80 x 25 at %05x%s, ", VGA_TEXT_GPA, s.blank ? " (blank)" : "");
+    fprintf(out, "cursor %d,%d\n", s.cursor_row, s.cursor_column);
 }
 
 const struct device_ops vga_ops = {
