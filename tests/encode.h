@@ -9,7 +9,8 @@
 
 #include "cpu/decode.h"
 
-/* An encoding of opcodes.def as bytes: r for the free three bits of opcode or rm, reg for /r, mod for a memory or register form. Returns the length. */
+/* An encoding of opcodes.def as bytes: r for the free three bits of opcode or rm, reg for /r, mod for a memory or
+ * register form. Returns the length. */
 static inline unsigned encode_row(const struct opcode *o, unsigned r, unsigned reg, unsigned mod, u8 *out)
 {
     char text[64], *save = NULL;
@@ -24,7 +25,8 @@ static inline unsigned encode_row(const struct opcode *o, unsigned r, unsigned r
         else if (w[0] == '/')
             out[n++] = mod << 6 | (w[1] == 'r' ? reg : (unsigned)(w[1] - '0')) << 3 | 3;
         else {
-            bool prefix = !opcode_seen && *save && (strcmp(w, "66") == 0 || strcmp(w, "F2") == 0 || strcmp(w, "F3") == 0);
+            bool prefix =
+                !opcode_seen && *save && (strcmp(w, "66") == 0 || strcmp(w, "F2") == 0 || strcmp(w, "F3") == 0);
             if (!prefix && !opcode_seen && rex)
                 out[n++] = rex;
             opcode_seen |= !prefix;

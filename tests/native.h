@@ -5,8 +5,8 @@
  * A 64-bit process may jump to the kernel's 32-bit user code segment. The stubs below do: they load
  * the registers from struct machine, jump to the instruction, and behind it another jump leads to the stub that stores
  * them again. Everything lies below 4 GiB at fixed addresses. What the instruction raises arrives as a signal, with all
- * registers, the vector and the error code in its frame. So does the end of a taken jump: it leads to unmapped memory or
- * onto the INT3s that fill the code page.
+ * registers, the vector and the error code in its frame. So does the end of a taken jump: it leads to unmapped memory
+ * or onto the INT3s that fill the code page.
  */
 #ifndef EMU_TESTS_NATIVE_H
 #define EMU_TESTS_NATIVE_H
@@ -54,9 +54,10 @@ static struct native_area *const native = (void *)NATIVE_STATE;
 #define TEXT1(x) #x
 #define TEXT(x) TEXT1(x)
 #define AT(offset) "(" TEXT(NATIVE_STATE) "+" #offset ")"
-static_assert(offsetof(struct native_area, m.eip) == 32 && offsetof(struct native_area, m.eflags) == 36 && offsetof(struct native_area, m.fpu) == 64 &&
-              offsetof(struct native_area, host_rsp) == 576 && offsetof(struct native_area, far_offset) == 584 &&
-              offsetof(struct native_area, mxcsr) == 592, "what the stubs below have as numbers");
+static_assert(offsetof(struct native_area, m.eip) == 32 && offsetof(struct native_area, m.eflags) == 36 &&
+                  offsetof(struct native_area, m.fpu) == 64 && offsetof(struct native_area, host_rsp) == 576 &&
+                  offsetof(struct native_area, far_offset) == 584 && offsetof(struct native_area, mxcsr) == 592,
+              "what the stubs below have as numbers");
 
 /* Copied to NATIVE_STUBS; position-dependent there. */
 __asm__(".pushsection .rodata\n"
@@ -98,7 +99,8 @@ static const int native_gregs[8] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP
 static void native_note_vector(struct machine *m, const greg_t *g)
 {
     bool int3_reached = g[REG_TRAPNO] == VEC_BP && (u32)g[REG_RIP] != native->end;
-    bool fetch_failed = g[REG_TRAPNO] == VEC_PF && (u32)g[REG_CR2] == (u32)g[REG_RIP] && (u32)g[REG_RIP] != native->start;
+    bool fetch_failed =
+        g[REG_TRAPNO] == VEC_PF && (u32)g[REG_CR2] == (u32)g[REG_RIP] && (u32)g[REG_RIP] != native->start;
     m->eip = g[REG_RIP] - int3_reached;
     m->vector = int3_reached || fetch_failed ? NO_VECTOR : g[REG_TRAPNO];
     m->error = g[REG_ERR];
@@ -145,6 +147,7 @@ static bool native_init(void)
         ok &= sigaction(signals[i], &sa, NULL) == 0;
     if (!ok)
         return false;
+    memset((void *)NATIVE_STUBS, 0xcc, PAGE_SIZE); /* a random jump may come here, too */
     memcpy((void *)NATIVE_STUBS, native_stubs, native_stubs_end - native_stubs);
     memset((void *)NATIVE_CODE, 0xcc, PAGE_SIZE);
     native->mxcsr = 0x1f80;
@@ -171,9 +174,11 @@ static void native_run(struct machine *m, const u8 *bytes, unsigned len)
     native->inside = true;
     __asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %1, %%gs" : : "r"(NATIVE_DS), "r"(0)); /* (FS is libc's) */
     /* the red zone below RSP is the compiler's: step over it */
-    __asm__ volatile("sub $128, %%rsp; call *%0; add $128, %%rsp" : "+a"(stubs) :
-                     : "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "cc", "memory", "mm0", "mm1", "mm2", "mm3", "mm4", "mm5", "mm6", "mm7",
-                       "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7");
+    __asm__ volatile("sub $128, %%rsp; call *%0; add $128, %%rsp"
+                     : "+a"(stubs)
+                     :
+                     : "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "cc", "memory", "mm0", "mm1", "mm2", "mm3",
+                       "mm4", "mm5", "mm6", "mm7", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7");
     if (native->inside) /* came back without a signal: it went on to the jump */
         native->m.eip = m->eip + len;
     native->inside = false;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The decoder against Capstone over real programs, against itself over random bytes, and the opcode table against its own notation. */
+/* The decoder against Capstone over real programs, against itself over random bytes, and the opcode table against its
+ * own notation. */
 #include "check.h"
 
 #include <capstone/capstone.h>
@@ -51,7 +52,8 @@ static const struct { u16 ours; const char *theirs, *reason; } name_differences[
 static const struct { const char *names, *set; } later_instructions[] = {
     { "v*", "AVX" },
     { "k*", "AVX-512 mask registers" },
-    { "pcmp?str? ptest pminud pminsb pminuw pmaxud pmulld pinsr? pextr? pmovzx* pmovsx* popcnt crc32 roundsd palignr", "SSE4" },
+    { "pcmp?str? ptest pminud pminsb pminuw pmaxud pmulld pinsr? pextr? pmovzx* pmovsx* popcnt crc32 roundsd palignr",
+      "SSE4" },
     { "bls* bzhi sarx shlx shrx andn bextr tzcnt mulx pdep pext rorx adcx adox", "BMI" },
     { "movbe rdrand rdseed clflushopt clwb", "single features" },
     { "xabort xbegin xend xtest", "TSX" },
@@ -64,7 +66,8 @@ static const struct { const char *bytes, *reason; } capstone_errors[] = {
     { "8e cx", "takes MOV to CS, which is #UD" },
     { "0f ff", "leaves out the ModRM byte of UD0" },
     { "0f b9", "leaves out the ModRM byte of UD1" },
-    { "0f ae xx", "knows the fences only with rm = 0 (the processor ignores it), and takes F3 0F AE /5, which is CET's INCSSP, for LFENCE" },
+    { "0f ae xx", "knows the fences only with rm = 0 (the processor ignores it), and takes F3 0F AE /5, which is CET's "
+                  "INCSSP, for LFENCE" },
     { "0f 1e", "rejects RDSSP, a hint NOP without CET" },
 };
 
@@ -143,9 +146,11 @@ static bool is_capstone_error(const u8 *bytes, size_t n, unsigned bits)
 /* --- Operands against Capstone's --- */
 
 static const char *const gpr_names[5][16] = {
-    { "al", "cl", "dl", "bl", "spl", "bpl", "sil", "dil", "r8b", "r9b", "r10b", "r11b", "r12b", "r13b", "r14b", "r15b" },
+    { "al", "cl", "dl", "bl", "spl", "bpl", "sil", "dil", "r8b", "r9b", "r10b", "r11b", "r12b", "r13b", "r14b",
+      "r15b" },
     { "ax", "cx", "dx", "bx", "sp", "bp", "si", "di", "r8w", "r9w", "r10w", "r11w", "r12w", "r13w", "r14w", "r15w" },
-    { "eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "r8d", "r9d", "r10d", "r11d", "r12d", "r13d", "r14d", "r15d" },
+    { "eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "r8d", "r9d", "r10d", "r11d", "r12d", "r13d", "r14d",
+      "r15d" },
     { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15" },
     { "ah", "ch", "dh", "bh" },
 };
@@ -172,7 +177,8 @@ static bool same_register(csh handle, const char *ours, unsigned theirs)
 static bool same_memory(csh handle, const struct insn *i, const x86_op_mem *m)
 {
     u64 mask = i->adsize == 8 ? ~(u64)0 : i->adsize == 4 ? 0xffffffff : 0xffff;
-    return same_register(handle, address_register(i, i->mem.base), m->base) && same_register(handle, address_register(i, i->mem.index), m->index) &&
+    return same_register(handle, address_register(i, i->mem.base), m->base) &&
+           same_register(handle, address_register(i, i->mem.index), m->index) &&
            (i->mem.index < 0 || i->mem.scale == m->scale) && (((u64)i->mem.disp ^ (u64)m->disp) & mask) == 0;
 }
 
@@ -214,19 +220,22 @@ static bool same_operands(csh handle, const struct insn *i, const cs_x86 *x)
 
 /* --- The sweep --- */
 
-static void fail_at(const char *what, const u8 *bytes, size_t avail, const struct insn *i, const char *ours, const cs_insn *theirs)
+static void fail_at(const char *what, const u8 *bytes, size_t avail, const struct insn *i, const char *ours,
+                    const cs_insn *theirs)
 {
     char hex[3 * INSN_MAX + 1] = "";
     for (unsigned k = 0; k < INSN_MAX && k < avail; k++)
         snprintf(hex + 3 * k, 4, "%02x ", bytes[k]);
-    FAIL("%s: %s (%u-bit): ours %s %u, Capstone %s %s %u", what, hex, i->bits, ours, i->len, theirs ? theirs->mnemonic : "invalid",
-         theirs ? theirs->op_str : "", theirs ? theirs->size : 0);
+    FAIL("%s: %s (%u-bit): ours %s %u, Capstone %s %s %u", what, hex, i->bits, ours, i->len,
+         theirs ? theirs->mnemonic : "invalid", theirs ? theirs->op_str : "", theirs ? theirs->size : 0);
 }
 
 static void check_offsets(const struct insn *i)
 {
-    bool ordered = i->opcode_off < i->len && (!i->modrm_off || i->modrm_off > i->opcode_off) && (!i->sib_off || i->sib_off == i->modrm_off + 1) &&
-                   (!i->disp_off || i->disp_off + i->disp_size <= i->len) && (!i->imm_size || i->imm_off + i->imm_size == i->len);
+    bool ordered = i->opcode_off < i->len && (!i->modrm_off || i->modrm_off > i->opcode_off) &&
+                   (!i->sib_off || i->sib_off == i->modrm_off + 1) &&
+                   (!i->disp_off || i->disp_off + i->disp_size <= i->len) &&
+                   (!i->imm_size || i->imm_off + i->imm_size == i->len);
     if (!ordered)
         FAIL("offsets of %s out of order", i->row->encoding);
 }
@@ -246,7 +255,8 @@ static unsigned compare_one(csh handle, cs_insn *ci, const u8 *code, size_t avai
             fail_at("Capstone rejects", code, avail, &i, ours, NULL);
         return 1;
     }
-    const char *theirs = strrchr(ci->mnemonic, ' ') ? strrchr(ci->mnemonic, ' ') + 1 : ci->mnemonic; /* without "rep" and "lock" */
+    const char *theirs =
+        strrchr(ci->mnemonic, ' ') ? strrchr(ci->mnemonic, ' ') + 1 : ci->mnemonic; /* without "rep" and "lock" */
     s->compared++;
     if (st == DECODE_INVALID && is_later(theirs))
         s->later++;
@@ -322,7 +332,8 @@ static u32 get32(const u8 *p) { u32 v; memcpy(&v, p, 4); return v; }
 /* A Linux boot image: 16-bit setup, then protected-mode code around the compressed payload. */
 static void sweep_bzimage(const u8 *file, size_t size, unsigned bits, struct sweep *s)
 {
-    size_t setup = (file[0x1f1] ? file[0x1f1] + 1u : 5u) * 512, payload = get32(file + 0x248), length = get32(file + 0x24c);
+    size_t setup = (file[0x1f1] ? file[0x1f1] + 1u : 5u) * 512, payload = get32(file + 0x248),
+           length = get32(file + 0x24c);
     sweep(file + 0x26c, setup - 0x26c, 16, s);
     if (setup + payload + length > size)
         return;
@@ -387,7 +398,9 @@ static const unsigned all_bits[] = { 16, 32, 64 };
 /* Bytes that mostly are instructions: now and then prefixes and two-byte opcodes. */
 static void random_bytes(u64 *seed, u8 *b, size_t n)
 {
-    static const u8 favourites[] = { 0x0f, 0x66, 0xf2, 0xf3, 0xf0, 0x67, 0x48, 0x45, 0x64, 0x0f, 0x0f, 0x38, 0xd9, 0x80 };
+    static const u8 favourites[] = {
+        0x0f, 0x66, 0xf2, 0xf3, 0xf0, 0x67, 0x48, 0x45, 0x64, 0x0f, 0x0f, 0x38, 0xd9, 0x80
+    };
     for (size_t i = 0; i < n; i++) {
         u64 r = check_random(seed);
         b[i] = r >> 8 & 3 ? r & 0xff : favourites[(r >> 16) % ARRAY_LEN(favourites)];
@@ -405,9 +418,10 @@ static void check_cuts(const u8 *b, u8 *end, unsigned bits)
     for (unsigned n = 0; n <= 16; n++) {
         memcpy(end - n, b, n);
         enum decode_status got = decode_insn(end - n, n, bits, &cut);
-        enum decode_status want = n < whole.len ? DECODE_SHORT : st == DECODE_TOO_LONG && n < INSN_MAX ? DECODE_SHORT : st;
+        enum decode_status want = n < whole.len || (st == DECODE_TOO_LONG && n < INSN_MAX) ? DECODE_SHORT : st;
         if (got != want || cut.len > n || (got == DECODE_OK && (cut.len != whole.len || cut.row != whole.row))) {
-            FAIL("%02x %02x %02x %02x %02x %02x cut to %u of %u, %u-bit: status %d, not %d", b[0], b[1], b[2], b[3], b[4], b[5], n, whole.len, bits, got, want);
+            FAIL("%02x %02x %02x %02x %02x %02x cut to %u of %u, %u-bit: status %d, not %d", b[0], b[1], b[2], b[3],
+                 b[4], b[5], n, whole.len, bits, got, want);
             return;
         }
     }
@@ -454,7 +468,8 @@ static void test_rows(void)
     for (unsigned r = 0; r < opcode_count; r++)
         for (unsigned b = 0; b < ARRAY_LEN(all_bits); b++)
             if (row_exists_in(&opcode_rows[r], all_bits[b]) != row_finds_itself(&opcode_rows[r], all_bits[b]))
-                FAIL("row %s %s in %u-bit mode", opcode_rows[r].encoding, mnemonic_names[opcode_rows[r].mnemonic], all_bits[b]);
+                FAIL("row %s %s in %u-bit mode", opcode_rows[r].encoding, mnemonic_names[opcode_rows[r].mnemonic],
+                     all_bits[b]);
 }
 
 static void test_mnemonics(void)
@@ -482,8 +497,9 @@ static void test_flags(void)
 static void test_sensitive(void)
 {
     static const u16 list[] = {
-        MN_SGDT, MN_SIDT, MN_SLDT, MN_SMSW, MN_STR, MN_PUSHF, MN_POPF, MN_LAR, MN_LSL, MN_VERR, MN_VERW, MN_PUSH_SREG, MN_POP_SREG, MN_MOV_SREG,
-        MN_LDS, MN_LES, MN_LFS, MN_LGS, MN_LSS, MN_CALLF, MN_JMPF, MN_RETF, MN_INT, MN_IRET,
+        MN_SGDT, MN_SIDT, MN_SLDT, MN_SMSW,      MN_STR,      MN_PUSHF,    MN_POPF, MN_LAR,
+        MN_LSL,  MN_VERR, MN_VERW, MN_PUSH_SREG, MN_POP_SREG, MN_MOV_SREG, MN_LDS,  MN_LES,
+        MN_LFS,  MN_LGS,  MN_LSS,  MN_CALLF,     MN_JMPF,     MN_RETF,     MN_INT,  MN_IRET,
     };
     for (unsigned r = 0; r < opcode_count; r++) {
         bool listed = false;
@@ -513,7 +529,8 @@ static void test_fields(void)
 {
     struct insn i = decode("64 8b 44 88 f0", 32); /* mov eax, fs:[eax + ecx*4 - 16] */
     CHECK(i.mem.seg == FS && i.mem.base == RAX && i.mem.index == RCX && i.mem.scale == 4 && i.mem.disp == -16);
-    CHECK(i.opcode_off == 1 && i.modrm_off == 2 && i.sib_off == 3 && i.disp_off == 4 && i.disp_size == 1 && i.imm_size == 0);
+    CHECK(i.opcode_off == 1 && i.modrm_off == 2 && i.sib_off == 3 && i.disp_off == 4 && i.disp_size == 1 &&
+          i.imm_size == 0);
     i = decode("66 c7 46 02 34 12", 32); /* mov word [esi + 2], 0x1234 */
     CHECK(i.opsize == 2 && i.op[0].size == 2 && i.imm == 0x1234 && i.imm_off == 4 && i.imm_size == 2);
     i = decode("83 c4 f0", 32); /* add esp, -16 */
@@ -580,11 +597,24 @@ static void test_disassemble(void)
 int main(int argc, char **argv)
 {
     static const struct check tests[] = {
-        { "rows", test_rows }, { "mnemonics", test_mnemonics }, { "flags", test_flags }, { "sensitive", test_sensitive },
-        { "fields", test_fields }, { "invalid", test_invalid }, { "disassemble", test_disassemble }, { "cuts", test_cuts },
-        { "busybox32", test_busybox32 }, { "busybox64", test_busybox64 }, { "libc32", test_libc32 }, { "libc64", test_libc64 },
-        { "gnumach", test_gnumach }, { "gnumach_xen", test_gnumach_xen }, { "linux32", test_linux32 },
-        { "memtest32", test_memtest32 }, { "memtest64", test_memtest64 }, { NULL, NULL },
+        { "rows", test_rows },
+        { "mnemonics", test_mnemonics },
+        { "flags", test_flags },
+        { "sensitive", test_sensitive },
+        { "fields", test_fields },
+        { "invalid", test_invalid },
+        { "disassemble", test_disassemble },
+        { "cuts", test_cuts },
+        { "busybox32", test_busybox32 },
+        { "busybox64", test_busybox64 },
+        { "libc32", test_libc32 },
+        { "libc64", test_libc64 },
+        { "gnumach", test_gnumach },
+        { "gnumach_xen", test_gnumach_xen },
+        { "linux32", test_linux32 },
+        { "memtest32", test_memtest32 },
+        { "memtest64", test_memtest64 },
+        { NULL, NULL },
     };
     return check_main(argc, argv, "decode", tests);
 }

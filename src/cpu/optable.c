@@ -7,9 +7,10 @@
 #include <string.h>
 
 static const struct { const char *name; u8 value; } type_names[] = {
-    { "a", TYPE_a }, { "b", TYPE_b }, { "bs", TYPE_bs }, { "d", TYPE_d }, { "dq", TYPE_dq }, { "p", TYPE_p }, { "pd", TYPE_pd },
-    { "ps", TYPE_ps }, { "q", TYPE_q }, { "s", TYPE_s }, { "sd", TYPE_sd }, { "ss", TYPE_ss }, { "t", TYPE_t }, { "v", TYPE_v },
-    { "w", TYPE_w }, { "y", TYPE_y }, { "z", TYPE_z }, { "env", TYPE_env }, { "fpu", TYPE_fpu }, { "fx", TYPE_fx }, { "", TYPE_NONE },
+    { "a", TYPE_a }, { "b", TYPE_b }, { "bs", TYPE_bs }, { "d", TYPE_d }, { "dq", TYPE_dq }, { "p", TYPE_p },
+    { "pd", TYPE_pd }, { "ps", TYPE_ps }, { "q", TYPE_q }, { "s", TYPE_s }, { "sd", TYPE_sd }, { "ss", TYPE_ss },
+    { "t", TYPE_t }, { "v", TYPE_v }, { "w", TYPE_w }, { "y", TYPE_y }, { "z", TYPE_z }, { "env", TYPE_env },
+    { "fpu", TYPE_fpu }, { "fx", TYPE_fx }, { "", TYPE_NONE },
 };
 static const struct { const char *name; struct operand_spec spec; } fixed_operands[] = {
     { "AL", { LETTER_FIXED_GPR, TYPE_b, 0, RAX } }, { "CL", { LETTER_FIXED_GPR, TYPE_b, 0, RCX } },
@@ -92,8 +93,8 @@ static void require_low(struct form *f, u8 mask, u8 value)
 static bool parse_prefix_word(struct form *f, const char *word)
 {
     static const struct { const char *name; u8 mask, value; } words[] = {
-        { "NP", KEY_PREFIX, KEY_NP }, { "66", KEY_PREFIX, KEY_66 }, { "F3", KEY_PREFIX, KEY_F3 }, { "F2", KEY_PREFIX, KEY_F2 },
-        { "REX.W", KEY_REX_W, KEY_REX_W }, { "REX.B", KEY_REX_B, KEY_REX_B },
+        { "NP", KEY_PREFIX, KEY_NP }, { "66", KEY_PREFIX, KEY_66 }, { "F3", KEY_PREFIX, KEY_F3 },
+        { "F2", KEY_PREFIX, KEY_F2 }, { "REX.W", KEY_REX_W, KEY_REX_W }, { "REX.B", KEY_REX_B, KEY_REX_B },
     };
     for (unsigned i = 0; i < ARRAY_LEN(words); i++)
         if (strcmp(word, words[i].name) == 0) {

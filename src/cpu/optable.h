@@ -14,7 +14,8 @@
 enum opcode_map { MAP_ONE, MAP_0F, MAP_0F38, MAP_0F3A, MAP_COUNT };
 
 /* The low key. Two bits for the mandatory prefix, of which F2 and F3 go before 66. */
-enum { KEY_NP, KEY_66, KEY_F3, KEY_F2, KEY_PREFIX = 3, KEY_64 = 4, KEY_REX_W = 8, KEY_REX_B = 16, KEY_LOW = 31, KEY_LOW_BITS = 5 };
+enum { KEY_NP, KEY_66, KEY_F3, KEY_F2, KEY_PREFIX = 3, KEY_64 = 4, KEY_REX_W = 8, KEY_REX_B = 16 };
+enum { KEY_LOW = 31, KEY_LOW_BITS = 5 };
 /* The high key: is mod 3, then the reg and rm fields. */
 enum { KEY_MOD3 = 1, KEY_REG = 14, KEY_MOD3_REG = 15, KEY_MOD3_REG_RM = 127 };
 static inline unsigned key_high(u8 modrm) { return (modrm >> 6 == 3) | (modrm >> 3 & 7) << 1 | (modrm & 7) << 4; }
@@ -27,8 +28,8 @@ struct slot {
 
 /* The operand types of opcodes.def, with the sizes that they stand for. */
 enum operand_type {
-    TYPE_NONE, TYPE_a, TYPE_b, TYPE_bs, TYPE_d, TYPE_dq, TYPE_p, TYPE_pd, TYPE_ps, TYPE_q, TYPE_s, TYPE_sd, TYPE_ss, TYPE_t, TYPE_v,
-    TYPE_w, TYPE_y, TYPE_z, TYPE_env, TYPE_fpu, TYPE_fx, TYPE_COUNT
+    TYPE_NONE, TYPE_a, TYPE_b, TYPE_bs, TYPE_d, TYPE_dq, TYPE_p, TYPE_pd, TYPE_ps, TYPE_q, TYPE_s, TYPE_sd, TYPE_ss,
+    TYPE_t, TYPE_v, TYPE_w, TYPE_y, TYPE_z, TYPE_env, TYPE_fpu, TYPE_fx, TYPE_COUNT
 };
 enum { LETTER_FIXED_GPR = 'g', LETTER_FIXED_SREG = 's', LETTER_ONE = '1', LETTER_ST0 = '0', LETTER_STI = 'i' };
 struct operand_spec {
