@@ -47,7 +47,8 @@ static void trace_event(const struct cpu *c, const struct trap *t)
 {
     static const char *const type[] = { [TRAP_EXTINT] = "intr", [TRAP_NMI] = "nmi", [TRAP_FAULT] = "exc", [TRAP_SOFT_INT] = "int",
                                         [TRAP_ICEBP] = "int1", [TRAP_SOFT_EXC] = "trap" };
-    trace(c->tracer, EXC, "%s=0x%x error=0x%x cs=0x%x rip=0x%llx cpl=%u cr2=0x%llx", type[t->type], t->vector, t->error,
+    const char *name = t->type < ARRAY_LEN(type) && type[t->type] ? type[t->type] : "event";
+    trace(c->tracer, EXC, "%s=0x%x error=0x%x cs=0x%x rip=0x%llx cpl=%u cr2=0x%llx", name, t->vector, t->error,
           c->state.seg[CS].selector, (unsigned long long)c->state.rip, cpl(c), (unsigned long long)t->cr2);
 }
 

@@ -37,6 +37,7 @@ void state_reset(struct cpu_state *s)
     s->cr0 = CR0_CD | CR0_NW | CR0_ET;
     s->dr[6] = 0xffff0ff0;
     s->dr[7] = 0x400;
+    s->misc_enable = 1; /* fast strings */
     s->pat = 0x0007040600070406; /* SDM vol. 3, table 11-12 */
     reset_fpu(&s->fpu);
 }
