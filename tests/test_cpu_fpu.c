@@ -403,6 +403,7 @@ static void test_xm(void)
         { mulss, 0x1p-100f, 0x1p-30f, 0x10, 0x10, true },   /* tiny and exact: only if unmasked */
         { mulss, 0x1p-100f, 0x1p-30f, 0x00, 0x00, false },
         { mulss, 1e-42f, 2, 0x02, 0x02, true },             /* denormal operand */
+        { addss, 1e-42f, 1, 0x02, 0x02, true },             /* and no precision flag, as nothing was added */
     };
     struct guest g;
     fpu_guest(&g);

@@ -54,8 +54,10 @@ static void fill_gdt(struct guest *g)
     set_descriptor(g, S_CALL_BEYOND, gate(S_BEYOND, HANDLERS_AT, 0xec, 0));
     set_descriptor(g, S_TASK, gate(S_TSS2, 0, 0xe5, 0));
     set_descriptor(g, S_TASK_NP, gate(S_TSS2, 0, 0x65, 0));
+    set_descriptor(g, S_BEYOND, descriptor(0, 0xfffff, 0x9a, 0xc)); /* a good one, but behind the limit */
     u64 local = descriptor(0, 0xfffff, 0x92, 0xc);
     guest_put(g, LDT_AT, &local, 8);
+    guest_put(g, LDT_AT + 0x20, &local, 8);
 }
 
 /* Each vector has a handler of its own, which halts. */
@@ -389,6 +391,28 @@ static void test_return_checks(void)
             }
             guest_fini(&g);
         }
+    check_context(NULL);
+}
+
+/* Which flags IRET restores at the same level, by privilege. */
+static void test_iret_flags(void)
+{
+    static const struct { u8 ring, iopl; u32 image, result; } row[] = {
+        { 0, 0, 0x3202, 0x3202 }, { 1, 0, 0x3202, 0x0002 }, { 1, 1, 0x3202, 0x1202 }, { 3, 0, 0x3202, 0x0002 }, { 3, 3, 0x0202, 0x3202 },
+        { 0, 0, 0x3c0002, 0x3c0002 }, { 3, 3, 0x3c0002, 0x243002 },
+    };
+    for (unsigned i = 0; i < ARRAY_LEN(row); i++) {
+        static const u16 code[] = { S_CODE0, S_CODE1 | 1, 0, S_CODE3 | 3 };
+        struct guest g;
+        u32 frame[3] = { 0x5000, code[row[i].ring], row[i].image };
+        start(&g, row[i].ring);
+        g.cpu.state.rflags = FLAG_FIXED | row[i].iopl << 12;
+        guest_put(&g, GUEST_STACK_AT, frame, sizeof frame);
+        check_context("row %u", i);
+        CHECK_EQ(STEP(&g, "\xcf"), NONE);
+        CHECK_EQ(g.cpu.state.rflags, row[i].result);
+        guest_fini(&g);
+    }
     check_context(NULL);
 }
 
@@ -1487,7 +1511,7 @@ int main(int argc, char **argv)
 {
     static const struct check tests[] = {
         T(load_segment), T(null_segment_faults_on_use), T(pointer_loads), T(push_pop_segment), T(verify), T(far_transfer_checks), T(call_gate),
-        T(call_gate16), T(inner_stack_checks), T(return_checks), T(real_mode_transfers), T(same_level), T(to_ring0), T(trap_gate_and_16bit_gate),
+        T(call_gate16), T(inner_stack_checks), T(return_checks), T(iret_flags), T(real_mode_transfers), T(same_level), T(to_ring0), T(trap_gate_and_16bit_gate),
         T(gate_checks), T(soft_privilege), T(into_bound), T(page_fault), T(double_fault_matrix), T(triple_fault), T(intercepted_delivery), T(costs),
         T(nmi), T(real_mode_interrupt), T(v86_interrupt_and_return), T(v86_handler_level), T(privilege_matrix), T(popf_silence), T(sti_shadow),
         T(vme), T(io_bitmap), T(in_out), T(task_call_and_return), T(task_jump), T(task_segment_checks), T(task_gate_with_error), T(task_debug_trap),
