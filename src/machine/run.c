@@ -80,7 +80,7 @@ static bool halted_for_good(struct vm *vm, unsigned inputs)
     vm->engine->get_state(vm->vcpu[0], &s);
     if (!(s.rflags & FLAG_IF))
         vm_stop(vm, STATUS_STOPPED, "the guest halted with interrupts disabled: nothing can wake it (%s)", vm_describe_place(vm, place, sizeof place));
-    else if (clock_deadline(&vm->clock) == CLOCK_NEVER && !inputs && !vm->config.pump)
+    else if (clock_deadline(&vm->clock) == CLOCK_NEVER && !inputs && !vm->config.pump && !vcpu_intr_pending(vm->vcpu[0]))
         vm_stop(vm, STATUS_STOPPED, "the guest halted, and no timer or input will ever wake it (%s)", vm_describe_place(vm, place, sizeof place));
     return vm->status == VM_ENDED;
 }
@@ -90,7 +90,7 @@ static void on_hlt(struct vm *vm, struct exit *e)
 {
     struct pollfd fds[ARRAY_LEN(vm->config.serial)];
     unsigned inputs = input_fds(vm, fds);
-    if (vcpu_intr_pending(vm->vcpu[0]) || halted_for_good(vm, inputs))
+    if (halted_for_good(vm, inputs) || vcpu_intr_pending(vm->vcpu[0]))
         return;
     cycles_t until = min_cycles(clock_deadline(&vm->clock), limit(vm));
     if (vm->config.realtime || until == CLOCK_NEVER)
