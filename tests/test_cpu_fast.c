@@ -153,8 +153,75 @@ static void test_agreement(void)
     guest_fini(&slow);
 }
 
+/* --- nonsense: random bytes as code, data, tables; nothing but the same in both ways may happen --- */
+
+static void nonsense_memory(struct guest *g, const u8 *noise)
+{
+    for (gpa_t at = 0; at < 0x20000; at += PAGE_SIZE)
+        guest_put(g, at, noise + (at & 0x3fff), PAGE_SIZE);
+}
+
+static void nonsense_state(struct cpu_state *s, unsigned bits, uint64_t *seed)
+{
+    random_state(s, seed);
+    for (int r = 0; r < 8; r++)
+        s->gpr[r] = check_random(seed) % 0x20000;
+    s->rip = check_random(seed) % 0x10000;
+    if (bits == 16) {
+        struct cpu_state real;
+        state_reset(&real);
+        memcpy(real.gpr, s->gpr, sizeof real.gpr);
+        real.rip = s->rip;
+        real.seg[CS].base = real.seg[CS].selector = 0;
+        *s = real;
+    } else {
+        s->gdtr = (struct dtable){ 0x3000, 0x7ff };
+        s->idtr = (struct dtable){ 0x4000, 0x7ff };
+    }
+}
+
+static void step_until(struct guest *g, cycles_t end)
+{
+    while (g->clock.now < end && cpu_step(&g->cpu) == STOP_DEADLINE)
+        continue;
+}
+
+static void try_nonsense(unsigned bits, uint64_t *seed)
+{
+    static u8 noise[0x4000];
+    struct cpu_state s;
+    for (size_t k = 0; k < sizeof noise; k += 8)
+        memcpy(noise + k, &(u64){ check_random(seed) }, 8);
+    nonsense_state(&s, bits, seed);
+    guest_init(&fast, bits);
+    guest_init(&slow, bits);
+    nonsense_memory(&fast, noise);
+    nonsense_memory(&slow, noise);
+    cpu_set_state(&fast.cpu, &s);
+    cpu_set_state(&slow.cpu, &s);
+    enum cpu_stop_kind why = cpu_run(&fast.cpu, 500);
+    step_until(&slow, 500);
+    check_context("%u bits, from rip=0x%llx to 0x%llx, stop %d", bits, (unsigned long long)s.rip, (unsigned long long)fast.cpu.state.rip, why);
+    CHECK_EQ(fast.clock.now, slow.clock.now);
+    CHECK_EQ(fast.cpu.icount, slow.cpu.icount);
+    CHECK(!memcmp(fast.cpu.state.gpr, slow.cpu.state.gpr, sizeof s.gpr));
+    CHECK_EQ(fast.cpu.state.rip, slow.cpu.state.rip);
+    CHECK_EQ(fast.cpu.state.rflags, slow.cpu.state.rflags);
+    CHECK(!memcmp(fast.ram, slow.ram, 0x120000));
+    check_context(NULL);
+    guest_fini(&fast);
+    guest_fini(&slow);
+}
+
+static void test_nonsense(void)
+{
+    uint64_t seed = check_seed();
+    for (int round = 0; round < 400; round++)
+        try_nonsense(round % 2 ? 32 : 16, &seed);
+}
+
 int main(int argc, char **argv)
 {
-    static const struct check tests[] = { { "agreement", test_agreement }, { NULL, NULL } };
+    static const struct check tests[] = { { "agreement", test_agreement }, { "nonsense", test_nonsense }, { NULL, NULL } };
     return check_main(argc, argv, "cpu fast", tests);
 }
