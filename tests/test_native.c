@@ -67,16 +67,15 @@ static bool must_step(const struct test_case *t)
     return (t->row->class == CLASS_CONTROL && t->i.op[0].kind != OPD_REL) || is_mnemonic(t->row->mnemonic, far);
 }
 
-static void run_interp(struct test_case *t, bool step)
+static void load_interp(const struct test_case *t)
 {
     struct cpu *c = &guest.cpu;
     struct cpu_state *s = &c->state;
-    u32 start = t->m.eip;
     load_window(t, guest.ram + SCRATCH);
-    guest_put(&guest, start, t->bytes, t->i.len);
+    guest_put(&guest, t->m.eip, t->bytes, t->i.len);
     for (unsigned k = 0; k < 8; k++)
         s->gpr[k] = t->m.gpr[k];
-    s->rip = start;
+    s->rip = t->m.eip;
     s->rflags = t->m.eflags;
     s->fpu = t->m.fpu;
     s->seg[SS] = s->seg[DS] = s->seg[ES] = flat(NATIVE_DS, 0);
@@ -85,10 +84,11 @@ static void run_interp(struct test_case *t, bool step)
     s->movss_shadow = 0;
     cpu_state_changed(c);
     c->stop = (struct cpu_stop){ 0 };
-    if (step || must_step(t))
-        step_interp(c, start);
-    else
-        cpu_run(c, guest.clock.now + 1000000);
+}
+
+static void take_interp(struct test_case *t, u32 start)
+{
+    const struct cpu_state *s = &guest.cpu.state;
     for (unsigned k = 0; k < 8; k++)
         t->m.gpr[k] = s->gpr[k];
     t->m.eip = s->rip;
@@ -96,9 +96,20 @@ static void run_interp(struct test_case *t, bool step)
     t->m.ds = s->seg[DS].selector;
     t->m.es = s->seg[ES].selector;
     t->m.fpu = s->fpu;
-    note_interp_vector(&t->m, c, start);
+    note_interp_vector(&t->m, &guest.cpu, start);
     memcpy(t->window, guest.ram + WINDOW, WINDOW_SIZE);
+}
+
+static void run_interp(struct test_case *t, bool step)
+{
+    u32 start = t->m.eip;
     u8 filler[INSN_MAX];
+    load_interp(t);
+    if (step || must_step(t))
+        step_interp(&guest.cpu, start);
+    else
+        cpu_run(&guest.cpu, guest.clock.now + 1000000);
+    take_interp(t, start);
     memset(filler, 0xcc, sizeof filler);
     guest_put(&guest, start, filler, t->i.len);
 }
