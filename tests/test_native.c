@@ -176,6 +176,10 @@ static void forgive(struct test_case *a, struct test_case *b)
     /* C1: the SDM clears it, AMD leaves it alone */
     if (is_mnemonic(m, comparisons) && __builtin_cpu_is("amd"))
         a->m.fpu.fsw = (a->m.fpu.fsw & ~0x200) | (b->m.fpu.fsw & 0x200);
+    /* the upper half of a pushed segment register: Intel leaves the stack as it was, AMD writes zeros */
+    u32 slot = a->m.gpr[RSP] - WINDOW;
+    if (m == MN_PUSH_SREG && a->i.opsize == 4 && !__builtin_cpu_is("amd") && slot < WINDOW_SIZE - 4)
+        memcpy(a->window + slot + 2, b->window + slot + 2, 2);
     /* whether the x87 state has become MMX state by then: not said */
     if (is_mnemonic(m, conversions) && a->m.vector == VEC_XM) {
         a->m.fpu.fsw = b->m.fpu.fsw;
