@@ -97,7 +97,7 @@ static u32 make_image(u8 *file, const struct image *i)
     return code_at + i->code_len;
 }
 
-static bool open_kernel(struct fixture *f, const char *path)
+bool fixture_kernel(struct fixture *f, const char *path)
 {
     struct vm_config c;
     vm_config_defaults(&c);
@@ -124,7 +124,7 @@ bool fixture_open(struct fixture *f, const struct image *img)
     bool written = fd >= 0 && write(fd, file, len) == (ssize_t)len;
     free(file);
     close(fd);
-    return written && open_kernel(f, f->path);
+    return written && fixture_kernel(f, f->path);
 }
 
 bool fixture_guest(struct fixture *f, const char *name)
@@ -132,7 +132,7 @@ bool fixture_guest(struct fixture *f, const char *name)
     char path[64];
     snprintf(path, sizeof path, "build/guests/%s.xen.elf", name);
     memset(f, 0, sizeof *f);
-    return open_kernel(f, path);
+    return fixture_kernel(f, path);
 }
 
 void fixture_close(struct fixture *f)

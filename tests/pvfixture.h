@@ -37,6 +37,8 @@ struct fixture {
 bool fixture_open(struct fixture *f, const struct image *img);
 /* The same with a guest of build/guests. */
 bool fixture_guest(struct fixture *f, const char *name);
+/* And with any image. */
+bool fixture_kernel(struct fixture *f, const char *path);
 void fixture_close(struct fixture *f);
 const char *fixture_output(const struct fixture *f);
 

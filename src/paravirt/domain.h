@@ -13,6 +13,7 @@
 
 #include "machine/vm.h"
 #include "paravirt/abi.h"
+#include "paravirt/store.h"
 
 /* --- machine frames and their types (pagetype.c) --- */
 
@@ -108,6 +109,7 @@ struct domain {
     u32 shared_mfn, console_mfn, store_mfn, start_info_mfn;
     shared_info32 *shared;
     struct xencons_interface *console;
+    struct store store;
     struct port port[PV_PORTS];
     u32 console_port, store_port;
     u32 grant_mfn[32], ngrant_frames;

@@ -156,6 +156,12 @@ static s32 op_close(struct domain *d, void *arg)
     return 0;
 }
 
+static void store_notify(struct domain *d)
+{
+    if (store_serve(&d->store, (struct xenstore_domain_interface *)frame_hva(d, d->store_mfn)))
+        event_set_pending(d, d->store_port);
+}
+
 static s32 op_send(struct domain *d, void *arg)
 {
     struct evtchn_send *a = arg;
@@ -166,6 +172,8 @@ static s32 op_send(struct domain *d, void *arg)
     case EVTCHNSTAT_interdomain:
         if (p->backend == BACKEND_CONSOLE)
             console_notify(d);
+        else if (p->backend == BACKEND_STORE)
+            store_notify(d);
         else if (!p->backend)
             event_set_pending(d, p->remote_port);
         return 0;
