@@ -615,7 +615,7 @@ static void test_elf_notes_and_sections(void)
     make_elf(&i);
     ehdr(&i)->e_phnum = 2;
     *phdr(&i, 1) = (Elf32_Phdr){ PT_NOTE, 0x600, 0, 0, 40, 40 };
-    memcpy(i.data + 0x600, &(u32[]){ 4, 4, 5, 0x6e6558, 0xc0000000, 4, 400, 6, 0x6e6558, 0 }, 40); /* the second one is malformed */
+    memcpy(i.data + 0x600, &(u32[]){ 4, 4, 5, 0x6e6558, 0xc0000000, 4, 400, 6, 0x6e6558, 0 }, 40); /* the second one is longer than the rest */
     ehdr(&i)->e_shoff = 0x700;
     ehdr(&i)->e_shentsize = sizeof(Elf32_Shdr);
     ehdr(&i)->e_shnum = 3;
@@ -628,13 +628,17 @@ static void test_elf_notes_and_sections(void)
     CHECK(elf_parse(&e, &f, &err) == 0);
     CHECK_EQ(e.nseg, 1);
     CHECK_EQ(e.seg[0].vaddr, 0xc0100000);
-    CHECK_EQ(e.nnote, 1);
+    CHECK_EQ(e.nnote, 2);
+    CHECK_EQ(e.note[1].descsz, 4); /* cut */
     CHECK_STR(e.note[0].name, "Xen");
     CHECK_EQ(e.note[0].type, 5);
     CHECK(elf_section(&e, "__xen_guest", &size) == NULL); /* the string table ends before the name does */
     s[1].sh_size = 13;
     CHECK(elf_section(&e, "__xen_guest", &size) == i.data + 0x980);
     CHECK_EQ(size, 7);
+    i.data[0x600 + 20] = 200; /* a name beyond the end */
+    CHECK(elf_parse(&e, &f, &err) == 0);
+    CHECK_EQ(e.nnote, 1);
     s[2].sh_offset = i.size - 6;
     CHECK(elf_section(&e, "__xen_guest", &size) == NULL);
     CHECK(elf_section(&e, ".nothing", &size) == NULL);

@@ -1297,6 +1297,27 @@ static void test_gnu_mach(void)
     fixture_close(&f);
 }
 
+/* It asks the store for disks, finds none, and offers a prompt on the console ring; what is typed comes back. */
+static void test_grub(void)
+{
+    if (access("guests/real/grub-i386-xen.bin", R_OK) != 0)
+        SKIP("guests/real/grub-i386-xen.bin is missing; run tools/fetch-guests grub-i386-xen.bin");
+    struct fixture f = { 0 };
+    if (CHECK(fixture_kernel(&f, "guests/real/grub-i386-xen.bin"))) {
+        f.vm->config.max_cycles = 60000000;
+        vm_run(f.vm);
+        CHECK_CONTAINS(fixture_output(&f), "GNU GRUB  version 2.06");
+        CHECK_CONTAINS(fixture_output(&f), "grub> ");
+        f.vm->status = VM_RUNNING;
+        f.vm->config.max_cycles = 120000000;
+        chardev_buffer_feed(f.console, "set x=77; echo $x$x$x\r", 22);
+        vm_run(f.vm);
+        CHECK_CONTAINS(fixture_output(&f), "777777");
+        CHECK_STR(audit(&f), "");
+    }
+    fixture_close(&f);
+}
+
 static void test_twice_the_same(void)
 {
     if (!have_guest("nano"))
@@ -1388,6 +1409,7 @@ int main(int argc, char **argv)
         { "random-hypercalls", test_random_hypercalls },
         { "guests", test_guests },
         { "gnu-mach", test_gnu_mach },
+        { "grub", test_grub },
         { "twice-the-same", test_twice_the_same },
         { "reboot", test_reboot },
         { "table-of-hypercalls", test_table_of_hypercalls },

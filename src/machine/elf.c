@@ -98,7 +98,8 @@ static bool have_note(const struct elf *e, const u8 *desc)
     return false;
 }
 
-/* Notes of [offset, offset+len); what is malformed ends the list. */
+/* Notes of [offset, offset+len); what is malformed ends the list. A descriptor that is longer than the rest is cut: that of
+ * GRUB's Xen image is, and every loader takes it. */
 static void add_notes(struct elf *e, u64 offset, u64 len)
 {
     if (!in_file(e->file, offset, len))
@@ -107,8 +108,10 @@ static void add_notes(struct elf *e, u64 offset, u64 len)
         Elf32_Nhdr n;
         memcpy(&n, e->file->data + offset, sizeof n);
         u64 name = offset + sizeof n, desc = name + round4(n.n_namesz), next = desc + round4(n.n_descsz);
-        if (desc + n.n_descsz > end || !n.n_namesz || e->file->data[name + n.n_namesz - 1])
+        if (desc >= end || !n.n_namesz || e->file->data[name + n.n_namesz - 1])
             return;
+        if (n.n_descsz > end - desc)
+            n.n_descsz = end - desc;
         const u8 *at = e->file->data + desc;
         if (!have_note(e, at))
             e->note[e->nnote++] = (struct elf_note){ (const char *)e->file->data + name, n.n_namesz, n.n_type, n.n_descsz, at };
