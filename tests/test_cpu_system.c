@@ -879,6 +879,23 @@ static void test_vme(void)
     guest_fini(&g);
 }
 
+/* CR4.PVI: the same for ring 3 of protected mode, but for PUSHF and POPF (SDM vol. 3, 20.4). */
+static void test_pvi(void)
+{
+    struct guest g;
+    start(&g, 3);
+    g.cpu.state.cr4 |= CR4_PVI;
+    CHECK_EQ(STEP(&g, "\xfb"), NONE);
+    CHECK_EQ(g.cpu.state.rflags & (FLAG_VIF | FLAG_IF), FLAG_VIF);
+    CHECK_EQ(STEP(&g, "\xfa"), NONE);
+    CHECK(!(g.cpu.state.rflags & FLAG_VIF));
+    g.cpu.state.rflags |= FLAG_VIP;
+    CHECK_EQ(STEP(&g, "\xfb"), FAULT(VEC_GP, 0));
+    set_ring(&g, 1);
+    CHECK_EQ(STEP(&g, "\xfa"), FAULT(VEC_GP, 0));
+    guest_fini(&g);
+}
+
 /* --- ports --- */
 
 static void test_io_bitmap(void)
@@ -1514,7 +1531,7 @@ int main(int argc, char **argv)
         T(call_gate16), T(inner_stack_checks), T(return_checks), T(iret_flags), T(real_mode_transfers), T(same_level), T(to_ring0), T(trap_gate_and_16bit_gate),
         T(gate_checks), T(soft_privilege), T(into_bound), T(page_fault), T(double_fault_matrix), T(triple_fault), T(intercepted_delivery), T(costs),
         T(nmi), T(real_mode_interrupt), T(v86_interrupt_and_return), T(v86_handler_level), T(privilege_matrix), T(popf_silence), T(sti_shadow),
-        T(vme), T(io_bitmap), T(in_out), T(task_call_and_return), T(task_jump), T(task_segment_checks), T(task_gate_with_error), T(task_debug_trap),
+        T(vme), T(pvi), T(io_bitmap), T(in_out), T(task_call_and_return), T(task_jump), T(task_segment_checks), T(task_gate_with_error), T(task_debug_trap),
         T(task16), T(task_to_v86), T(iret_task_checks), T(lldt_ltr), T(tables), T(control_registers), T(pae_pointers), T(debug_registers), T(msrs),
         T(cpuid), T(sysenter), T(undefined), T(intercepts), T(io_and_msr_bitmaps), T(task_switch_intercept), T(page_fault_mask), T(reset), T(unreal),
         { NULL, NULL },

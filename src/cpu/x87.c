@@ -91,8 +91,15 @@ static struct stub *find_stub(struct fpu_unit *u, const struct insn *i)
 
 /* --- the instruction --- */
 
-static bool stores(const struct insn *i) { return i->op[0].kind == OPD_MEM && (i->mnemonic == MN_FST || i->mnemonic == MN_FSTP ||
-    i->mnemonic == MN_FIST || i->mnemonic == MN_FISTP || i->mnemonic == MN_FISTTP || i->mnemonic == MN_FBSTP); }
+static bool stores(const struct insn *i)
+{
+    static const u16 mnemonics[] = { MN_FST, MN_FSTP, MN_FIST, MN_FISTP, MN_FISTTP, MN_FBSTP };
+    for (unsigned n = 0; n < ARRAY_LEN(mnemonics); n++) {
+        if (i->mnemonic == mnemonics[n])
+            return i->op[0].kind == OPD_MEM;
+    }
+    return false;
+}
 
 /* Only what the x87 needs goes into the host's image: nothing there can make FXRSTOR fault. */
 static void fill_image(struct cpu *c, struct fpu_io *io)
