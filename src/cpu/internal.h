@@ -20,7 +20,7 @@ extern const struct handler string_handlers[];      /* MOVS.. with REP, INS, OUT
 extern const struct handler system_handlers[];      /* segments, far transfers, gates, descriptor tables, control registers, MSRs, I/O, HLT... */
 extern const struct handler fpu_handlers[];         /* x87, MMX, SSE, FXSAVE */
 
-/* --- faults (interp.c). Never return: they leave the reason in c->stop (kind STOP_TRAP, STOP_INTERCEPT or STOP_STAGE2) and
+/* --- faults (raise.c). Never return: they leave the reason in c->stop (kind STOP_TRAP, STOP_INTERCEPT or STOP_STAGE2) and
  * siglongjmp(c->unwind, 1). Who calls handlers or deliver_once() must have done sigsetjmp(c->unwind, 0); the interpreter
  * does it anew after each cpu_deliver(), so that may use c->unwind for itself. --- */
 _Noreturn void raise_fault(struct cpu *c, u8 vector);                    /* without error code */
