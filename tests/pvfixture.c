@@ -264,6 +264,8 @@ static void tally_roots(struct domain *d, struct tally *t)
     for (u32 i = 0; i < d->nframes; i++)
         if (d->frame[i].pinned)
             tally_typed(t, i);
+    if (d->v.info_mfn)
+        tally_typed(t, d->v.info_mfn);
     for (unsigned i = 0; i < d->v.gdt_pages; i++)
         tally_typed(t, d->v.gdt_mfn[i]);
     for (unsigned i = 0; i < ARRAY_LEN(d->v.ldt_mfn); i++)

@@ -760,6 +760,18 @@ static void test_vcpu_op(void)
     r = (struct vcpu_register_vcpu_info){ mfn_of(&f, PAGE(1)), 4096 - 32, 0 };
     poke(&f, PAGE(0), &r, sizeof r);
     CHECK_EQ(call(&f, __HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info, 0, PAGE(0), 0), -XEN_EINVAL); /* over the page's end */
+    r.offset = 64;
+    poke(&f, PAGE(0), &r, sizeof r);
+    CHECK_EQ(call(&f, __HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info, 0, PAGE(0), 0), 0);
+    CHECK_EQ(peek32(&f, PAGE(1) + 64) & 0xffff, 0x101); /* pending, and masked as it was */
+    CHECK_EQ(call(&f, __HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info, 0, PAGE(0), 0), -XEN_EINVAL); /* once only */
+    poke32(&f, PAGE(0), PAGE(2));
+    CHECK_EQ(call(&f, __HYPERVISOR_vcpu_op, VCPUOP_register_runstate_memory_area, 0, PAGE(0), 0), 0);
+    CHECK_EQ(peek32(&f, PAGE(2)), RUNSTATE_running);
+    runstate_change(f.d, RUNSTATE_blocked);
+    CHECK_EQ(peek32(&f, PAGE(2)), RUNSTATE_blocked);
+    CHECK_EQ(call(&f, __HYPERVISOR_set_timer_op, ~0u, ~0u, 0, 0), 0); /* for ever */
+    CHECK(f.d->v.singleshot.when > f.vm->clock.now);
     CHECK_EQ(call(&f, __HYPERVISOR_vcpu_op, 99, 0, 0, 0), -XEN_ENOSYS);
     DONE(f);
 }
@@ -980,6 +992,23 @@ static void test_store_to_page_table_is_emulated(void)
     DONE(f);
 }
 
+/* The table that is written maps itself: the processor's dirty bit in one entry is not the guest's store into another. */
+static void test_store_to_the_live_table(void)
+{
+    WITH(f);
+    u8 code[] = "\xc7\x05????????\xeb\xfe"; /* movl $low, entry */
+    u32 table = start_info(&f)->pt_base + 2 * 4096, at = table + (PAGE(0) >> 12 & 511) * 8, low = entry(mfn_of(&f, PAGE(1)), RW);
+    memcpy(code + 2, &at, 4);
+    memcpy(code + 6, &low, 4);
+    catch_all(&f);
+    CHECK_EQ(maddr(mfn_of(&f, table)), pte_address(&f, PAGE(0)) & PAGE_MASK);
+    RUN(f, code);
+    CHECK_EQ(f.vm->vcpu[0]->cpu.state.rip, CODE + 10);
+    CHECK_EQ(pte_of(&f, PAGE(0)), low);
+    CHECK_EQ(pte_of(&f, table) & RW, PTE_P);
+    DONE(f);
+}
+
 /* A translation that the guest did not have flushed must not outlive the page's change into a table. */
 static void test_stale_translation_of_a_table(void)
 {
@@ -1046,6 +1075,23 @@ static void test_emulated_instructions(void)
     CHECK_EQ(f.vm->vcpu[0]->cpu.state.rip, HANDLER);
     struct exit e = RUN(f, "\xf4\xeb\xfe"); /* hlt */
     CHECK_EQ(e.kind, EXIT_HLT);
+    DONE(f);
+}
+
+/* INT 82h is ring 1's: from ring 3 it is a general protection fault. */
+static void test_hypercall_from_ring_3(void)
+{
+    WITH(f);
+    const u8 code[] = { 0xcd, 0x82 };
+    catch_all(&f);
+    f.d->v.kernel_sp = PAGE(20);
+    CHECK_EQ(update_va(&f, CODE, pte_of(&f, CODE) | PTE_USER), 0);
+    CHECK(load_context(f.d, FLAT_RING3_CS_32, CODE, FLAG_IF, FLAT_RING3_DS_32, PAGE(10)));
+    run_code(&f, code, sizeof code);
+    CHECK_EQ(state_cpl(&f.vm->vcpu[0]->cpu.state), 1);
+    CHECK_EQ(stack_word(&f, 0), 0x82 << 3 | 2);
+    CHECK_EQ(stack_word(&f, 4), PAGE(10)); /* the stack that it came from */
+    CHECK_EQ(f.vm->vcpu[0]->cpu.state.gpr[RSP], PAGE(20) - 6 * 4);
     DONE(f);
 }
 
@@ -1398,9 +1444,11 @@ int main(int argc, char **argv)
         { "sched", test_sched },
         { "store-to-page-table-faults", test_store_to_page_table_faults },
         { "store-to-page-table-is-emulated", test_store_to_page_table_is_emulated },
+        { "store-to-the-live-table", test_store_to_the_live_table },
         { "stale-translation-of-a-table", test_stale_translation_of_a_table },
         { "hypervisor-is-out-of-reach", test_hypervisor_is_out_of_reach },
         { "emulated-instructions", test_emulated_instructions },
+        { "hypercall-from-ring-3", test_hypercall_from_ring_3 },
         { "fpu-switch", test_fpu_switch },
         { "upcall-and-iret", test_upcall_and_iret },
         { "fatal-mistakes", test_fatal_mistakes },

@@ -65,7 +65,8 @@ struct port {
 
 struct pv_vcpu {
     trap_info32 trap[256];
-    u32 event_cs, event_eip, failsafe_cs, failsafe_eip;
+    u32 event_cs, event_eip;
+    u32 failsafe_cs, failsafe_eip;  /* kept for `info`: Xen needs it where it reloads segments, which stay loaded here */
     u16 kernel_ss;
     u32 kernel_sp;
     u32 base_mfn;               /* L3 in CR3, one reference of TYPE_L3 */
@@ -75,8 +76,9 @@ struct pv_vcpu {
     u32 ldt_mfn[16];            /* pages that were touched; 0: not mapped */
     u8 iopl;                    /* virtual */
     bool ts;                    /* virtual CR0.TS */
-    u32 dr[8], cr4;
+    u32 dr[8];
     vcpu_info32 *info;          /* in shared_info, or where the guest registered it */
+    u32 info_mfn;               /* then with a reference for good; 0: in shared_info */
     bool blocked, polling;
     u64 runstate_since;         /* ns */
     u64 runstate_time[4];       /* ns, without the current one */
@@ -106,7 +108,7 @@ struct domain {
     u64 *private_pte;           /* L1 of the private area: GDT, LDT, TSS, IDT */
     u8 *tss, *idt, *gdt_own;
 
-    u32 shared_mfn, console_mfn, store_mfn, start_info_mfn;
+    u32 shared_mfn, console_mfn, store_mfn;
     shared_info32 *shared;
     struct xencons_interface *console;
     struct store store;
@@ -220,6 +222,7 @@ void vcpu_wake(struct domain *d);
 
 /* --- time.c --- */
 u64 system_time(const struct domain *d); /* ns since the domain started */
+cycles_t system_time_to_cycle(const struct domain *d, u64 ns);
 void time_init(struct domain *d);
 void time_fini(struct domain *d);
 void time_refresh(struct domain *d);     /* keep vcpu_time_info fresh, at each entry to the guest */

@@ -183,8 +183,8 @@ static void pv_info(const struct vm *vm, void *file)
 {
     const struct domain *d = vm->engine_data;
     fprintf(file, "domain: %u pages of %u, machine frames below 0x%x, Xen's own %u\n", d->nr_pages, d->max_pages, d->nframes, d->xen_used);
-    fprintf(file, "page tables at mfn 0x%x; kernel stack %x:%x; event upcall %x:%x, %s\n", d->v.base_mfn, d->v.kernel_ss, d->v.kernel_sp,
-            d->v.event_cs, d->v.event_eip, d->v.blocked ? "blocked" : "running");
+    fprintf(file, "page tables at mfn 0x%x; kernel stack %x:%x; event upcall %x:%x, failsafe %x:%x; %s\n", d->v.base_mfn, d->v.kernel_ss,
+            d->v.kernel_sp, d->v.event_cs, d->v.event_eip, d->v.failsafe_cs, d->v.failsafe_eip, d->v.blocked ? "blocked" : "running");
     print_types(d, file);
 }
 

@@ -49,7 +49,7 @@ static unsigned feature_find(const char *name, size_t len)
 }
 
 /* "a|!b|c": those with an exclamation mark are required. An unknown one that is required cannot be met. */
-static int features_parse(struct pv_image *img, const char *list, u32 offered, struct error *err)
+static int features_parse(const char *list, u32 offered, struct error *err)
 {
     while (*list) {
         bool required = *list == '!';
@@ -58,8 +58,6 @@ static int features_parse(struct pv_image *img, const char *list, u32 offered, s
         unsigned f = feature_find(list, len);
         if (required && (f == 32 || !(offered >> f & 1)))
             return error_set(err, "the kernel needs the Xen feature '%.*s', which is not offered", (int)len, list);
-        if (required)
-            img->features_wanted |= 1u << f;
         list += len + (list[len] == '|');
     }
     return 0;
@@ -106,7 +104,7 @@ static int parse_notes(struct pv_image *img, const struct elf *e, u32 offered, s
     number_of(e, XEN_ELFNOTE_HYPERCALL_PAGE, &img->hypercall_page);
     if (!pae || !pae_usable(note_text(pae, text, sizeof text)))
         return no_pae(err);
-    if (features && features_parse(img, note_text(features, text, sizeof text), offered, err) < 0)
+    if (features && features_parse(note_text(features, text, sizeof text), offered, err) < 0)
         return -1;
     return check_hole(e, err);
 }
@@ -151,7 +149,7 @@ static int parse_string(struct pv_image *img, const char *s, u32 offered, struct
         img->hypercall_page = img->virt_base + (page << PAGE_SHIFT);
     if (!guest_value(s, "PAE", text, sizeof text) || !pae_usable(text))
         return no_pae(err);
-    return guest_value(s, "FEATURES", text, sizeof text) ? features_parse(img, text, offered, err) : 0;
+    return guest_value(s, "FEATURES", text, sizeof text) ? features_parse(text, offered, err) : 0;
 }
 
 static int parse_section(struct pv_image *img, const struct elf *e, u32 offered, struct error *err)

@@ -10,7 +10,6 @@ struct pv_image {
     u64 paddr_offset;       /* what the ELF headers' physical addresses have too much */
     u64 entry;              /* gva */
     u64 hypercall_page;     /* gva; 0: none wanted */
-    u32 features_wanted;    /* XENFEAT_* bits without which it does not run */
 };
 
 /* 0, or -1 with *err saying what the image is instead, or what it needs that is not here. `offered`: XENFEAT_* bits. */

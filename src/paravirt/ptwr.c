@@ -6,7 +6,7 @@
  *
  * The instruction is not interpreted here: it runs once on the processor with its page mapped writable, and what it has
  * changed is taken back and then asked for as any update is. Between store and check nothing else may happen, so
- * only instructions that make one store, within one page, are let through: PUSHA could use the entry that it has just forged.
+ * only instructions that make one store, within one entry, are let through: PUSHA could use the entry that it has just forged.
  */
 #include <string.h>
 
@@ -68,13 +68,16 @@ static bool run_store(struct domain *d, struct target *t)
     return stop == STOP_DEADLINE || stop == STOP_ATTENTION;
 }
 
-/* Put the table back as it was and note which entry was changed, to what. False: none. */
+/* Bits that the processor sets by itself, perhaps in this very table, and that may be anything. */
+#define PTE_HARDWARE ((u64)PTE_A | PTE_D)
+
+/* Put the entry back as it was and note which one was changed, to what. False: none. */
 static bool take_back(struct domain *d, struct target *t, unsigned *slot, u64 *wanted)
 {
     u64 *now = entry_at(d, t->mfn, 0);
     bool changed = false;
     for (unsigned i = 0; i < PTES; i++)
-        if (now[i] != t->before[i]) {
+        if ((now[i] ^ t->before[i]) & ~PTE_HARDWARE) {
             changed = true;
             *slot = i;
             *wanted = now[i];
@@ -101,8 +104,8 @@ bool ptwr_emulate(struct domain *d, u32 gva)
     struct insn i;
     unsigned slot = 0;
     u64 wanted = 0;
-    if (!find_target(d, gva, &t) || !fetch(d, &i) || !makes_one_store(&i) || (gva & ~PAGE_MASK) + i.op[0].size > PAGE_SIZE || gva % 4)
-        return false;
+    if (!find_target(d, gva, &t) || !fetch(d, &i) || !makes_one_store(&i) || (gva & 7) + i.op[0].size > 8)
+        return false; /* within one entry */
     struct cpu_state saved = c->state;
     bool ran = run_store(d, &t);
     bool changed = take_back(d, &t, &slot, &wanted);

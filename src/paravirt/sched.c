@@ -81,7 +81,7 @@ static s32 op_poll(struct domain *d, u32 gva)
             return 0;
     }
     if (p.timeout)
-        timer_set(&d->vm->clock, &d->v.poll_timeout, clock_ns_to_cycles(&d->vm->clock, p.timeout));
+        timer_set(&d->vm->clock, &d->v.poll_timeout, system_time_to_cycle(d, p.timeout));
     charge(d, EV_PV_BLOCK);
     d->v.blocked = d->v.polling = true;
     runstate_change(d, RUNSTATE_blocked);

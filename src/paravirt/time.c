@@ -17,9 +17,11 @@ u64 system_time(const struct domain *d)
     return clock_cycles_to_ns(&d->vm->clock, d->vm->clock.now);
 }
 
-static cycles_t cycle_of(const struct domain *d, u64 ns)
+#define FAR_FUTURE ((u64)1 << 60) /* ns, some 36 years: no need to tell later times apart */
+
+cycles_t system_time_to_cycle(const struct domain *d, u64 ns)
 {
-    return clock_ns_to_cycles(&d->vm->clock, ns);
+    return clock_ns_to_cycles(&d->vm->clock, ns < FAR_FUTURE ? ns : FAR_FUTURE);
 }
 
 /* mul / 2^32 * 2^shift nanoseconds a tick, with the top bit of mul set. */
@@ -105,7 +107,7 @@ s32 do_set_timer_op(struct domain *d, const u32 arg[6])
 {
     u64 ns = arg[0] | (u64)arg[1] << 32;
     if (ns)
-        timer_set(&d->vm->clock, &d->v.singleshot, cycle_of(d, ns));
+        timer_set(&d->vm->clock, &d->v.singleshot, system_time_to_cycle(d, ns));
     else
         timer_cancel(&d->vm->clock, &d->v.singleshot);
     return 0;
@@ -113,20 +115,25 @@ s32 do_set_timer_op(struct domain *d, const u32 arg[6])
 
 /* --- runstate: where the virtual processor's time went --- */
 
-void runstate_change(struct domain *d, u8 state)
-{
-    u64 now = system_time(d);
-    d->v.runstate_time[d->v.runstate] += now - d->v.runstate_since;
-    d->v.runstate_since = now;
-    d->v.runstate = state;
-}
-
 static struct vcpu_runstate_info32 runstate_info(struct domain *d)
 {
     struct vcpu_runstate_info32 r = { .state = d->v.runstate, .state_entry_time = d->v.runstate_since };
     memcpy(r.time, d->v.runstate_time, sizeof r.time);
     r.time[d->v.runstate] += system_time(d) - d->v.runstate_since;
     return r;
+}
+
+/* The copy that the guest asked for is best effort: if its page is gone, so is the news. */
+void runstate_change(struct domain *d, u8 state)
+{
+    u64 now = system_time(d);
+    d->v.runstate_time[d->v.runstate] += now - d->v.runstate_since;
+    d->v.runstate_since = now;
+    d->v.runstate = state;
+    if (d->v.runstate_area) {
+        struct vcpu_runstate_info32 r = runstate_info(d);
+        copy_to_guest(d, d->v.runstate_area, &r, sizeof r);
+    }
 }
 
 /* --- vcpu_op --- */
@@ -167,9 +174,7 @@ static s32 op_set_periodic(struct domain *d, u32 gva)
         return -XEN_EFAULT;
     if (ns < 1000000) /* Xen takes none shorter than a millisecond */
         return -XEN_EINVAL;
-    if (ns > (u64)365 * 86400 * NS_PER_SECOND)
-        return -XEN_EINVAL;
-    d->v.period = cycle_of(d, ns);
+    d->v.period = system_time_to_cycle(d, ns);
     timer_set(&d->vm->clock, &d->v.periodic, d->vm->clock.now + d->v.period);
     return 0;
 }
@@ -187,7 +192,7 @@ static s32 op_set_singleshot(struct domain *d, u32 gva)
         return -XEN_EFAULT;
     if (s.flags & VCPU_SSHOTTMR_future && s.timeout_abs_ns < system_time(d))
         return -XEN_ETIME;
-    timer_set(&d->vm->clock, &d->v.singleshot, cycle_of(d, s.timeout_abs_ns));
+    timer_set(&d->vm->clock, &d->v.singleshot, system_time_to_cycle(d, s.timeout_abs_ns));
     return 0;
 }
 
@@ -213,6 +218,7 @@ static s32 op_register_vcpu_info(struct domain *d, u32 gva)
     info->evtchn_upcall_pending = 1; /* whatever was missed on the way is looked at */
     info->evtchn_pending_sel = ~0u;
     d->v.info = info;
+    d->v.info_mfn = r.mfn;
     physmap_written(&d->vm->map, maddr(r.mfn), PAGE_SIZE);
     return 0;
 }
