@@ -96,13 +96,13 @@ __asm__(
     RECOVER_AT(2f) "mov 0x40000000, %eax\n2:\n" RECOVER_AT(3f) "cli\n3:\n" RECOVER_AT(guest_back) "int $0x2e\nguest_back: mov %ebx, 0x40001004\n"
     RECOVER_AT(guest_out) "hlt\nguest_out: int $0x2d\n"
 
-    /* PAE: the first 2 MiB by 4 KiB pages, 40000000 by 2 MiB */
+    /* PAE: the first 2 MiB by 4 KiB pages, 40000000 by 2 MiB; the pointers in pages that the guest has not touched (put_pdptes()) */
     "guest_pae:\nmov $0x230000, %edi\nxor %eax, %eax\nmov $0x4000, %ecx\nrep stosl\n"
-    "movl $0x231001, 0x230000\nmovl $0x232001, 0x230008\nmovl $0x233003, 0x231000\nmovl $0x200083, 0x231008\nmov $0x233000, %edi\nmov $3, %eax\nmov $512, %ecx\n"
+    "movl $0x233003, 0x231000\nmovl $0x200083, 0x231008\nmov $0x233000, %edi\nmov $3, %eax\nmov $512, %ecx\n"
     "1: mov %eax, (%edi)\nadd $8, %edi\nadd $0x1000, %eax\nloop 1b\nmovl $0x600083, 0x232000\n"
-    "mov $0x230000, %eax\nmov %eax, %cr3\nmov $0x20, %eax\nmov %eax, %cr4\nmov %cr0, %eax\nor $0x80010000, %eax\nmov %eax, %cr0\n"
+    "mov $0x500000, %eax\nmov %eax, %cr3\nmov $0x20, %eax\nmov %eax, %cr4\nmov %cr0, %eax\nor $0x80010000, %eax\nmov %eax, %cr0\n"
     "movl $0x77, 0x40000020\nmovl $0x800083, 0x232000\ninvlpg 0x40000000\nmovl $0x88, 0x40000020\n" RECOVER_AT(1f) "mov 0x80000000, %eax\n1:\n"
-    "mov %cr3, %eax\nmov %eax, %cr3\njmp guest_end\n"
+    "mov $0x501000, %eax\nmov %eax, %cr3\nmov 0x40000020, %ebx\nmov %ebx, 0xa000\njmp guest_end\n"
 
     /* interrupts: timer at 1000 Hz */
     "guest_timer:\nmov $0x11, %al\nout %al, $0x20\nmov $0x20, %al\nout %al, $0x21\nmov $4, %al\nout %al, $0x21\nmov $1, %al\nout %al, $0x21\n"
@@ -171,6 +171,14 @@ static void put_tss(struct vm *vm)
         put32(vm, TSS2_AT + 72 + 4 * i, selectors[i]);
 }
 
+static void put_pdptes(struct vm *vm)
+{
+    for (gpa_t page = 0x500000; page <= 0x501000; page += PAGE_SIZE) {
+        put64(vm, page, 0x231001);
+        put64(vm, page + 8, 0x232001);
+    }
+}
+
 /* Real mode: the code of guest_real at 0000:1000, its handler of vector 40. */
 static void enter_real(struct vm *vm, struct cpu_state *s)
 {
@@ -205,6 +213,7 @@ static struct vm *make(const struct engine_ops *engine, const char *hw, const ch
     put_gdt(vm);
     put_idt(vm);
     put_tss(vm);
+    put_pdptes(vm);
     state_flat32(&s, at(entry), STACK_AT);
     s.gdtr = (struct dtable){ GDT_AT, 7 * 8 - 1 };
     s.idtr = (struct dtable){ IDT_AT, 48 * 8 - 1 };

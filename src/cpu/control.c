@@ -86,8 +86,12 @@ bool cpu_write_cr(struct cpu *c, unsigned cr, u64 value)
 
 static void write_or_fault(struct cpu *c, unsigned cr, u64 value)
 {
-    if (!cpu_write_cr(c, cr, value))
-        raise_error(c, VEC_GP, 0);
+    c->mmu.pdpte_fault.kind = FAULT_NONE;
+    if (cpu_write_cr(c, cr, value))
+        return;
+    if (c->mmu.pdpte_fault.kind == FAULT_STAGE2) /* the PAE pointers lie where the second dimension has nothing */
+        raise_mmu(c, &c->mmu.pdpte_fault);
+    raise_error(c, VEC_GP, 0);
 }
 
 /* --- MOV --- */

@@ -43,10 +43,22 @@ static enum vmx_next deliver_gp(struct vmx *x, enum vmx_outcome *outcome)
     return kind == STOP_DEADLINE ? NEXT_RESUME : vmx_on_stop(x, kind, outcome);
 }
 
+/* The write failed: a violation where EPT has no page for the PAE pointers, otherwise #GP(0). */
+static enum vmx_next refuse_write(struct vmx *x, enum vmx_outcome *outcome)
+{
+    struct cpu *c = x->cpu;
+    if (c->mmu.pdpte_fault.kind != FAULT_STAGE2)
+        return deliver_gp(x, outcome);
+    c->stop.fault = c->mmu.pdpte_fault;
+    c->stop.vectoring = false;
+    return vmx_on_stop(x, STOP_STAGE2, outcome);
+}
+
 /* CR4.VMXE is set in VMX operation and nothing that a guest could know of: it is held apart from the write. */
 static bool write_real(struct cpu *c, unsigned cr, u64 value)
 {
     u64 vmxe = c->state.cr4 & CR4_VMXE;
+    c->mmu.pdpte_fault.kind = FAULT_NONE;
     c->state.cr4 &= ~(u64)CR4_VMXE;
     bool ok = cpu_write_cr(c, cr, cr == 4 ? value & ~(u64)CR4_VMXE : value);
     c->state.cr4 |= vmxe;
@@ -56,7 +68,7 @@ static bool write_real(struct cpu *c, unsigned cr, u64 value)
 static enum vmx_next write_own(struct vmx *x, unsigned cr, u64 value, enum vmx_outcome *outcome)
 {
     if (!write_real(x->cpu, cr, value))
-        return deliver_gp(x, outcome);
+        return refuse_write(x, outcome);
     vmx_retire(x->cpu, info(x)->insn_len, x->cpu->cost[cr == 3 ? COST_CR3 : COST_CR]);
     return NEXT_RESUME;
 }
