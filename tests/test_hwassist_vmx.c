@@ -336,7 +336,7 @@ static u64 *ept_entry(struct machine *m, gpa_t gpa, unsigned level)
 }
 
 /* Code that touches GUEST_DATA_AT once, its page's EPT entry as given: the exit it makes. */
-struct touch { const char *name, *code; u64 clear, set; enum vmx_reason reason; u64 qualification; };
+struct touch { const char *name, code[16]; u64 clear, set; enum vmx_reason reason; u64 qualification; };
 
 static const struct touch touches[] = {
     { "read, not present", "\xa1\x00\x80\x00\x00\xf4", EPT_RWX, 0, REASON_EPT_VIOLATION, EPTQ_READ | EPTQ_LINEAR_VALID | EPTQ_FINAL },
