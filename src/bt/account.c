@@ -37,11 +37,27 @@ void account_init(struct cpu *c)
     c->cost_exc = c->cost_pf = c->cost_intr = c->cost_mmio = 0;
 }
 
+static const enum event in_cache_events[IN_CACHE_COUNT] = { [IN_CACHE_FLAGS] = EV_BT_FLAGS, [IN_CACHE_CR] = EV_BT_CR, [IN_CACHE_RDTSC] = EV_BT_RDTSC };
+
+u32 account_in_cache_cycles(const struct bt_vcpu *t, enum in_cache what) { return t->vcpu->cpu.ledger->cost[in_cache_events[what]]; }
+
+/* What was emulated inside the cache since entry. Returns its cycles, which the units charged. */
+static u64 charge_in_cache(struct bt_vcpu *t)
+{
+    u64 cycles = 0;
+    for (int k = 0; k < IN_CACHE_COUNT; k++) {
+        ledger_charge_n(t->vcpu->cpu.ledger, in_cache_events[k], t->context.in_cache[k]);
+        cycles += t->context.in_cache[k] * account_in_cache_cycles(t, k);
+        t->context.in_cache[k] = 0;
+    }
+    return cycles;
+}
+
 void account_ran(struct bt_vcpu *t, u64 cycles)
 {
     struct ledger *l = t->vcpu->cpu.ledger;
     u64 insns = t->context.icount % INDIRECT_STEP, indirect = t->context.icount / INDIRECT_STEP;
-    u64 overhead = indirect * account_indirect_cycles(t);
+    u64 overhead = indirect * account_indirect_cycles(t) + charge_in_cache(t);
     t->bt->stats.entries++;
     t->vcpu->cpu.icount += insns;
     ledger_charge_n(l, EV_BT_INDIRECT, indirect);
@@ -92,6 +108,10 @@ void account_fault(struct bt_vcpu *t)
     ledger_charge(t->vcpu->cpu.ledger, t->page_fault || t->fault != FILL_FAULT ? events[t->fault] : EV_BT_EXCEPTION);
 }
 
-void account_hidden(struct bt_vcpu *t) { ledger_charge(t->vcpu->cpu.ledger, EV_BT_HIDDEN_FAULT); }
+void account_hidden(struct bt_vcpu *t)
+{
+    ledger_charge(t->vcpu->cpu.ledger, EV_BT_HIDDEN_FAULT);
+    t->context.tsc_end += t->vcpu->cpu.ledger->cost[EV_BT_HIDDEN_FAULT]; /* time went on while the budget stood still */
+}
 
 void account_interrupt(struct bt_vcpu *t) { ledger_charge(t->vcpu->cpu.ledger, EV_BT_INTERRUPT); }

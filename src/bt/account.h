@@ -28,6 +28,7 @@ void account_interrupt(struct bt_vcpu *t);
 
 /* Cycles that an indirect transfer of guest kernel code costs in the cache; the unit charges them at its entry. */
 u32 account_indirect_cycles(const struct bt_vcpu *t);
+u32 account_in_cache_cycles(const struct bt_vcpu *t, enum in_cache what);
 #define INDIRECT_STEP (1u << 26)    /* r11 counts indirect transfers from this bit on */
 
 #endif

@@ -112,7 +112,7 @@ static bool translatable(const struct cpu *c)
 
 static u16 key_of(const struct cpu_state *s)
 {
-    return state_cpl(s) | (s->cr0 & (CR0_EM | CR0_TS) ? 0 : KEY_FPU) | (s->cr4 & CR4_OSFXSR ? KEY_SSE : 0) |
+    return state_cpl(s) | (s->rflags & FLAG_DF ? KEY_DF : 0) | (s->cr0 & (CR0_EM | CR0_TS) ? 0 : KEY_FPU) | (s->cr4 & CR4_OSFXSR ? KEY_SSE : 0) |
            (s->seg[FS].limit == 0xffffffff && s->seg[FS].attr & SEG_P && s->seg[FS].attr & SEG_RW && !(s->seg[FS].attr & (SEG_UNUSABLE | SEG_CODE)) ? KEY_FS : 0) |
            (s->seg[GS].limit == 0xffffffff && s->seg[GS].attr & SEG_P && s->seg[GS].attr & SEG_RW && !(s->seg[GS].attr & (SEG_UNUSABLE | SEG_CODE)) ? KEY_GS : 0);
 }
@@ -166,6 +166,8 @@ static void chain(struct bt_vcpu *t, u64 epoch, struct unit *u)
         cache_chain(t->bt, l, u);
 }
 
+#define SYSTEM_FLAGS (FLAG_IOPL | FLAG_NT | FLAG_AC | FLAG_ID)
+
 static void load_context(struct bt_vcpu *t, struct unit *u, cycles_t deadline)
 {
     struct cpu *c = &t->vcpu->cpu;
@@ -177,6 +179,14 @@ static void load_context(struct bt_vcpu *t, struct unit *u, cycles_t deadline)
     x->target = (u64)t->bt->exec + u->host;
     x->budget = deadline - c->clock->now;
     x->icount = 0;
+    x->window = (u64)t->window->base;
+    x->minus_window = -x->window;
+    x->tsc_end = cpu_read_tsc(c) + x->budget;
+    for (int r = 0; r <= 4; r++)
+        x->cr[r] = (const u64[]){ c->state.cr0, 0, c->state.cr2, c->state.cr3, c->state.cr4 }[r];
+    x->system_flags = c->state.rflags & SYSTEM_FLAGS;
+    x->interrupt_flag = c->state.rflags & FLAG_IF;
+    x->interrupt_waits = vcpu_intr_pending(t->vcpu) ? 255 : 0;
     x->fs_base = c->state.seg[FS].base;
     x->gs_base = c->state.seg[GS].base;
     x->fpu_wanted = (u->key & KEY_FPU) != 0;
@@ -188,7 +198,8 @@ static void save_context(struct bt_vcpu *t, cycles_t deadline, cycles_t began)
     struct context *x = &t->context;
     for (int r = 0; r < 8; r++)
         c->state.gpr[r] = (u32)x->gpr[r];
-    c->state.rflags = (c->state.rflags & ~(u64)(FLAG_STATUS | FLAG_DF)) | (x->rflags & (FLAG_STATUS | FLAG_DF));
+    c->state.rflags = (c->state.rflags & ~(u64)(FLAG_STATUS | FLAG_DF | FLAG_IF | SYSTEM_FLAGS)) | (x->rflags & (FLAG_STATUS | FLAG_DF)) |
+                      x->interrupt_flag | x->system_flags;
     c->state.rip = x->eip;
     account_ran(t, (s64)(deadline - began) - x->budget);
 }

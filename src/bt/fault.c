@@ -64,6 +64,17 @@ static void refund(ucontext_t *uc, const struct unit *u, unsigned n)
     *reg(uc, REG_R11) -= u->ncounted > n ? u->ncounted - n : 0;
 }
 
+/* A string instruction was cut short: its registers hold host addresses, and iterations that were paid for are still to come. */
+static void unconvert(struct bt_vcpu *v, ucontext_t *uc, const struct insn_map *map)
+{
+    if (map->window_regs & 1)
+        *reg(uc, REG_RSI) = (u32)(*reg(uc, REG_RSI) - v->context.window);
+    if (map->window_regs & 2)
+        *reg(uc, REG_RDI) = (u32)(*reg(uc, REG_RDI) - v->context.window);
+    if (map->repeats)
+        *reg(uc, REG_R14) += *reg(uc, REG_RCX) * v->vcpu->cpu.cost[COST_STRING];
+}
+
 static enum fill classify(struct bt_vcpu *v, u64 address, bool write)
 {
     u64 offset = address - (u64)v->window->base;
@@ -85,9 +96,11 @@ static bool handle(struct bt_vcpu *v, int sig, siginfo_t *si, ucontext_t *uc)
     if (!u)
         return false;
     unsigned n = insn_at(u, rip - (u64)b->exec - u->host);
-    if (sig == SIGSEGV && (u64)si->si_addr - (u64)b->guard < 2 * PAGE_SIZE) {
-        refund(uc, u, 0);
-        leave_at(v, uc, LEAVE_DEADLINE, u->eip);
+    u32 offset = rip - (u64)b->exec - u->host;
+    if (sig == SIGSEGV && (u64)si->si_addr - (u64)b->guard < GUARD_SIZE) { /* the head's, or one that stands for a callout */
+        bool deadline = offset < u->map[0].host;
+        refund(uc, u, n);
+        leave_at(v, uc, deadline ? LEAVE_DEADLINE : LEAVE_CALLOUT, u->eip + u->map[n].guest);
         return true;
     }
     v->fault = FILL_FAULT;
@@ -99,6 +112,8 @@ static bool handle(struct bt_vcpu *v, int sig, siginfo_t *si, ucontext_t *uc)
             return true; /* try again */
         }
     }
+    if (u->map[n].window_regs && offset == u->map[n].window_at)
+        unconvert(v, uc, &u->map[n]);
     refund(uc, u, n);
     leave_at(v, uc, LEAVE_FAULT, u->eip + u->map[n].guest);
     return true;

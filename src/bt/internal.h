@@ -8,7 +8,7 @@
  *     r8, r9, r13  scratch within one guest instruction
  *     r10          the jump table of the current window: r10[eip] is the host code for eip, or 0
  *     r11          guest instructions retired since entry
- *     r12          the guard: r12[0] may be read, r12[8 * 255] may not
+ *     r12          the guard: r12[0] may be read, r12[8 * n] may not, for n from 1 to 65535
  *     r14          virtual cycles left until the deadline
  *     r15          struct context
  *     gs base      the current window: 4 GiB of host addresses that mirror the guest's linear space
@@ -45,6 +45,9 @@ enum fill {
     FILL_CODE,      /* a write to a page that holds translated code */
 };
 
+/* Sensitive instructions that kernel code may execute without leaving the cache. */
+enum in_cache { IN_CACHE_FLAGS, IN_CACHE_CR, IN_CACHE_RDTSC, IN_CACHE_COUNT };
+
 /* What the generated code reads and writes, addressed from r15. */
 struct context {
     u64 gpr[8];
@@ -59,6 +62,14 @@ struct context {
     u32 eip;                    /* guest address to go on at */
     u64 link;                   /* struct link to patch once eip is translated, or 0 */
     u32 fs_base, gs_base;
+    u64 scratch;
+    u64 window, minus_window;   /* base of the window, and its negative: LEA can only add */
+    u64 tsc_end;                /* TSC when the budget will be 0 */
+    u32 cr[5];                  /* what MOV from a control register gives */
+    u32 system_flags;           /* IOPL, NT, AC, ID of the guest */
+    u16 interrupt_flag;         /* FLAG_IF or 0 */
+    u8 interrupt_waits;         /* 255 if an interrupt would be taken as soon as IF is set, else 0 */
+    u64 in_cache[IN_CACHE_COUNT]; /* sensitive instructions emulated without leaving, since entry */
     u8 fpu_loaded;              /* the guest's x87/SSE state is in the host's registers */
     u8 fpu_wanted;              /* load it on entry */
     u32 host_mxcsr;
@@ -74,7 +85,14 @@ struct link {
     u32 site;                   /* offset in the cache of the rel32 to patch */
     u32 stub;                   /* offset of the code that leaves to the monitor */
 };
-struct insn_map { u16 host; u8 guest; u8 reserved; u32 cycles; }; /* offset from the unit's start; cycles of all before it */
+struct insn_map {
+    u16 host;                   /* offset from the unit's start */
+    u8 guest;                   /* the same in guest bytes */
+    u8 window_regs;             /* string instruction: bit 0 RSI, bit 1 RDI hold host addresses while it executes ... */
+    u16 window_at;              /* ... at this offset */
+    bool repeats;               /* and it has charged ECX iterations in advance */
+    u32 cycles;                 /* of all instructions before it */
+};
 struct unit {
     u32 eip;                    /* guest linear address of the first instruction */
     gpa_t gpa[2];               /* of the first byte; of the second page's start if it crosses, else 0 */
@@ -91,7 +109,7 @@ struct unit {
     struct unit *next_hash;     /* units of equal hash */
     struct unit *next_page[2];  /* units on the same guest-physical page */
 };
-enum unit_key { KEY_CPL = 3, KEY_FPU = 4 /* CR0.EM and TS are clear */, KEY_SSE = 8 /* CR4.OSFXSR is set */, KEY_FS = 16, KEY_GS = 32 /* reach all of 4 GiB */ };
+enum unit_key { KEY_CPL = 3, KEY_FPU = 4 /* CR0.EM and TS are clear */, KEY_SSE = 8 /* CR4.OSFXSR is set */, KEY_FS = 16, KEY_GS = 32 /* reach all of 4 GiB */, KEY_DF = 64 /* strings run downwards */ };
 
 /* A window: host mappings of one guest address space under one privilege. It is a shadow page table: filled on
  * hidden faults, kept over CR3 loads, kept true by traces on the guest's page tables. */
@@ -118,6 +136,7 @@ struct trace_dep {
 };
 struct rmap { u32 window, gva_page; struct rmap *next; };
 
+#define GUARD_SIZE (PAGE_SIZE + 65536 * 8)
 #define HASH_SIZE 65536
 #define PAGE_HASH 16384
 

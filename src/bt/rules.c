@@ -17,10 +17,23 @@ static const struct { u16 mnemonic; enum rule rule; const char *why; } special[]
     { MN_LOOPE, RULE_LOOP, "guest target" },
     { MN_LOOPNE, RULE_LOOP, "guest target" },
     { MN_CPUID, RULE_CALLOUT, "the guest sees its own model" },
-    { MN_RDTSC, RULE_CALLOUT, "virtual time" },
+    { MN_RDTSC, RULE_RDTSC, "virtual time" },
     { MN_RDTSCP, RULE_CALLOUT, "virtual time" },
     { MN_RDPMC, RULE_CALLOUT, "virtual counters" },
     { MN_XGETBV, RULE_CALLOUT, "the guest sees its own model" },
+    /* sensitive, and frequent in kernels: emulated in the cache */
+    { MN_CLI, RULE_CLI, "virtual interrupt flag" },
+    { MN_STI, RULE_STI, "virtual interrupt flag" },
+    { MN_PUSHF, RULE_PUSHF, "real arithmetic flags, virtual system flags" },
+    { MN_POPF, RULE_POPF, "real arithmetic flags, virtual system flags" },
+    { MN_MOV_CR, RULE_READ_CR, "virtual control registers" },
+    { MN_MOVS, RULE_STRING, "the window's addresses are 64-bit" },
+    { MN_STOS, RULE_STRING, "the window's addresses are 64-bit" },
+    { MN_LODS, RULE_STRING, "the window's addresses are 64-bit" },
+    { MN_SCAS, RULE_STRING, "the window's addresses are 64-bit" },
+    { MN_CMPS, RULE_STRING, "the window's addresses are 64-bit" },
+    { MN_CLD, RULE_CALLOUT, "translations depend on the direction" },
+    { MN_STD, RULE_CALLOUT, "translations depend on the direction" },
     /* plain, but with implicit operands or image formats that 64-bit mode has otherwise */
     { MN_PUSHA, RULE_CALLOUT, "not in 64-bit mode" },
     { MN_POPA, RULE_CALLOUT, "not in 64-bit mode" },
@@ -74,6 +87,22 @@ static bool reaches_far(const struct insn *i)
     return i->mnemonic >= MN_BT && i->mnemonic <= MN_BTC && i->op[0].kind == OPD_MEM && i->op[1].kind == OPD_GPR;
 }
 
+/* Strings: upwards only (downwards they could leave the window at its lower end), through the flat segments. */
+static bool string_ok(const struct insn *i, u16 key)
+{
+    return i->adsize == 4 && !(key & KEY_DF) && i->seg_override != FS && i->seg_override != GS;
+}
+
+/* In-cache emulation is for ring 0: elsewhere these may fault. */
+static bool in_cache_ok(const struct insn *i, u16 key)
+{
+    if (key & KEY_CPL || i->opsize_prefix)
+        return false;
+    if (i->mnemonic == MN_MOV_CR)
+        return i->op[0].kind == OPD_GPR && i->op[1].reg <= 4 && i->op[1].reg != 1;
+    return i->mnemonic != MN_POPF || !(key & KEY_DF);
+}
+
 static bool uses_16_bit_stack_or_ip(const struct insn *i, enum rule r)
 {
     return r >= RULE_PUSH && (i->opsize == 2 || (i->adsize != 4 && r == RULE_LOOP));
@@ -97,6 +126,10 @@ enum rule rule_for(const struct insn *i, u16 key, const char **why)
     }
     if (r == RULE_CALLOUT)
         return r;
+    if (r == RULE_STRING)
+        return string_ok(i, key) ? r : RULE_CALLOUT;
+    if (r >= RULE_CLI && r <= RULE_RDTSC)
+        return in_cache_ok(i, key) ? r : RULE_CALLOUT;
     if (!memory_ok(i, key, why))
         return RULE_CALLOUT;
     if (r == RULE_IDENT && (i->row->attr & OPATTR_NO64 || !extension_ok(i, key))) {

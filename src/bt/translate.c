@@ -29,6 +29,7 @@ struct maker {
     struct unit *u;
     struct scan *scan;
     unsigned nlinks;
+    u32 string_cycles;          /* of one iteration */
 };
 
 static u32 offset_of(const struct maker *m) { return m->e.p - m->bt->code; }
@@ -58,6 +59,16 @@ static unsigned fetch(struct bt_vcpu *v, u32 eip, gpa_t gpa, u8 *bytes, gpa_t *s
 }
 
 static bool ends_unit(enum rule r) { return r == RULE_CALLOUT || r >= RULE_CALL; }
+
+/* No interrupt may be delivered before the instruction behind STI (SDM vol. 2, STI). Inside a unit none is; at its end STI is left
+ * to the monitor. */
+static void settle_last(struct scan *s)
+{
+    if (s->n && s->rule[s->n - 1] == RULE_STI) {
+        s->rule[s->n - 1] = RULE_CALLOUT;
+        s->ends = true;
+    }
+}
 
 /* Decode the unit. An instruction that crosses into the next page, or cannot be decoded or fetched, is left to the interpreter
  * when it comes first, and ends the unit before it otherwise. */
@@ -406,9 +417,208 @@ static void body_loop(struct maker *m, const struct insn *i, u32 next)
     exit_to(m, site, next);
 }
 
-/* POP [esp+x] and the like, which the simple forms above would get wrong. */
-static bool too_odd(const struct insn *i, enum rule r)
+/* --- sensitive instructions in the cache --- */
+
+static void load_ctx(struct emitter *e, unsigned reg, u32 field)   /* mov reg64, [r15 + field] */
 {
+    EMIT(e, 0x49 | (reg & 8) >> 1, 0x8b);
+    emit_ctx(e, reg, field);
+}
+static void store_ctx(struct emitter *e, unsigned reg, u32 field)  /* mov [r15 + field], reg64 */
+{
+    EMIT(e, 0x49 | (reg & 8) >> 1, 0x89);
+    emit_ctx(e, reg, field);
+}
+
+/* Count it: LEA adds without touching the flags. */
+static void count(struct maker *m, enum in_cache what)
+{
+    load_ctx(&m->e, R8, CTX(in_cache[0]) + 8 * what);
+    EMIT(&m->e, 0x4d, 0x8d, 0x40, 0x01);                /* lea r8, [r8 + 1] */
+    store_ctx(&m->e, R8, CTX(in_cache[0]) + 8 * what);
+}
+
+/* Leave for the monitor if r13 is not 0: the load faults then, and the handler knows which instruction it stands for. */
+static void callout_if_r13(struct emitter *e) { EMIT(e, 0x47, 0x8a, 0x2c, 0xec); }
+
+static void callout_if_interrupt_waits(struct emitter *e)
+{
+    EMIT(e, 0x45, 0x0f, 0xb6);                          /* movzx r13d, byte [r15 + interrupt_waits] */
+    emit_ctx(e, R13, CTX(interrupt_waits));
+    callout_if_r13(e);
+}
+
+static void set_interrupt_flag(struct emitter *e, u16 value)
+{
+    EMIT(e, 0x66, 0x41, 0xc7);                          /* mov word [r15 + interrupt_flag], value */
+    emit_ctx(e, 0, CTX(interrupt_flag));
+    EMIT(e, value & 0xff, value >> 8);
+}
+
+static void body_cli(struct maker *m)
+{
+    set_interrupt_flag(&m->e, 0);
+    count(m, IN_CACHE_FLAGS);
+}
+
+static void body_sti(struct maker *m)
+{
+    callout_if_interrupt_waits(&m->e);
+    set_interrupt_flag(&m->e, FLAG_IF);
+    count(m, IN_CACHE_FLAGS);
+}
+
+/* The monitor's stack for a moment: PUSHFQ and POPFQ are the only ways to all flags at once. */
+static void to_host_stack(struct emitter *e)
+{
+    store_ctx(e, RSP, CTX(scratch));
+    load_ctx(e, RSP, CTX(host_rsp));
+}
+static void to_guest_stack(struct emitter *e) { load_ctx(e, RSP, CTX(scratch)); }
+
+/* Arithmetic flags are the host's, IF and the other system flags virtual: this is what PUSHF in ring 1 or 3 would get wrong. */
+static void body_pushf(struct maker *m)
+{
+    struct emitter *e = &m->e;
+    to_host_stack(e);
+    EMIT(e, 0x9c, 0x41, 0x59);                          /* pushfq; pop r9 */
+    to_guest_stack(e);
+    EMIT(e, 0x4d, 0x8d, 0x89);                          /* lea r9, [r9 - IF]: the host's own is always set */
+    emit32(e, -FLAG_IF);
+    EMIT(e, 0x45, 0x0f, 0xb7);                          /* movzx r8d, word [r15 + interrupt_flag] */
+    emit_ctx(e, R8, CTX(interrupt_flag));
+    EMIT(e, 0x4f, 0x8d, 0x0c, 0x01);                    /* lea r9, [r9 + r8] */
+    EMIT(e, 0x45, 0x8b);                                /* mov r8d, [r15 + system_flags] */
+    emit_ctx(e, R8, CTX(system_flags));
+    EMIT(e, 0x4f, 0x8d, 0x0c, 0x01);                    /* lea r9, [r9 + r8] */
+    EMIT(e, 0x65, 0x67, 0x44, 0x89, 0x4c, 0x24, 0xfc);  /* mov gs:[esp - 4], r9d */
+    esp_plus(e, -4);
+    count(m, IN_CACHE_FLAGS);
+}
+
+/* The flags in force are about to be replaced, so from the load on they may be used. */
+static void body_popf(struct maker *m)
+{
+    struct emitter *e = &m->e;
+    EMIT(e, 0x65, 0x67, 0x44, 0x8b, 0x04, 0x24);        /* mov r8d, gs:[esp] */
+    callout_if_interrupt_waits(e);
+    EMIT(e, 0x41, 0xf7, 0xc0);                          /* test r8d, TF | DF: single step, other translations */
+    emit32(e, FLAG_TF | FLAG_DF);
+    EMIT(e, 0x41, 0x0f, 0x95, 0xc5);                    /* setne r13b */
+    EMIT(e, 0x45, 0x0f, 0xb6, 0xed);                    /* movzx r13d, r13b */
+    callout_if_r13(e);
+    EMIT(e, 0x45, 0x89, 0xc1, 0x41, 0x81, 0xe1);        /* mov r9d, r8d; and r9d, IF */
+    emit32(e, FLAG_IF);
+    EMIT(e, 0x66, 0x45, 0x89);                          /* mov [r15 + interrupt_flag], r9w */
+    emit_ctx(e, R9, CTX(interrupt_flag));
+    EMIT(e, 0x45, 0x89, 0xc1, 0x41, 0x81, 0xe1);        /* mov r9d, r8d; and r9d, ... */
+    emit32(e, FLAG_IOPL | FLAG_NT | FLAG_AC | FLAG_ID);
+    EMIT(e, 0x45, 0x89);                                /* mov [r15 + system_flags], r9d */
+    emit_ctx(e, R9, CTX(system_flags));
+    load_ctx(e, R9, CTX(in_cache[IN_CACHE_FLAGS]));
+    EMIT(e, 0x4d, 0x8d, 0x49, 0x01);                    /* lea r9, [r9 + 1] */
+    store_ctx(e, R9, CTX(in_cache[IN_CACHE_FLAGS]));
+    EMIT(e, 0x41, 0x81, 0xe0);                          /* and r8d, arithmetic flags */
+    emit32(e, FLAG_STATUS);
+    EMIT(e, 0x41, 0x81, 0xc8);                          /* or r8d, the host's own */
+    emit32(e, FLAG_FIXED | FLAG_IF);
+    to_host_stack(e);
+    EMIT(e, 0x41, 0x50, 0x9d);                          /* push r8; popfq */
+    to_guest_stack(e);
+    esp_plus(e, 4);
+}
+
+static void body_read_cr(struct maker *m, const struct insn *i)
+{
+    EMIT(&m->e, 0x41, 0x8b);                            /* mov reg, [r15 + cr[n]] */
+    emit_ctx(&m->e, i->op[0].reg, CTX(cr[0]) + 4 * i->op[1].reg);
+    count(m, IN_CACHE_CR);
+}
+
+/* TSC = tsc_end - cycles left. */
+static void body_rdtsc(struct maker *m)
+{
+    struct emitter *e = &m->e;
+    load_ctx(e, R8, CTX(tsc_end));
+    EMIT(e, 0x4d, 0x89, 0xf5, 0x49, 0xf7, 0xd5);        /* mov r13, r14; not r13 */
+    EMIT(e, 0x4f, 0x8d, 0x44, 0x28, 0x01);              /* lea r8, [r8 + r13 + 1] */
+    store_ctx(e, R8, CTX(scratch));
+    EMIT(e, 0x41, 0x8b);                                /* mov eax, [r15 + scratch] */
+    emit_ctx(e, RAX, CTX(scratch));
+    EMIT(e, 0x41, 0x8b);                                /* mov edx, [r15 + scratch + 4] */
+    emit_ctx(e, RDX, CTX(scratch) + 4);
+    count(m, IN_CACHE_RDTSC);
+}
+
+/* --- strings --- */
+
+static bool repeats(const struct insn *i) { return i->rep || i->repne; }
+static bool compares(const struct insn *i) { return i->mnemonic == MN_CMPS || i->mnemonic == MN_SCAS; }
+
+/* Bit 0: uses RSI, bit 1: uses RDI. */
+static u8 string_regs(const struct insn *i)
+{
+    return i->mnemonic == MN_LODS ? 1 : i->mnemonic == MN_STOS || i->mnemonic == MN_SCAS ? 2 : 3;
+}
+
+/* r14 += r13 * cycles + cycles, or += rcx * cycles, by as many LEAs as `cycles` has bits. */
+static void charge_iterations(struct emitter *e, u32 cycles)
+{
+    EMIT(e, 0x49, 0x89, 0xcd, 0x49, 0xf7, 0xd5);        /* mov r13, rcx; not r13: -(ecx + 1) */
+    for (unsigned b = 0; b < 4; b++)
+        if (cycles >> b & 1)
+            EMIT(e, 0x4f, 0x8d, 0x74, 0x2e | b << 6, 1 << b);   /* lea r14, [r14 + r13 * 2^b + 2^b] */
+}
+static void refund_iterations(struct emitter *e, u32 cycles)
+{
+    for (unsigned b = 0; b < 4; b++)
+        if (cycles >> b & 1)
+            EMIT(e, 0x4d, 0x8d, 0x34, 0x0e | b << 6);   /* lea r14, [r14 + rcx * 2^b] */
+}
+
+/* Long ones are the monitor's, so that a deadline is met between iterations. */
+static void callout_if_long(struct emitter *e)
+{
+    EMIT(e, 0x41, 0x89);                                /* mov [r15 + scratch], ecx */
+    emit_ctx(e, RCX, CTX(scratch));
+    EMIT(e, 0x45, 0x0f, 0xb7);                          /* movzx r13d, word [r15 + scratch + 2] */
+    emit_ctx(e, R13, CTX(scratch) + 2);
+    callout_if_r13(e);
+}
+
+static void convert(struct emitter *e, u8 regs, u32 field, u8 rex)
+{
+    load_ctx(e, R8, field);
+    if (regs & 1)
+        EMIT(e, rex, 0x8d, 0x34, 0x06);                 /* lea rsi, [rsi + r8] */
+    if (regs & 2)
+        EMIT(e, rex, 0x8d, 0x3c, 0x07);                 /* lea rdi, [rdi + r8] */
+}
+
+static void body_string(struct maker *m, const struct insn *i, struct insn_map *map)
+{
+    struct emitter *e = &m->e;
+    u32 cycles = m->string_cycles;
+    map->window_regs = string_regs(i);
+    map->repeats = repeats(i);
+    if (map->repeats) {
+        callout_if_long(e);
+        charge_iterations(e, cycles);
+    }
+    convert(e, map->window_regs, CTX(window), 0x4a);
+    map->window_at = offset_of(m) - m->u->host;
+    legacy_prefixes(e, i);
+    emit_bytes(e, i->bytes + i->opcode_off, 1);
+    convert(e, map->window_regs, CTX(minus_window), 0x42);
+    if (map->repeats && compares(i))
+        refund_iterations(e, cycles);
+}
+
+/* POP [esp+x] and the like, which the simple forms above would get wrong. */
+static bool too_odd(const struct maker *m, const struct insn *i, enum rule r)
+{
+    if (r == RULE_STRING)
+        return m->string_cycles > 15;
     if (r == RULE_POP && i->op[0].kind == OPD_MEM)
         return i->mem.base == RSP || through_segment(i);
     if (r == RULE_INCDEC || r == RULE_IDENT) /* REX would turn AH..BH into other registers */
@@ -425,6 +635,13 @@ static void body(struct maker *m, unsigned n, u32 eip)
     case RULE_IDENT: body_ident(m, i); break;
     case RULE_INCDEC: body_incdec(m, i); break;
     case RULE_LEA: body_lea(m, i); break;
+    case RULE_STRING: body_string(m, i, &m->u->map[n]); break;
+    case RULE_CLI: body_cli(m); break;
+    case RULE_STI: body_sti(m); break;
+    case RULE_PUSHF: body_pushf(m); break;
+    case RULE_POPF: body_popf(m); break;
+    case RULE_READ_CR: body_read_cr(m, i); break;
+    case RULE_RDTSC: body_rdtsc(m); break;
     case RULE_PUSH: body_push(m, i); break;
     case RULE_POP: body_pop(m, i); break;
     case RULE_LEAVE: body_leave(m, i); break;
@@ -449,21 +666,31 @@ static bool is_indirect(const struct insn *i, enum rule r)
     return r == RULE_RET || ((r == RULE_CALL || r == RULE_JMP) && i->op[0].kind != OPD_REL);
 }
 
+/* What the instruction costs in the cache, beside nothing else. */
+static u32 cycles_of(const struct maker *m, const struct insn *i, enum rule r, const struct bt_vcpu *v)
+{
+    if (r == RULE_STRING && repeats(i))
+        return 0; /* charged by iteration */
+    if (r >= RULE_CLI && r <= RULE_RDTSC)
+        return account_in_cache_cycles(v, r == RULE_RDTSC ? IN_CACHE_RDTSC : r == RULE_READ_CR ? IN_CACHE_CR : IN_CACHE_FLAGS);
+    return v->vcpu->cpu.cost[i->row->cost] + (is_indirect(i, r) && is_kernel(m->u->key) ? account_indirect_cycles(v) : 0);
+}
+
 /* What the unit charges at its entry, and where each instruction's share begins. */
 static void plan(struct maker *m, const struct bt_vcpu *v)
 {
     struct unit *u = m->u;
-    const struct cpu *c = &v->vcpu->cpu;
     for (unsigned n = 0; n < m->scan->n; n++) {
         const struct insn *i = &m->scan->insn[n];
-        if (too_odd(i, m->scan->rule[n])) {
+        u->map[n] = (struct insn_map){ 0 };
+        if (too_odd(m, i, m->scan->rule[n])) {
             m->scan->rule[n] = RULE_CALLOUT;
             m->scan->n = n + 1;
             m->scan->ends = true;
         }
         u->map[n].cycles = u->cycles;
         if (m->scan->rule[n] != RULE_CALLOUT) {
-            u->cycles += c->cost[i->row->cost] + (is_indirect(i, m->scan->rule[n]) && is_kernel(u->key) ? account_indirect_cycles(v) : 0);
+            u->cycles += cycles_of(m, i, m->scan->rule[n], v);
             u->ncounted++;
             u->uses_fpu |= is_fpu(i);
         }
@@ -479,6 +706,7 @@ struct unit *translate(struct bt_vcpu *v, u32 eip, u16 key, gpa_t gpa)
     struct scan s;
     gpa_t second;
     scan(v, &s, eip, key, gpa, &second);
+    settle_last(&s);
     if (!s.n)
         return NULL;
     if (b->code_used + UNIT_ROOM > b->code_size || b->nunits == b->max_units || b->nmaps + UNIT_MAX_INSNS > b->max_maps)
@@ -486,7 +714,7 @@ struct unit *translate(struct bt_vcpu *v, u32 eip, u16 key, gpa_t gpa)
 
     struct unit *u = &b->units[b->nunits++];
     *u = (struct unit){ .eip = eip, .gpa = { gpa, second }, .key = key, .host = b->code_used, .map = &b->maps[b->nmaps] };
-    struct maker m = { .e = { b->code + b->code_used, b->code + b->code_used }, .bt = b, .u = u, .scan = &s };
+    struct maker m = { .e = { b->code + b->code_used, b->code + b->code_used }, .bt = b, .u = u, .scan = &s, .string_cycles = v->vcpu->cpu.cost[COST_STRING] };
     plan(&m, v);
     b->nmaps += u->ninsns;
     head(&m);

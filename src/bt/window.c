@@ -36,8 +36,8 @@ static void *reserve(u64 size, int prot)
 
 int windows_init(struct bt *b, struct error *err)
 {
-    b->guard = reserve(2 * PAGE_SIZE, PROT_READ);
-    if (b->guard == MAP_FAILED || mprotect(b->guard + PAGE_SIZE, PAGE_SIZE, PROT_NONE) < 0)
+    b->guard = reserve(GUARD_SIZE, PROT_NONE);
+    if (b->guard == MAP_FAILED || mprotect(b->guard, PAGE_SIZE, PROT_READ) < 0)
         return error_set(err, "bt: cannot reserve address space (%s)", strerror(errno));
     return 0;
 }
@@ -69,7 +69,7 @@ void windows_fini(struct bt *b)
         unmap(w->writable, PAGES / 8);
         unmap(w->code, PAGES / 8);
     }
-    unmap(b->guard, 2 * PAGE_SIZE);
+    unmap(b->guard, GUARD_SIZE);
     for (unsigned i = 0; i < PAGE_HASH; i++) {
         for (struct trace_dep *d = b->traces[i], *next; d; d = next) {
             next = d->next;
