@@ -9,6 +9,7 @@
 #include "cli/engines.h"
 #include "devices/chardev.h"
 #include "devices/vga.h"
+#include "machine/bare.h"
 #include "machine/vm.h"
 
 #define MIB (1u << 20)
@@ -80,6 +81,15 @@ static void boot_on_each(struct vm_config *c, struct watch *w)
             boot(c, w, *e);
 }
 
+/* Long ones run on one engine, or with EMU_LONG set on each (minutes). */
+static void boot_long(struct vm_config *c, struct watch *w, const struct engine_ops *engine)
+{
+    if (getenv("EMU_LONG"))
+        boot_on_each(c, w);
+    else
+        boot(c, w, engine);
+}
+
 static void test_gnumach(void)
 {
     char path[80];
@@ -104,7 +114,7 @@ static void test_memtest(void)
     c.ram_size = 64 * MIB;
     if (!c.kernel)
         SKIP("guests/real/memtest32.bin cannot be had (tools/fetch-guests memtest32.bin)");
-    boot_on_each(&c, &w);
+    boot_long(&c, &w, &bare_engine);
 }
 
 /* --- Linux with an initial RAM disk made here: a cpio archive ("newc") of busybox and an init --- */
@@ -143,7 +153,7 @@ static void write_initrd(FILE *f, const char *busybox)
         fclose(b);
 }
 
-/* From the boot loader to user programs; on the fastest engine, or with EMU_LONG set on each (a minute). */
+/* From the boot loader to user programs. */
 static void test_linux(void)
 {
     char kernel[80], busybox[80], initrd[] = "/tmp/emu-test-XXXXXX";
@@ -158,10 +168,7 @@ static void test_linux(void)
     FILE *f = fdopen(mkstemp(initrd), "wb");
     write_initrd(f, busybox);
     fclose(f);
-    if (getenv("EMU_LONG"))
-        boot_on_each(&c, &w);
-    else
-        boot(&c, &w, engine_auto());
+    boot_long(&c, &w, engine_auto());
     unlink(initrd);
 }
 
