@@ -422,7 +422,7 @@ static void test_worst_walk(void)
     u8 *hva;
     CHECK_EQ(mmu_translate(u, 0x123, ACCESS_READ, false, &gpa, &hva, &f), 0);
     CHECK_EQ(gpa, GUEST_DATA_AT + 0x123);
-    CHECK_EQ(u->walk_refs - guest, 4);
+    CHECK_EQ(u->walk_refs - guest, 24);
     CHECK_EQ(m.x.ept.refs - ept, 20);
     machine_fini(&m);
 }

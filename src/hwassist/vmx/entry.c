@@ -10,7 +10,7 @@ void vmx_init(struct vmx *x, struct cpu *cpu, struct hostmem *host, u32 features
     x->host = host;
     vmx_caps_init(&x->caps, features, cpu->mmu.phys_bits);
     vmcs_init(&x->vmcs, &cpu->state, features);
-    ept_init(&x->ept, host, cpu->mmu.phys_bits, features);
+    ept_init(&x->ept, host, &cpu->mmu, features);
     host_view_init(&x->host_view, host);
 }
 

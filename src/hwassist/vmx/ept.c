@@ -73,6 +73,7 @@ static int translate(struct stage2 *s, gpa_t gpa, enum mmu_access a, bool paging
         path[n++] = &entries[ept_index(gpa, level)];
         entry = *path[n - 1];
         e->refs++;
+        ++*e->walk_refs;
         allowed &= entry;
         if (!(entry & EPT_RWX))
             return refuse(f, gpa, want | where, false);
@@ -92,9 +93,10 @@ static int translate(struct stage2 *s, gpa_t gpa, enum mmu_access a, bool paging
     return 0;
 }
 
-void ept_init(struct ept *e, const struct hostmem *host, u8 phys_bits, u32 features)
+void ept_init(struct ept *e, const struct hostmem *host, struct mmu *mmu, u32 features)
 {
-    *e = (struct ept){ .stage2 = { .translate = translate }, .host = host, .phys_bits = phys_bits, .large_pages = features & FEATURE_EPT_2M };
+    *e = (struct ept){ .stage2 = { .translate = translate }, .host = host, .phys_bits = mmu->phys_bits, .large_pages = features & FEATURE_EPT_2M,
+                       .walk_refs = &mmu->walk_refs };
 }
 
 static int translate_host(struct stage2 *s, gpa_t hpa, enum mmu_access a, bool paging_structure, gpa_t *out, u8 *perms, struct mmu_fault *f)

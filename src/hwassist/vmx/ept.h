@@ -30,12 +30,13 @@ struct ept {
     u64 eptp;
     u8 phys_bits;
     bool large_pages;           /* 2 MiB leaves are supported */
-    u64 refs;                   /* entries read, counted */
+    u64 refs;                   /* entries read, counted here and, as part of the walk, there: */
+    u64 *walk_refs;
 };
 
 /* Without EPT there is one dimension: the page tables that the processor walks hold hpas, and lie in the host's memory. */
 void host_view_init(struct stage2 *s, struct hostmem *host);
 
-void ept_init(struct ept *e, const struct hostmem *host, u8 phys_bits, u32 features);
+void ept_init(struct ept *e, const struct hostmem *host, struct mmu *mmu, u32 features);
 
 #endif
