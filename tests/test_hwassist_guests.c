@@ -264,6 +264,8 @@ static void compare_memory(const struct vm *a, const struct vm *b)
     }
 }
 
+static const struct kvm_vcpu *model_of(const struct vm *vm) { return vm->vcpu[0]->engine_data; }
+
 static const char *const hardware[] = { "all", "no-vpid", "no-ept-2m", "no-ept-ad", "no-ug", "none", "vpid" };
 
 static void run_to_end(struct vm *vm)
@@ -291,6 +293,7 @@ static void check_alike(const char *name, const u8 *entry)
         compare_registers(&want, &got);
         compare_memory(bare, vm);
         CHECK_EQ(vm->vcpu[0]->cpu.icount, bare->vcpu[0]->cpu.icount);
+        CHECK_EQ(model_of(vm)->stuck, 0);
         vm_free(vm);
     }
     check_context(NULL);
@@ -355,8 +358,6 @@ static const struct expected expected[] = {
     { "real mode with unrestricted guest", guest_real, "all", REASON_COUNT, 0, EV_KVM_EMULATED },
 };
 
-static const struct kvm_vcpu *model_of(const struct vm *vm) { return vm->vcpu[0]->engine_data; }
-
 static void test_reasons(void)
 {
     for (unsigned i = 0; i < ARRAY_LEN(expected); i++) {
@@ -368,6 +369,19 @@ static void test_reasons(void)
             CHECK_EQ(model_of(vm)->vmx.exits[x->reason], x->count);
         if (x->event != EV_COUNT)
             CHECK_EQ(vm->ledger.count[x->event], x->count);
+        vm_free(vm);
+    }
+}
+
+/* Without VPID every entry flushes the TLB; with it, none. */
+static void test_vpid(void)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        struct vm *vm = make(&kvm_engine, i ? "no-vpid" : "all", "model", guest_cpuid);
+        run_to_end(vm);
+        u64 before = model_of(vm)->vmx.tlb_flushes;
+        CHECK_EQ(before, i ? model_of(vm)->vmx.entries : 0);
+        CHECK(i ? vm->vcpu[0]->cpu.mmu.tlb_flushes >= before : vm->vcpu[0]->cpu.mmu.tlb_flushes < 10);
         vm_free(vm);
     }
 }
@@ -465,7 +479,7 @@ int main(int argc, char **argv)
         { "dr", alike_dr }, { "mmio", alike_mmio }, { "paging", alike_paging }, { "large", alike_large }, { "switch", alike_switch },
         { "user", alike_user }, { "pae", alike_pae }, { "task", alike_task }, { "wbinvd", alike_wbinvd }, { "real", alike_real },
         { "irq", timed_irq }, { "busy", timed_busy }, { "window", timed_window },
-        { "reasons", test_reasons }, { "vmcall", test_vmcall }, { "triple_fault", test_triple_fault }, { "emulated", test_emulated },
+        { "reasons", test_reasons }, { "vpid", test_vpid }, { "vmcall", test_vmcall }, { "triple_fault", test_triple_fault }, { "emulated", test_emulated },
         { "costs", test_costs }, { "deterministic", test_deterministic }, { "single_step", test_single_step },
         { NULL, NULL },
     };

@@ -39,7 +39,7 @@ struct kvm_vcpu {
     struct cpu emulator;        /* the monitor's instruction emulator: guest view, no intercepts, no second dimension */
     struct shadow shadow;       /* without EPT */
     struct { gva_t gva; u64 icount; unsigned times; } last_fault; /* the same fault over and over: emulate */
-    u64 emulated;               /* instructions, counted */
+    u64 emulated, stuck;        /* instructions; of them those for a fault that came back: counted */
 };
 
 static inline bool kvm_has(const struct kvm_vcpu *k, u32 feature) { return k->vm->features & feature; }

@@ -24,6 +24,7 @@ static bool is_stuck(struct kvm_vcpu *k, gva_t gva)
     k->last_fault.times = same ? k->last_fault.times + 1 : 0;
     k->last_fault.gva = gva;
     k->last_fault.icount = k->cpu->icount;
+    k->stuck += k->last_fault.times > 8;
     return k->last_fault.times > 8;
 }
 
