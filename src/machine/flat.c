@@ -2,6 +2,7 @@
 /* Images without a header: a 512-byte boot sector, or 32-bit code from 1 MiB on. And the choice among all loaders. */
 #include <string.h>
 
+#include "machine/acpi.h"
 #include "machine/firmware.h"
 #include "machine/loaders.h"
 
@@ -63,6 +64,7 @@ int load_kernel(struct vm *vm, const char *path, struct error *err)
     while (!(*l)->match(&f))
         l++;
     firmware_leave_data(vm);
+    acpi_leave_tables(vm);
     int result = (*l)->load(vm, &f, err);
     file_free(&f);
     return result;

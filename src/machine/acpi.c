@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The ACPI tables of a kernel that is booted without firmware (ACPI specification 6.5, chapters 5, 6 and 20):
+ *
+ *     root pointer (RSDP) -> RSDT -> FADT -> DSDT, FACS
+ *
+ * The FADT says where src/devices/power.c has its registers. The DSDT holds bytes of AML, the language that the guest's
+ * kernel interprets; written as ASL they would be
+ *
+ *     Name (\_S5, Package () { 0, 0, 0, 0 })          // the sleep type that turns the machine off
+ *     Scope (\_SB) { Device (PCI0) {
+ *         Name (_HID, EisaId ("PNP0A03"))             // a PCI host bridge, and what it hands on
+ *         Name (_CRS, ResourceTemplate () { ... })
+ *     } }
+ *
+ * There is no interrupt routing (_PRT) in it: a guest takes the interrupt line that each function's configuration space names.
+ */
+#include "machine/acpi.h"
+
+#include <string.h>
+
+#define TABLE(name) struct __attribute__((packed)) name
+
+/* --- the tables, as they lie in memory (5.2) --- */
+
+TABLE(header) {
+    char signature[4];
+    u32 length;
+    u8 revision, checksum;
+    char oem[6], oem_table[8];
+    u32 oem_revision;
+    char creator[4];
+    u32 creator_revision;
+};
+
+TABLE(rsdp) {
+    char signature[8];
+    u8 checksum;
+    char oem[6];
+    u8 revision;
+    u32 rsdt;                       /* gpa */
+};
+
+TABLE(rsdt) {
+    struct header h;
+    u32 fadt;                       /* gpa */
+};
+
+TABLE(fadt) {                       /* of ACPI 1.0: 116 bytes */
+    struct header h;
+    u32 facs, dsdt;                 /* gpa */
+    u8 interrupt_model, reserved0;
+    u16 sci_irq;
+    u32 smi_command;                /* 0: the machine is in ACPI mode from power-on */
+    u8 acpi_enable, acpi_disable, s4_bios, reserved1;
+    u32 pm1a_event, pm1b_event, pm1a_control, pm1b_control, pm2_control, pm_timer, gpe0, gpe1; /* ports; 0: none */
+    u8 pm1_event_len, pm1_control_len, pm2_control_len, pm_timer_len, gpe0_len, gpe1_len, gpe1_base, reserved2;
+    u16 c2_latency, c3_latency, flush_size, flush_stride;   /* latencies above 100 and 1000 us: no such states */
+    u8 duty_offset, duty_width, day_alarm, month_alarm, century, reserved3[3];
+    u32 flags;
+};
+_Static_assert(sizeof(struct fadt) == 116, "as ACPI 1.0 has it");
+
+TABLE(facs) {
+    char signature[4];
+    u32 length, hardware_signature, waking_vector, global_lock, flags;
+    u8 reserved[40];
+};
+
+enum { FLAG_WBINVD = 1 << 0, FLAG_C1 = 1 << 2, FLAG_NO_POWER_BUTTON = 1 << 4, FLAG_NO_SLEEP_BUTTON = 1 << 5, FLAG_NO_FIXED_RTC = 1 << 6 };
+enum { SCI_IRQ = 9, CMOS_CENTURY = 0x32 };
+enum { PM1_EVENT = 0x600, PM1_CONTROL = 0x604, PM_TIMER = 0x608 }; /* src/devices/power.c */
+
+/* --- AML (20.2) --- */
+
+struct aml {
+    u8 byte[384];
+    unsigned len;
+};
+
+enum { AML_ZERO = 0x00, AML_BYTE = 0x0a, AML_DWORD = 0x0c, AML_NAME = 0x08, AML_SCOPE = 0x10, AML_BUFFER = 0x11, AML_PACKAGE = 0x12,
+       AML_EXTENDED = 0x5b, AML_DEVICE = 0x82 };
+
+static void emit(struct aml *a, const void *bytes, unsigned n)
+{
+    memcpy(a->byte + a->len, bytes, n);
+    a->len += n;
+}
+static void emit_byte(struct aml *a, u8 byte) { emit(a, &byte, 1); }
+static void emit_text(struct aml *a, const char *text) { emit(a, text, strlen(text)); }
+
+static void emit_name(struct aml *a, const char *name)
+{
+    emit_byte(a, AML_NAME);
+    emit_text(a, name);
+}
+
+/* What has a length holds everything up to its end(); the length is written in two bytes, and counts them. */
+static unsigned begin(struct aml *a, u8 op)
+{
+    emit_byte(a, op);
+    a->len += 2;
+    return a->len - 2;
+}
+
+static void end(struct aml *a, unsigned start)
+{
+    unsigned length = a->len - start;
+    a->byte[start] = 1 << 6 | (length & 15);
+    a->byte[start + 1] = length >> 4;
+}
+
+static void emit_s5(struct aml *a)
+{
+    static const u8 zeros[4] = { AML_ZERO, AML_ZERO, AML_ZERO, AML_ZERO }; /* PM1a's sleep type, PM1b's, two reserved */
+    emit_name(a, "_S5_");
+    unsigned package = begin(a, AML_PACKAGE);
+    emit_byte(a, sizeof zeros);
+    emit(a, zeros, sizeof zeros);
+    end(a, package);
+}
+
+/* Resources (6.4): address windows that the bridge hands on, and its own ports. */
+TABLE(window16) { u8 tag; u16 length; u8 type, flags, type_flags; u16 granularity, min, max, translation, size; };
+TABLE(window32) { u8 tag; u16 length; u8 type, flags, type_flags; u32 granularity, min, max, translation, size; };
+TABLE(ports) { u8 tag, decode16; u16 min, max; u8 align, size; };
+enum { WINDOW_MEMORY, WINDOW_IO, WINDOW_BUS };
+enum { MIN_AND_MAX_FIXED = 0x0c, ENTIRE_RANGE = 3, MEMORY_WRITABLE = 1 };
+#define WINDOW16(t, tf, from, to) { 0x88, sizeof(struct window16) - 3, t, MIN_AND_MAX_FIXED, tf, 0, from, to, 0, (to) - (from) + 1 }
+#define WINDOW32(t, tf, from, to) { 0x87, sizeof(struct window32) - 3, t, MIN_AND_MAX_FIXED, tf, 0, from, to, 0, (to) - (from) + 1 }
+
+static const TABLE(bridge_resources) {
+    struct window16 bus;
+    struct ports configuration;
+    struct window16 io_low, io_high;
+    struct window32 vga, memory;
+    u8 end[2];
+} bridge_resources = {
+    .bus = WINDOW16(WINDOW_BUS, 0, 0, 0xff),
+    .configuration = { 0x47, 1, 0xcf8, 0xcf8, 1, 8 },
+    .io_low = WINDOW16(WINDOW_IO, ENTIRE_RANGE, 0, 0xcf7),
+    .io_high = WINDOW16(WINDOW_IO, ENTIRE_RANGE, 0xd00, 0xffff),
+    .vga = WINDOW32(WINDOW_MEMORY, MEMORY_WRITABLE, 0xa0000, 0xbffff),
+    .memory = WINDOW32(WINDOW_MEMORY, MEMORY_WRITABLE, 0xe0000000, 0xfebfffff),
+    .end = { 0x79, 0 },
+};
+
+static void emit_bridge(struct aml *a)
+{
+    static const u8 pnp0a03[] = { AML_DWORD, 0x41, 0xd0, 0x0a, 0x03 }; /* three letters of five bits, four hexadecimal digits */
+    unsigned scope = begin(a, AML_SCOPE);
+    emit_text(a, "\\_SB_");
+    emit_byte(a, AML_EXTENDED);
+    unsigned device = begin(a, AML_DEVICE);
+    emit_text(a, "PCI0");
+    emit_name(a, "_HID");
+    emit(a, pnp0a03, sizeof pnp0a03);
+    emit_name(a, "_CRS");
+    unsigned buffer = begin(a, AML_BUFFER);
+    emit_byte(a, AML_BYTE);
+    emit_byte(a, sizeof bridge_resources);
+    emit(a, &bridge_resources, sizeof bridge_resources);
+    end(a, buffer);
+    end(a, device);
+    end(a, scope);
+}
+
+/* --- all of them, one behind the other --- */
+
+struct tables {
+    struct rsdp rsdp __attribute__((aligned(16)));
+    struct facs facs __attribute__((aligned(64)));
+    struct rsdt rsdt __attribute__((aligned(16)));
+    struct fadt fadt __attribute__((aligned(16)));
+    struct dsdt { struct header h; struct aml aml; } dsdt __attribute__((aligned(16)));
+};
+#define GPA_OF(member) (ACPI_GPA + (u32)offsetof(struct tables, member))
+
+/* The byte that makes the sum of them all zero. */
+static u8 checksum(const void *bytes, unsigned n)
+{
+    u8 sum = 0;
+    for (unsigned i = 0; i < n; i++)
+        sum += ((const u8 *)bytes)[i];
+    return -sum;
+}
+
+/* When all else of the table is written. */
+static void finish(struct header *h, const char *signature, u32 length)
+{
+    *h = (struct header){ .length = length, .revision = 1, .oem_revision = 1, .creator_revision = 1 };
+    memcpy(h->signature, signature, sizeof h->signature);
+    memcpy(h->oem, "EMU   ", sizeof h->oem);
+    memcpy(h->oem_table, "EMU PC  ", sizeof h->oem_table);
+    memcpy(h->creator, "EMU ", sizeof h->creator);
+    h->checksum = checksum(h, length);
+}
+
+static void make_rsdp(struct rsdp *r)
+{
+    *r = (struct rsdp){ .signature = "RSD PTR ", .oem = "EMU   ", .rsdt = GPA_OF(rsdt) };
+    r->checksum = checksum(r, sizeof *r);
+}
+
+static void make_fadt(struct fadt *f)
+{
+    *f = (struct fadt){
+        .facs = GPA_OF(facs), .dsdt = GPA_OF(dsdt), .sci_irq = SCI_IRQ,
+        .pm1a_event = PM1_EVENT, .pm1_event_len = 4, .pm1a_control = PM1_CONTROL, .pm1_control_len = 2,
+        .pm_timer = PM_TIMER, .pm_timer_len = 4, .c2_latency = 101, .c3_latency = 1001, .century = CMOS_CENTURY,
+        .flags = FLAG_WBINVD | FLAG_C1 | FLAG_NO_POWER_BUTTON | FLAG_NO_SLEEP_BUTTON | FLAG_NO_FIXED_RTC,
+    };
+    finish(&f->h, "FACP", sizeof *f);
+}
+
+static void make_dsdt(struct dsdt *d)
+{
+    emit_s5(&d->aml);
+    emit_bridge(&d->aml);
+    finish(&d->h, "DSDT", offsetof(struct dsdt, aml) + d->aml.len);
+}
+
+void acpi_leave_tables(struct vm *vm)
+{
+    struct tables t;
+    memset(&t, 0, sizeof t);
+    make_rsdp(&t.rsdp);
+    t.facs = (struct facs){ .signature = "FACS", .length = sizeof t.facs };
+    t.rsdt.fadt = GPA_OF(fadt);
+    finish(&t.rsdt.h, "RSDT", sizeof t.rsdt);
+    make_fadt(&t.fadt);
+    make_dsdt(&t.dsdt);
+    physmap_write(&vm->map, ACPI_GPA, &t, sizeof t);
+}
