@@ -32,6 +32,26 @@ static void stop(void)
 
 /* --- the map --- */
 
+/* Memory beside the map is seen where it is shown, as often as it is shown. */
+static void test_map_shown_twice(void)
+{
+    struct error err;
+    start();
+    u8 *card = physmap_alloc(&map, "card", 2 * PAGE_SIZE, &err);
+    CHECK(physmap_find(&map, 8 * MB) == NULL);
+    CHECK_EQ(physmap_map_ram(&map, "bar", 8 * MB, card, 2 * PAGE_SIZE, &err), 0);
+    CHECK_EQ(physmap_map_ram(&map, "bank", 9 * MB, card + PAGE_SIZE, PAGE_SIZE, &err), 0);
+    CHECK_EQ(physmap_map_ram(&map, "crooked", 10 * MB + 1, card, PAGE_SIZE, &err), -1);
+    physmap_store(&map, 9 * MB + 4, 4, 0x12345678);
+    CHECK_EQ(physmap_load(&map, 8 * MB + PAGE_SIZE + 4, 4), 0x12345678);
+    CHECK_EQ(card[PAGE_SIZE + 7], 0x12);
+    physmap_remove(&map, 9 * MB, PAGE_SIZE);
+    CHECK_EQ(physmap_load(&map, 9 * MB + 4, 4), 0xffffffff);
+    CHECK_EQ(physmap_load(&map, 8 * MB + PAGE_SIZE + 4, 4), 0x12345678);
+    CHECK(physmap_alloc(&map, "endless", ~(u64)0 >> 1 & PAGE_MASK, &err) == NULL);
+    stop();
+}
+
 static u64 dev_read(void *o, u64 offset, unsigned size) { return *(u64 *)o << 32 | offset << 8 | size; }
 static void dev_write(void *o, u64 offset, unsigned size, u64 value) { *(u64 *)o = value + offset; }
 static const struct mmio_ops dev_ops = { dev_read, dev_write };
@@ -351,7 +371,7 @@ static void test_stage2(void)
 int main(int argc, char **argv)
 {
     static const struct check tests[] = {
-        { "map_lookup", test_map_lookup }, { "map_rom", test_map_rom }, { "map_a20", test_map_a20 }, { "map_observers", test_map_observers },
+        { "map_shown_twice", test_map_shown_twice }, { "map_lookup", test_map_lookup }, { "map_rom", test_map_rom }, { "map_a20", test_map_a20 }, { "map_observers", test_map_observers },
         { "walk_permissions_32", test_walk_permissions_32 }, { "walk_large_32", test_walk_large_32 }, { "walk_pae", test_walk_pae },
         { "walk_4level", test_walk_4level }, { "tlb", test_tlb }, { "tlb_large", test_tlb_large }, { "stage2", test_stage2 }, { NULL, NULL },
     };

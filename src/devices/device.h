@@ -15,6 +15,7 @@
 struct device;
 struct chardev;
 struct intc;
+struct pci_bus;
 
 enum platform_request {
     REQUEST_POWEROFF,
@@ -32,6 +33,7 @@ struct platform {
     struct irq isa_irq[16];         /* wires into the interrupt controller; filled in by its create(), which runs first */
     struct irq cpu_intr;            /* the controller's wire to the processor; filled in by the machine */
     struct intc *intc;              /* the controller itself; filled in by its create(). NULL: none */
+    struct pci_bus *pci;            /* bus 0, published by the host bridge's create(). NULL: the machine has none */
     struct chardev *serial[4];      /* back-end of COM1..COM4; NULL: none */
     u64 ram_size;                   /* bytes */
     /* requests to the machine, by devices that turn it off, reset it, or end the run */

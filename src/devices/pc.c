@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The PC's devices in start-up order. The interrupt controller comes first: it publishes the wires of the others. */
+/* The PC's devices in start-up order. The interrupt controller comes first: it publishes the wires of the others;
+ * so does the host bridge the PCI bus. */
 #include "devices/device.h"
 #include "devices/i8042.h"
 #include "devices/pci.h"
@@ -16,8 +17,8 @@ const struct device_ops *const pc_devices[] = {
     &rtc_ops,
     &i8042_ops,
     &serial_ops,
-    &vga_ops,
     &pci_host_ops,
+    &vga_ops,
     &dma_ops,
     &fdc_ops,
     &post_ops,

@@ -140,6 +140,7 @@ static struct device *pci_host_create(struct platform *to, struct error *err)
         return NULL;
     }
     pci_host_reset(&h->dev);
+    to->pci = &h->bus;
     return &h->dev;
 }
 

@@ -110,23 +110,42 @@ static struct region *add(struct physmap *m, const char *name, gpa_t gpa, u64 si
     return r;
 }
 
-static u8 *add_memory(struct physmap *m, const char *name, gpa_t gpa, u64 size, enum region_kind kind, struct error *err)
+u8 *physmap_alloc(struct physmap *m, const char *name, u64 size, struct error *err)
 {
     size = (size + ~PAGE_MASK) & PAGE_MASK;
-    if (gpa & ~PAGE_MASK || size > m->fd_size - m->fd_used) {
-        error_set(err, "%s: 0x%llx bytes of memory at 0x%llx cannot be had; try a smaller -m", name, (unsigned long long)size, (unsigned long long)gpa);
+    if (size > m->fd_size - m->fd_used) {
+        error_set(err, "%s: 0x%llx bytes of memory cannot be had; try a smaller -m", name, (unsigned long long)size);
         return NULL;
     }
+    u8 *hva = m->base + m->fd_used;
+    m->fd_used += size;
+    return hva;
+}
+
+static int map_memory(struct physmap *m, const char *name, gpa_t gpa, u8 *hva, u64 size, enum region_kind kind, struct error *err)
+{
+    if ((gpa | size) & ~PAGE_MASK)
+        return error_set(err, "%s: memory at 0x%llx does not begin with a page", name, (unsigned long long)gpa);
     struct region *r = add(m, name, gpa, size, kind, err);
     if (!r)
-        return NULL;
-    u8 *hva = m->base + m->fd_used;
+        return -1;
     r->hva = hva;
-    r->fd_offset = m->fd_used;
+    r->fd_offset = hva - m->base;
     r->page_marks = calloc(size >> PAGE_SHIFT, 1);
-    m->fd_used += size;
     view_rebuild(m);
-    return hva;
+    return 0;
+}
+
+int physmap_map_ram(struct physmap *m, const char *name, gpa_t gpa, u8 *hva, u64 size, struct error *err)
+{
+    return map_memory(m, name, gpa, hva, size, REGION_RAM, err);
+}
+
+static u8 *add_memory(struct physmap *m, const char *name, gpa_t gpa, u64 size, enum region_kind kind, struct error *err)
+{
+    u8 *hva = physmap_alloc(m, name, size, err);
+    size = (size + ~PAGE_MASK) & PAGE_MASK;
+    return hva && map_memory(m, name, gpa, hva, size, kind, err) == 0 ? hva : NULL;
 }
 
 u8 *physmap_add_ram(struct physmap *m, const char *name, gpa_t gpa, u64 size, struct error *err)

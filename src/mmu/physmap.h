@@ -75,6 +75,10 @@ void physmap_fini(struct physmap *m);
 /* Returns the region's hva, zero filled; NULL with *err if it does not fit. */
 u8 *physmap_add_ram(struct physmap *m, const char *name, gpa_t gpa, u64 size, struct error *err);
 u8 *physmap_add_rom(struct physmap *m, const char *name, gpa_t gpa, u64 size, struct error *err);
+/* Memory that is not seen at any address yet; and showing a piece of it, whole pages, as RAM: a framebuffer behind a BAR, a
+ * bank. A page may be seen at several addresses. physmap_remove() hides it again, the memory stays. NULL or -1 with *err. */
+u8 *physmap_alloc(struct physmap *m, const char *name, u64 size, struct error *err);
+int physmap_map_ram(struct physmap *m, const char *name, gpa_t gpa, u8 *hva, u64 size, struct error *err);
 /* MMIO is laid over RAM where they overlap. */
 int physmap_add_mmio(struct physmap *m, const char *name, gpa_t gpa, u64 size, const struct mmio_ops *ops, void *opaque, struct error *err);
 void physmap_remove(struct physmap *m, gpa_t gpa, u64 size);
