@@ -14,6 +14,7 @@
 
 struct device;
 struct chardev;
+struct fwcfg;
 struct intc;
 struct pci_bus;
 
@@ -35,6 +36,9 @@ struct platform {
     struct intc *intc;              /* the controller itself; filled in by its create(). NULL: none */
     struct pci_bus *pci;            /* bus 0, published by the host bridge's create(). NULL: the machine has none */
     struct chardev *serial[4];      /* back-end of COM1..COM4; NULL: none */
+    struct chardev *debugcon;       /* where firmware's messages go; NULL: nowhere */
+    struct fwcfg *fwcfg;            /* published by fw_cfg's create() */
+    const u8 *bios; u64 bios_size;  /* the firmware's ROM, seen at the end of 4 GiB; NULL: none, and upper memory is plain RAM */
     u64 ram_size;                   /* bytes */
     /* requests to the machine, by devices that turn it off, reset it, or end the run */
     void (*request)(void *machine, enum platform_request r, int value);

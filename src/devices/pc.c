@@ -19,6 +19,7 @@ const struct device_ops *const pc_devices[] = {
     &serial_ops,
     &pci_host_ops,
     &vga_ops,
+    &fwcfg_ops,
     &dma_ops,
     &fdc_ops,
     &post_ops,

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "devices/pam.h"
+
 enum { ADDRESS_ENABLE = 1u << 31 };
 enum { RESET_CPU = 0x04, RESET_WRITABLE = 0x06, RESET_OFFSET = 1 };
 
@@ -19,12 +21,21 @@ struct pci_host {
     u32 address;
     u8 reset_control;
     struct pci_function bridge;
+    struct pam pam;
 };
 
 void pci_put(u8 *space, u8 offset, unsigned size, u32 value)
 {
     for (unsigned i = 0; i < size; i++)
         space[(u8)(offset + i)] = value >> (8 * i);
+}
+
+u32 pci_get(const u8 *space, u8 offset, unsigned size)
+{
+    u32 value = 0;
+    for (unsigned i = 0; i < size; i++)
+        value |= (u32)space[(u8)(offset + i)] << (8 * i);
+    return value;
 }
 
 void pci_identify(struct pci_function *f, u16 vendor, u16 device, u32 class_code, u8 revision)
@@ -41,6 +52,8 @@ int pci_add(struct pci_bus *b, unsigned slot, unsigned func, struct pci_function
     if (b->function[devfn])
         return error_set(err, "PCI place %02x.%x is taken", slot, func);
     b->function[devfn] = f;
+    f->bus = b;
+    f->devfn = devfn;
     return 0;
 }
 
@@ -75,6 +88,8 @@ static void data_write(void *dev, u64 offset, unsigned size, u64 value)
         u8 *byte = &f->config[(u8)(at + i)], mask = f->writable[(u8)(at + i)];
         *byte = (*byte & ~mask) | ((value >> (8 * i)) & mask);
     }
+    if (at <= PCI_COMMAND + 1 || (at < PCI_BAR0 + 24 && at + size > PCI_BAR0))
+        pci_update_bars(f);
     if (f->written)
         f->written(f, at, size);
 }
@@ -109,11 +124,22 @@ static const char *data_reg(u64 offset) { return "data"; }
 static const struct bus_ops address_port = { address_read, address_write, 1, 4, address_reg };
 static const struct bus_ops data_port = { data_read, data_write, 1, 4, data_reg };
 
-/* 82441FX: memory and bus master always on; PAM registers (59h to 5Fh) are kept, but move no memory. */
+enum { PAM0 = 0x59, PAM_COUNT = 7 };
+
+static void bridge_written(struct pci_function *f, u8 offset, unsigned size)
+{
+    struct pci_host *h = f->dev;
+    if (offset < PAM0 + PAM_COUNT && offset + size > PAM0)
+        pam_set(&h->pam, f->config + PAM0);
+}
+
+/* 82441FX: memory and bus master always on. The subsystem is the one by which SeaBIOS knows that it is on an emulated board. */
 static void make_bridge(struct pci_function *f)
 {
-    memset(f, 0, sizeof *f);
+    memset(f->config, 0, sizeof f->config);
+    memset(f->writable, 0, sizeof f->writable);
     pci_identify(f, 0x8086, 0x1237, 0x060000, 0x02);
+    pci_put(f->config, PCI_SUBSYSTEM_VENDOR, 4, 0x11001af4);
     pci_put(f->config, PCI_COMMAND, 2, 0x0006);
     pci_put(f->config, PCI_STATUS, 2, 0x0280);
     pci_put(f->writable, PCI_COMMAND, 2, 0x0140);
@@ -126,6 +152,7 @@ static void pci_host_reset(struct device *d)
     h->address = 0;
     h->reset_control = 0;
     make_bridge(&h->bridge);
+    pam_set(&h->pam, h->bridge.config + PAM0);
 }
 
 static struct device *pci_host_create(struct platform *to, struct error *err)
@@ -134,6 +161,10 @@ static struct device *pci_host_create(struct platform *to, struct error *err)
     if (!h)
         return NULL;
     h->to = *to;
+    h->bus.bus = to->bus;
+    h->bridge.dev = h;
+    h->bridge.written = bridge_written;
+    pam_init(&h->pam, to->map, to->bios, to->bios_size);
     if (bus_add_ports(to->bus, "pci-address", 0xcf8, 4, &address_port, h, err) ||
         bus_add_ports(to->bus, "pci-data", 0xcfc, 4, &data_port, h, err) || pci_add(&h->bus, 0, 0, &h->bridge, err)) {
         free(h);

@@ -29,10 +29,16 @@ int physmap_init(struct physmap *m, u64 ram_size, struct error *err)
     return 0;
 }
 
+static void free_marks(struct region *r)
+{
+    if (!r->alias)
+        free(r->page_marks);
+}
+
 void physmap_fini(struct physmap *m)
 {
     for (unsigned i = 0; i < m->nadded; i++)
-        free(m->added[i].page_marks);
+        free_marks(&m->added[i]);
     free(m->added);
     free(m->region);
     munmap(m->base, m->fd_size);
@@ -158,6 +164,36 @@ u8 *physmap_add_rom(struct physmap *m, const char *name, gpa_t gpa, u64 size, st
     return add_memory(m, name, gpa, size, REGION_ROM, err);
 }
 
+/* The region that was added with the memory at hva. */
+static const struct region *owner_of(const struct physmap *m, const u8 *hva, u64 size)
+{
+    for (unsigned i = 0; i < m->nadded; i++) {
+        const struct region *r = &m->added[i];
+        u64 skip = hva - r->hva;
+        if (r->hva && !r->alias && hva >= r->hva && skip < r->size && size <= r->size - skip)
+            return r;
+    }
+    return NULL;
+}
+
+int physmap_add_alias(struct physmap *m, const char *name, gpa_t gpa, u64 size, enum region_kind kind, const u8 *hva, struct error *err)
+{
+    const struct region *owner = owner_of(m, hva, size);
+    if (!owner || (gpa | size | (hva - owner->hva)) & ~PAGE_MASK)
+        return error_set(err, "%s: shows memory that is not there", name);
+    u64 skip = hva - owner->hva, fd_offset = owner->fd_offset + skip;
+    u8 *marks = owner->page_marks + (skip >> PAGE_SHIFT);
+    struct region *r = add(m, name, gpa, size, kind, err);
+    if (!r)
+        return -1;
+    r->hva = (u8 *)hva;
+    r->fd_offset = fd_offset;
+    r->page_marks = marks;
+    r->alias = true;
+    view_rebuild(m);
+    return 0;
+}
+
 int physmap_add_mmio(struct physmap *m, const char *name, gpa_t gpa, u64 size, const struct mmio_ops *ops, void *opaque, struct error *err)
 {
     struct region *r = add(m, name, gpa, size, REGION_MMIO, err);
@@ -174,7 +210,7 @@ void physmap_remove(struct physmap *m, gpa_t gpa, u64 size)
     for (unsigned i = m->nadded; i-- > 0;) {
         if (m->added[i].gpa != gpa || m->added[i].size != size)
             continue;
-        free(m->added[i].page_marks);
+        free_marks(&m->added[i]);
         memmove(&m->added[i], &m->added[i + 1], (--m->nadded - i) * sizeof *m->added);
         view_rebuild(m);
         return;

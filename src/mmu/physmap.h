@@ -33,6 +33,7 @@ struct region {
     const struct mmio_ops *ops; /* MMIO */
     void *opaque;
     u8 *page_marks;             /* RAM, ROM: one byte of enum page_mark bits per page */
+    bool alias;                 /* shows another region's memory, and shares its marks */
 };
 
 /* Why a page is watched. A write to a marked page is reported to the observers of that mark. */
@@ -79,6 +80,9 @@ u8 *physmap_add_rom(struct physmap *m, const char *name, gpa_t gpa, u64 size, st
  * bank. A page may be seen at several addresses. physmap_remove() hides it again, the memory stays. NULL or -1 with *err. */
 u8 *physmap_alloc(struct physmap *m, const char *name, u64 size, struct error *err);
 int physmap_map_ram(struct physmap *m, const char *name, gpa_t gpa, u8 *hva, u64 size, struct error *err);
+/* Show `size` bytes of memory that was added before, from `hva` on, at another gpa too or as another kind. What is aliased
+ * must stay as long as the alias. 0 or -1 with *err. */
+int physmap_add_alias(struct physmap *m, const char *name, gpa_t gpa, u64 size, enum region_kind kind, const u8 *hva, struct error *err);
 /* MMIO is laid over RAM where they overlap. */
 int physmap_add_mmio(struct physmap *m, const char *name, gpa_t gpa, u64 size, const struct mmio_ops *ops, void *opaque, struct error *err);
 void physmap_remove(struct physmap *m, gpa_t gpa, u64 size);
