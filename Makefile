@@ -29,7 +29,7 @@ TESTS := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/test_*.c))
 BENCHES := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
 TEST_SUPPORT := $(B)/tests/check.o $(B)/tests/progen.o $(B)/tests/pvfixture.o
 
-.PHONY: all demo check bench guests clean help setup tests
+.PHONY: all demo check bench guests clean help setup tests linux-programs
 .SECONDARY:
 
 all: $(EMU) guests
@@ -48,7 +48,7 @@ check: setup
 
 tests: $(TESTS)
 
-bench: $(EMU) $(BENCHES)
+bench: $(EMU) $(BENCHES) linux-programs
 	@bench/run $(B)
 
 $(EMU): $(B)/src/main.o $(LIB)
@@ -69,6 +69,7 @@ $(B)/bench/%: $(B)/bench/%.o $(TEST_SUPPORT) $(LIB)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcunit $(LDLIBS)
 
 -include guests/rules.mk
+include bench/linux/rules.mk
 
 clean:
 	rm -rf build emu
