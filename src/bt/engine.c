@@ -297,7 +297,7 @@ static enum cpu_stop_kind run_once(struct bt_vcpu *t, cycles_t deadline)
         return stop;
     if (c->state.activity == CPU_HALTED)
         return STOP_HLT;
-    if (c->state.rflags & (FLAG_TF | FLAG_RF) || c->state.sti_shadow || c->state.movss_shadow) {
+    if (!c->debug && (c->state.rflags & (FLAG_TF | FLAG_RF) || c->state.sti_shadow || c->state.movss_shadow)) {
         account_callout(t); /* STI; HLT comes this way */
         return cpu_step(c);
     }

@@ -112,6 +112,7 @@ static void note_watchpoints(struct cpu *c, gva_t gva, u64 len, bool write)
         if (wanted && overlap(gva, len, c->debug->watch[i].gva, c->debug->watch[i].len)) {
             c->watch_hit = true;
             c->debug->hit = gva;
+            c->debug->hit_watch = i;
         }
     }
 }

@@ -88,7 +88,8 @@ struct cpu_debug {
     bool step;                          /* stop after one instruction */
     unsigned nbreak; gva_t brk[64];     /* linear addresses of instructions */
     unsigned nwatch; struct { gva_t gva; u32 len; u8 access; } watch[16];
-    gva_t hit;
+    gva_t hit;                          /* what was hit last: the breakpoint, or the access that a watchpoint saw */
+    int hit_watch;                      /* and which watchpoint saw it, -1: none */
 };
 
 struct decode_cache;
@@ -162,6 +163,10 @@ enum cpu_stop_kind cpu_step_until(struct cpu *c, cycles_t deadline);
 /* cpu_step() with every intercept and stage 2 lifted: what a monitor's instruction emulator does. Exceptions are
  * returned as STOP_TRAP and not delivered. */
 enum cpu_stop_kind cpu_emulate(struct cpu *c);
+
+/* Is there a breakpoint of cpu->debug at RIP that was not reported just now? STOP_BREAK or STOP_DEADLINE. cpu_run() asks this
+ * by itself; cpu_step() does not. */
+enum cpu_stop_kind cpu_check_break(struct cpu *c);
 
 static inline void cpu_kick(struct cpu *c) { c->attention = 1; }
 

@@ -190,7 +190,7 @@ static enum cpu_stop_kind guest_breakpoint(struct cpu *c)
 }
 
 /* The debugger's: stop once, and go on over it when run again. */
-static enum cpu_stop_kind debugger_breakpoint(struct cpu *c)
+enum cpu_stop_kind cpu_check_break(struct cpu *c)
 {
     gva_t here = cpu_linear_rip(c);
     for (unsigned i = 0; c->debug && i < c->debug->nbreak; i++) {
@@ -198,6 +198,7 @@ static enum cpu_stop_kind debugger_breakpoint(struct cpu *c)
             continue;
         c->break_icount = c->icount + 1;
         c->debug->hit = here;
+        c->debug->hit_watch = -1;
         return STOP_BREAK;
     }
     return GO_ON;
@@ -229,7 +230,7 @@ static enum cpu_stop_kind run_watchful(struct cpu *c, bool breakpoints)
 {
     enum cpu_stop_kind why;
     struct run r;
-    if (breakpoints && (why = debugger_breakpoint(c)))
+    if (breakpoints && (why = cpu_check_break(c)))
         return why;
     if ((why = guest_breakpoint(c)))
         return why;

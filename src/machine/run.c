@@ -136,7 +136,7 @@ static void check_limits(struct vm *vm)
     else if (vm->clock.now >= limit(vm))
         vm_stop(vm, STATUS_LIMIT, "--max-cycles=%" PRIu64 " is reached; the guest was at %s", vm->config.max_cycles,
                 vm_describe_place(vm, place, sizeof place));
-    else if (vm->config.max_seconds > 0 && (pace_host_ns() - vm->started_ns) / 1e9 >= vm->config.max_seconds)
+    else if (vm->config.max_seconds > 0 && (vm->wall_ns + pace_host_ns() - vm->started_ns) / 1e9 >= vm->config.max_seconds)
         vm_stop(vm, STATUS_LIMIT, "--max-seconds=%g is reached; the guest was at %s", vm->config.max_seconds,
                 vm_describe_place(vm, place, sizeof place));
 }
@@ -170,6 +170,77 @@ static void run_guest(struct vm *vm)
         handler[e.kind](vm, &e);
 }
 
+/* --- one instruction at a time, for a debugger --- */
+
+#define STEP_ITERATIONS 4096    /* of a string instruction, before input is looked at */
+
+/* A halted processor whose interrupts are held is woken by one that waits, and goes on behind its HLT. False: nothing wakes it yet. */
+static bool wake(struct vm *vm, struct cpu_state *s)
+{
+    struct vcpu *v = vm->vcpu[0];
+    if (s->activity != CPU_HALTED)
+        return true;
+    if (!v->intr || !(s->rflags & FLAG_IF))
+        return false;
+    if (vm->gait == GAIT_STEP_HELD) {
+        s->activity = CPU_ACTIVE;
+        vm->engine->set_state(v, s);
+    }
+    return true;
+}
+
+/* The instruction at rip has neither retired nor faulted: a string instruction is between two iterations. */
+static bool within_instruction(struct vm *vm, u64 icount, u64 rip)
+{
+    const struct cpu *c = &vm->vcpu[0]->cpu;
+    bool watched = c->debug && c->debug->hit_watch >= 0;
+    return !watched && c->icount == icount && c->state.rip == rip;
+}
+
+static void step_instruction(struct vm *vm, u64 icount, u64 rip, struct exit *e)
+{
+    struct vcpu *v = vm->vcpu[0];
+    v->intr_held = vm->gait == GAIT_STEP_HELD;
+    vm->in_guest = true;
+    for (unsigned i = 0; i < STEP_ITERATIONS && vm->status == VM_RUNNING; i++) {
+        vm->engine->step(v, e);
+        if (e->kind != EXIT_DEBUG || !within_instruction(vm, icount, rip))
+            break;
+    }
+    vm->in_guest = false;
+    v->intr_held = false;
+}
+
+static void step_guest(struct vm *vm)
+{
+    struct exit e = { .kind = EXIT_HLT };
+    struct cpu_state s;
+    u64 icount = vm->vcpu[0]->cpu.icount;
+    vm->engine->get_state(vm->vcpu[0], &s);
+    bool awake = wake(vm, &s);
+    if (awake)
+        step_instruction(vm, icount, s.rip, &e);
+    bool done = awake && (e.kind == EXIT_DEBUG || e.kind == EXIT_HLT) && !within_instruction(vm, icount, s.rip);
+    count_exit(vm, &e);
+    if (done)
+        vm_pause(vm);
+    else if (vm->status == VM_RUNNING && e.kind != EXIT_DEBUG)
+        handler[e.kind](vm, &e);
+}
+
+void vm_pause(struct vm *vm)
+{
+    if (vm->status == VM_RUNNING)
+        vm->status = VM_PAUSED;
+}
+
+void vm_resume(struct vm *vm, enum vm_gait gait)
+{
+    vm->gait = gait;
+    if (vm->status == VM_PAUSED)
+        vm->status = VM_RUNNING;
+}
+
 int vm_run(struct vm *vm)
 {
     vm->started_ns = pace_host_ns();
@@ -182,6 +253,8 @@ int vm_run(struct vm *vm)
             break;
         if (vm->reset_requested)
             reboot(vm);
+        else if (vm->gait != GAIT_RUN)
+            step_guest(vm);
         else
             run_guest(vm);
     }

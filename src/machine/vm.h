@@ -52,9 +52,13 @@ struct vcpu {
     struct cpu cpu;                 /* canonical state, paging unit, interpreter; engines build on it */
     void *engine_data;
     bool intr;                      /* the interrupt controller's wire, level */
+    bool intr_held;                 /* a debugger steps: interrupts wait */
 };
 
 enum vm_status { VM_RUNNING, VM_PAUSED, VM_ENDED };
+
+/* How vm_run() goes on: freely, or by one instruction, before which interrupts are delivered or wait. */
+enum vm_gait { GAIT_RUN, GAIT_STEP, GAIT_STEP_HELD };
 
 struct vm {
     struct vm_config config;        /* a copy */
@@ -71,6 +75,7 @@ struct vm {
     struct intc *intc;              /* the interrupt controller, if the machine has one */
     struct vcpu *vcpu[VM_MAX_VCPUS]; unsigned nvcpus;
     enum vm_status status;
+    enum vm_gait gait;
     int exit_status;                /* valid when VM_ENDED: see enum exit_status */
     char reason[2048];              /* valid when VM_ENDED: why, for people; may hold several lines */
     bool reset_requested;
@@ -89,8 +94,14 @@ struct vm {
 struct vm *vm_new(const struct vm_config *c, struct error *err);
 void vm_free(struct vm *vm);
 
-/* The one run loop: until the guest ends, a limit is reached, or vm_stop(). Returns the exit status. */
+/* The one run loop: until the guest ends, a limit is reached, or vm_stop(). Returns the exit status.
+ * It also returns when the guest is paused (status VM_PAUSED): by vm_pause(), a breakpoint, or the end of a step. */
 int vm_run(struct vm *vm);
+/* Pause the guest before its next instruction: for the pump, or before vm_run(). */
+void vm_pause(struct vm *vm);
+/* Let the next vm_run() go on. A step is over when one instruction has retired (all iterations of a string instruction, unless a
+ * watchpoint is hit), or has faulted and the guest is at its handler. A halted guest waits for its interrupt first. */
+void vm_resume(struct vm *vm, enum vm_gait gait);
 /* End the VM with a status and a reason for people (printf). The first call wins. */
 void vm_stop(struct vm *vm, int exit_status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
@@ -107,7 +118,7 @@ u64 vm_io_read(struct vm *vm, u16 port, unsigned size);
 void vm_io_write(struct vm *vm, u16 port, unsigned size, u64 value);
 
 /* For engines: is an external interrupt waiting, and which one (acknowledging it)? */
-static inline bool vcpu_intr_pending(const struct vcpu *v) { return v->intr; }
+static inline bool vcpu_intr_pending(const struct vcpu *v) { return v->intr && !v->intr_held; }
 u8 vcpu_intr_acknowledge(struct vcpu *v);
 
 #endif

@@ -236,7 +236,10 @@ static bool refresh_slots(struct host_vcpu *h, struct exit *e)
 static bool once(struct host_vcpu *h, cycles_t deadline, struct exit *e)
 {
     if (h->v->cpu.debug) { /* breakpoints and watchpoints are the interpreter's business */
-        enum cpu_stop_kind stop = interpret_one(h);
+        host_pull(h);
+        enum cpu_stop_kind stop = cpu_check_break(&h->v->cpu);
+        if (stop == STOP_DEADLINE)
+            stop = interpret_one(h);
         return stop == STOP_DEADLINE || leave(e, exit_of_stop[stop]);
     }
     if (!refresh_slots(h, e))

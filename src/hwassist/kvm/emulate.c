@@ -99,7 +99,7 @@ bool kvm_needs_emulation(const struct kvm_vcpu *k)
     return !(cr0 & CR0_PE) || (kvm_has(k, FEATURE_EPT) && !(cr0 & CR0_PG));
 }
 
-static enum cpu_stop_kind step_outside(struct kvm_vcpu *k)
+static enum cpu_stop_kind step_outside(struct kvm_vcpu *k, bool step)
 {
     struct cpu *c = k->cpu;
     enum cpu_stop_kind stop = STOP_DEADLINE;
@@ -112,6 +112,8 @@ static enum cpu_stop_kind step_outside(struct kvm_vcpu *k)
     }
     if (stop != STOP_DEADLINE || c->state.activity == CPU_HALTED)
         return stop == STOP_DEADLINE ? STOP_HLT : stop;
+    if (!step && cpu_check_break(c) == STOP_BREAK)
+        return STOP_BREAK;
     kvm_charge(k, EV_KVM_EMULATED);
     k->emulated++;
     return cpu_step(c);
@@ -123,7 +125,7 @@ bool kvm_emulate_mode(struct kvm_vcpu *k, cycles_t deadline, bool step, struct e
     struct cpu *c = k->cpu;
     kvm_put(k);
     while (kvm_needs_emulation(k)) {
-        enum cpu_stop_kind stop = step_outside(k);
+        enum cpu_stop_kind stop = step_outside(k, step);
         e->kind = stop == STOP_DEADLINE ? step ? EXIT_DEBUG : c->attention ? EXIT_KICKED : EXIT_DEADLINE : exit_of[stop];
         if (stop != STOP_DEADLINE || step || c->attention || c->clock->now >= deadline)
             return false;
