@@ -232,6 +232,8 @@ static const struct { const char *name, *arg; } samples[] = {
     { "no-reboot", NULL },  { "max-seconds", "1.5" }, { "max-cycles", "0x10" }, { "gdb", "tcp::1234" }, { "D", "/dev/null" },  { "trace", "irq,e*" },
     { "stats", NULL },      { "screen-text", NULL }, { "d", "int,in_asm,guest_errors" }, { "S", NULL }, { "s", NULL },        { "cpu", "core2" },
     { "smp", "1" },         { "machine", "pc" },     { "kvm", "model" },       { "hw", "ept,no-vpid" }, { "timing", "model" }, { "clock", "virtual" },
+    { "bios", "b" }, { "L", "." }, { "hda", "x" }, { "hdb", "x" }, { "hdc", "x" }, { "hdd", "x" }, { "cdrom", "x" }, { "fda", "x" }, { "fdb", "x" },
+    { "drive", "file=x,index=1,media=disk,format=raw" }, { "snapshot", NULL }, { "boot", "order=dc,menu=off" }, { "debugcon", "none" },
     { "strict-io", NULL },  { "monitor", "none" },   { "help", NULL },         { "help-all", NULL },   { "version", NULL },
 };
 

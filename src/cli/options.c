@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/drives.h"
 #include "cli/nearest.h"
 
 int parse_number(const char *text, u64 *value)
@@ -71,6 +72,60 @@ static int opt_module(struct options *o, const char *arg, struct error *err)
     if (o->vm.nmodules == VM_MAX_MODULES)
         return error_set(err, "-module: at most %d modules", VM_MAX_MODULES);
     o->vm.module[o->vm.nmodules++] = arg;
+    return 0;
+}
+/* One more drive from "KEY=VALUE,..", copied because it is cut into words. */
+static int add_drive(struct options *o, const char *spec, struct error *err)
+{
+    unsigned n = o->vm.ndrives;
+    if (n == VM_MAX_DRIVES)
+        return error_set(err, "-drive: at most %d drives", VM_MAX_DRIVES);
+    o->drive_spec[n] = strdup(spec);
+    o->vm.ndrives++;
+    return drive_parse(&o->vm.drive[n], o->drive_spec[n], err);
+}
+static int opt_drive(struct options *o, const char *arg, struct error *err) { return add_drive(o, arg, err); }
+
+/* A file's name may hold commas here. */
+static int add_image(struct options *o, const char *file, enum drive_media media, int index, struct error *err)
+{
+    if (o->vm.ndrives == VM_MAX_DRIVES)
+        return error_set(err, "%s: at most %d drives", file, VM_MAX_DRIVES);
+    o->vm.drive[o->vm.ndrives++] = (struct vm_drive){ .file = file, .media = media, .index = index };
+    return 0;
+}
+static int opt_hda(struct options *o, const char *arg, struct error *err) { return add_image(o, arg, DRIVE_DISK, 0, err); }
+static int opt_hdb(struct options *o, const char *arg, struct error *err) { return add_image(o, arg, DRIVE_DISK, 1, err); }
+static int opt_hdc(struct options *o, const char *arg, struct error *err) { return add_image(o, arg, DRIVE_DISK, 2, err); }
+static int opt_hdd(struct options *o, const char *arg, struct error *err) { return add_image(o, arg, DRIVE_DISK, 3, err); }
+static int opt_cdrom(struct options *o, const char *arg, struct error *err) { return add_image(o, arg, DRIVE_CDROM, -1, err); }
+static int opt_fda(struct options *o, const char *arg, struct error *err) { return add_image(o, arg, DRIVE_FLOPPY, 0, err); }
+static int opt_fdb(struct options *o, const char *arg, struct error *err) { return add_image(o, arg, DRIVE_FLOPPY, 1, err); }
+static int opt_snapshot(struct options *o, const char *arg, struct error *err)
+{
+    o->vm.snapshot = true;
+    return 0;
+}
+static int opt_boot(struct options *o, const char *arg, struct error *err)
+{
+    if (boot_parse(o->boot, &o->vm.boot_menu, arg, err))
+        return -1;
+    o->vm.boot = *o->boot ? o->boot : NULL;
+    return 0;
+}
+static int opt_bios(struct options *o, const char *arg, struct error *err)
+{
+    o->vm.bios = arg;
+    return 0;
+}
+static int opt_L(struct options *o, const char *arg, struct error *err)
+{
+    o->vm.firmware_dir = arg;
+    return 0;
+}
+static int opt_debugcon(struct options *o, const char *arg, struct error *err)
+{
+    o->debugcon = arg;
     return 0;
 }
 static int opt_m(struct options *o, const char *arg, struct error *err)
@@ -357,6 +412,8 @@ int options_parse(struct options *o, int argc, char **argv, struct error *err)
 
 void options_fini(struct options *o)
 {
+    for (unsigned i = 0; i < VM_MAX_DRIVES; i++)
+        free(o->drive_spec[i]);
     if (o->trace_file)
         fclose(o->trace_file);
     o->trace_file = NULL;

@@ -18,6 +18,9 @@ struct options {
     const char *engine;             /* NULL or "auto": choose */
     const char *guest;              /* kernel or positional argument, as given */
     const char *serial[MAX_SERIAL]; unsigned nserial;
+    char *drive_spec[VM_MAX_DRIVES]; /* owned; NULL where -hda or its like named the drive */
+    char boot[8];
+    const char *debugcon;           /* NULL: nowhere */
     const char *display;            /* "none", "sdl", "text"; NULL: as the build has it */
     const char *missing;            /* an option was accepted for which there is nothing yet: its name */
     enum clock_choice clock;

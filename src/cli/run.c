@@ -16,6 +16,7 @@ struct run {
     struct options options;
     char kernel[PATH_MAX];
     unsigned nserial;       /* serial ports opened */
+    struct chardev *debugcon;
     struct vm *vm;          /* while it runs */
 };
 
@@ -34,10 +35,16 @@ static int choose_engine(struct run *r, struct error *err)
 
 static int find_guest(struct run *r, struct error *err)
 {
+    struct vm_config *c = &r->options.vm;
+    if (!r->options.guest && (c->ndrives || c->bios)) {
+        c->bios = c->bios ? c->bios : VM_BIOS;
+        return 0;
+    }
     if (!r->options.guest)
         return error_set(err, "no guest is named; try `emu guests/hello`, or emu --help");
-    r->options.vm.kernel = r->kernel;
-    return guest_path(r->options.guest, r->options.vm.engine, r->kernel, sizeof r->kernel, err);
+    c->bios = NULL;                 /* the kernel is entered without it */
+    c->kernel = r->kernel;
+    return guest_path(r->options.guest, c->engine, r->kernel, sizeof r->kernel, err);
 }
 
 /* Ctrl-A x on the terminal. */
@@ -62,10 +69,19 @@ static int open_serials(struct run *r, struct error *err)
     return 0;
 }
 
+static int open_debugcon(struct run *r, struct error *err)
+{
+    if (!r->options.debugcon)
+        return 0;
+    r->options.vm.debugcon = r->debugcon = serial_open(r->options.debugcon, quit, r, err);
+    return r->debugcon ? 0 : -1;
+}
+
 static void close_serials(struct run *r)
 {
     while (r->nserial)
         chardev_close(r->options.vm.serial[--r->nserial]);
+    chardev_close(r->debugcon);
 }
 
 /* Whoever sits at a terminal lives in the host's time; everything else in the guest's own, which repeats exactly. */
@@ -85,7 +101,7 @@ static int prepare(struct run *r, struct error *err)
         return -1;
     choose_clock(&r->options);
     note_missing(&r->options);
-    return open_serials(r, err);
+    return open_serials(r, err) || open_debugcon(r, err) ? -1 : 0;
 }
 
 static void report_end(struct run *r, struct vm *vm)

@@ -13,6 +13,7 @@
 #include "devices/irq.h"
 
 struct device;
+struct block;
 struct chardev;
 struct fwcfg;
 struct intc;
@@ -44,6 +45,9 @@ struct platform {
     void (*request)(void *machine, enum platform_request r, int value);
     void *machine;
     u16 debug_exit_port; u8 debug_exit_size;
+    struct { struct block *image; bool is_cd; } ide[4]; /* first channel 0 and 1, second 2 and 3; image NULL: no drive */
+    struct block *floppy[2];        /* NULL: no drive, but for the first if the second is there */
+    const char *boot;               /* letters of the boot order: a, c, d, n; NULL: none is told */
     s64 rtc_base;                   /* seconds since 1970 that the RTC shows at power-on */
 };
 

@@ -272,7 +272,7 @@ static void rtc_write(void *dev, u64 offset, unsigned size, u64 value)
 
 /* CMOS RAM as firmware would leave it (IBM PC/AT Technical Reference, CMOS RAM Address Map) */
 
-enum { EQUIPMENT = 0x14, BASE_MEMORY = 0x15, EXTENDED_MEMORY = 0x17, CHECKSUM = 0x2e, EXTENDED_MEMORY_FOUND = 0x30,
+enum { FLOPPY_TYPES = 0x10, EQUIPMENT = 0x14, BOOT_THIRD = 0x38, BOOT_FIRST = 0x3d, BASE_MEMORY = 0x15, EXTENDED_MEMORY = 0x17, CHECKSUM = 0x2e, EXTENDED_MEMORY_FOUND = 0x30,
        MEMORY_ABOVE_16M = 0x34, MEMORY_ABOVE_4G = 0x5b };
 
 static void put_le(u8 *at, u64 value, u64 most, int bytes)
@@ -286,6 +286,18 @@ static void put_le(u8 *at, u64 value, u64 most, int bytes)
 static u64 beyond(u64 ram_size, u64 start)
 {
     return ram_size > start ? ram_size - start : 0;
+}
+
+/* Boot devices by SeaBIOS's numbers, four bits each: the first two in one byte, the third beside a flag bit in another. */
+static void fill_boot_order(struct rtc *r, const char *letters)
+{
+    static const u8 number[26] = { ['a' - 'a'] = 1, ['c' - 'a'] = 2, ['d' - 'a'] = 3, ['n' - 'a'] = 4 };
+    enum { NO_FLOPPY_SIGNATURE = 1 };
+    u8 place[3] = { 0 };
+    for (unsigned i = 0; letters && i < 3 && letters[i]; i++)
+        place[i] = letters[i] >= 'a' && letters[i] <= 'z' ? number[letters[i] - 'a'] : 0;
+    r->ram[BOOT_FIRST] = place[0] | place[1] << 4;
+    r->ram[BOOT_THIRD] = NO_FLOPPY_SIGNATURE | place[2] << 4;
 }
 
 static void fill_cmos(struct rtc *r, u64 ram_size)
@@ -331,6 +343,7 @@ static struct device *rtc_create(struct platform *to, struct error *err)
     r->base = to->rtc_base;
     r->origin = to->clock->now;
     fill_cmos(r, to->ram_size);
+    fill_boot_order(r, to->boot);
     r->ram[REG_A] = A_RUNNING | 6;      /* 1024 Hz */
     r->ram[REG_B] = B_24H;
     r->ram[REG_D] = D_VRT;

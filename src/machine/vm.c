@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "machine/firmware_rom.h"
 #include "machine/loader.h"
+#include "machine/storage.h"
 #include "machine/wiring.h"
 
 #define MIB ((u64)1 << 20)
@@ -201,7 +203,10 @@ static const struct phase {
     { init_ledger, NULL },
     { init_memory, fini_memory },
     { init_bus, fini_bus },
+    { storage_open, storage_close },
+    { firmware_load_rom, NULL },
     { init_devices, fini_devices },
+    { firmware_fill_fwcfg, NULL },
     { init_vcpus, fini_vcpus },
     { init_engine, fini_engine },
     { load_guest, NULL },

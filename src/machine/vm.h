@@ -18,7 +18,17 @@
 #define VM_MAX_VCPUS 8
 #define VM_MAX_DEVICES 32
 #define VM_MAX_MODULES 16
+#define VM_MAX_DRIVES 8
 #define VM_RECENT_EXITS 8
+#define VM_BIOS "bios-256k.bin" /* SeaBIOS, as its package names it */
+
+enum drive_media { DRIVE_DISK, DRIVE_CDROM, DRIVE_FLOPPY };
+struct vm_drive {
+    const char *file;
+    enum drive_media media;
+    int index;                      /* IDE: 0, 1 first channel, 2, 3 second; floppy 0, 1; -1: the first that is free */
+    bool snapshot, readonly;
+};
 
 /* What the user asked for; strings are borrowed from the command line or the caller. */
 struct vm_config {
@@ -28,6 +38,13 @@ struct vm_config {
     u64 ram_size;                   /* bytes; default 128 MiB */
     const char *kernel, *initrd, *append;
     const char *module[VM_MAX_MODULES]; unsigned nmodules; /* "file args": multiboot modules */
+    const char *bios;               /* firmware to start from at the reset vector; NULL: the kernel is entered directly */
+    const char *firmware_dir;       /* where to look for firmware first; NULL: only where it is installed */
+    const char *boot;               /* letters in order: a floppy, c disk, d CD, n network; NULL: "cad" */
+    bool boot_menu;                 /* the firmware waits for a key to show its menu */
+    struct vm_drive drive[VM_MAX_DRIVES]; unsigned ndrives;
+    bool snapshot;                  /* no image is written */
+    struct chardev *debugcon;       /* the firmware's messages; NULL: nowhere */
     struct chardev *serial[4];
     u16 debug_exit_port; u8 debug_exit_size; /* default 0xf4, 1 */
     cycles_t max_cycles;            /* 0: none */

@@ -108,12 +108,14 @@ void wiring_init_platform(struct vm *vm)
         .clock = &vm->clock,
         .tracer = &vm->tracer,
         .cpu_intr = { set_intr, vm, 0 },
+        .debugcon = vm->config.debugcon,
         .ram_size = vm->config.ram_size,
         .request = on_request,
         .machine = vm,
         .debug_exit_port = vm->config.debug_exit_port,
         .debug_exit_size = vm->config.debug_exit_size,
         .rtc_base = vm->config.rtc_base,
+        .boot = vm->config.boot ? vm->config.boot : "cad",
     };
     for (unsigned i = 0; i < ARRAY_LEN(vm->platform.serial); i++)
         vm->platform.serial[i] = vm->config.serial[i];
