@@ -212,14 +212,17 @@ static int opt_max_cycles(struct options *o, const char *arg, struct error *err)
     return 0;
 }
 
-/* The gdb stub is not built yet: what asks for it is accepted, and said so. */
 static int opt_gdb(struct options *o, const char *arg, struct error *err)
 {
-    o->missing = "-gdb";
+    o->gdb = strcmp(arg, "none") ? arg : NULL;
     return 0;
 }
-static int opt_S(struct options *o, const char *arg, struct error *err) { return opt_gdb(o, arg, err); }
-static int opt_s(struct options *o, const char *arg, struct error *err) { return opt_gdb(o, arg, err); }
+static int opt_s(struct options *o, const char *arg, struct error *err) { return opt_gdb(o, "tcp::1234", err); }
+static int opt_S(struct options *o, const char *arg, struct error *err)
+{
+    o->stopped = true;
+    return 0;
+}
 
 static int opt_D(struct options *o, const char *arg, struct error *err)
 {

@@ -22,7 +22,8 @@ struct options {
     char boot[8];
     const char *debugcon;           /* NULL: nowhere */
     const char *display;            /* "none", "sdl", "text"; NULL: as the build has it */
-    const char *missing;            /* an option was accepted for which there is nothing yet: its name */
+    const char *gdb;                /* where gdb may attach, NULL: nowhere */
+    bool stopped;                   /* -S */
     enum clock_choice clock;
     bool stats, screen_text;
     FILE *trace_file;               /* owned */

@@ -11,6 +11,7 @@
 #include "cli/options.h"
 #include "cli/signals.h"
 #include "cli/stats.h"
+#include "console/gdb.h"
 
 struct run {
     struct options options;
@@ -18,6 +19,8 @@ struct run {
     unsigned nserial;       /* serial ports opened */
     struct chardev *debugcon;
     struct vm *vm;          /* while it runs */
+    struct console console;
+    struct gdb *gdb;
 };
 
 static int choose_engine(struct run *r, struct error *err)
@@ -55,11 +58,12 @@ static void quit(void *run)
         vm_interrupt(r->vm, SIGINT);
 }
 
-/* Without a word about it, the first serial port is the terminal. */
+/* Without a word about it, the first serial port is the terminal, unless gdb is. */
 static int open_serials(struct run *r, struct error *err)
 {
+    bool taken = r->options.gdb && strcmp(r->options.gdb, "stdio") == 0;
     if (!r->options.nserial)
-        r->options.serial[r->options.nserial++] = "stdio";
+        r->options.serial[r->options.nserial++] = taken ? "none" : "stdio";
     for (; r->nserial < r->options.nserial; r->nserial++) {
         struct chardev *c = serial_open(r->options.serial[r->nserial], quit, r, err);
         if (!c)
@@ -89,10 +93,27 @@ static void choose_clock(struct options *o) { o->vm.realtime = o->clock == CLOCK
 
 static void note_missing(const struct options *o)
 {
-    if (o->missing)
-        fprintf(stderr, "emu: %s: this build has no gdb stub; the guest runs without one\n", o->missing);
     if (o->display && strcmp(o->display, "none"))
         fprintf(stderr, "emu: -display %s: this build has no display; the guest runs without one (-screen-text prints its screen)\n", o->display);
+}
+
+/* Who can look into the guest and steer it. */
+static int open_console(struct run *r, struct error *err)
+{
+    const struct options *o = &r->options;
+    if (o->gdb && !(r->gdb = gdb_open(&r->console, o->gdb, err)))
+        return -1;
+    if (o->stopped && !r->console.nclients)
+        return error_set(err, "-S: nobody could start the guest; add -s or -gdb tcp::PORT, or -monitor stdio");
+    console_configure(&r->console, &r->options.vm);
+    return 0;
+}
+
+static void close_console(struct run *r)
+{
+    gdb_close(r->gdb);
+    r->gdb = NULL;
+    console_attach(&r->console, NULL);
 }
 
 static int prepare(struct run *r, struct error *err)
@@ -101,7 +122,7 @@ static int prepare(struct run *r, struct error *err)
         return -1;
     choose_clock(&r->options);
     note_missing(&r->options);
-    return open_serials(r, err) || open_debugcon(r, err) ? -1 : 0;
+    return open_serials(r, err) || open_debugcon(r, err) || open_console(r, err) ? -1 : 0;
 }
 
 static void report_end(struct run *r, struct vm *vm)
@@ -122,9 +143,11 @@ static int run_vm(struct run *r, struct error *err)
     if (!r->vm)
         return -1;
     signals_watch(r->vm);
-    int status = vm_run(r->vm);
+    console_attach(&r->console, r->vm);
+    int status = console_run(&r->console, r->options.stopped);
     report_end(r, r->vm);
     signals_watch(NULL);
+    close_console(r);
     vm_free(r->vm);
     r->vm = NULL;
     return status;
@@ -133,6 +156,7 @@ static int run_vm(struct run *r, struct error *err)
 static int do_run(struct run *r, struct error *err)
 {
     int status = prepare(r, err) ? -1 : run_vm(r, err);
+    close_console(r);
     close_serials(r);
     return status;
 }
