@@ -78,6 +78,10 @@ static const struct { const char *args, *says; } mistakes[] = {
     { "%s/loop -m 5000000G", "-m 3072" },
     { "%s/loop -m 100G", "-m 3072" },
     { "%s/loop -m", "needs an argument" },
+    { "%s/loop -gdb tcp::99999", "-gdb tcp::1234" },
+    { "%s/loop -gdb unix:x", "-gdb unix:x" },
+    { "%s/loop -gdb tcp::1,arch=mips", "arch=" },
+    { "%s/loop -S", "nobody could start" },
     { "%s/loop --engine=brae", "did you mean bare" },
     { "%s/loop --engine=zzzzzz", "emu list engines" },
     { "%s/loop --profile=nothing", "nothing" },
@@ -128,7 +132,7 @@ static const struct { const char *args; int status; const char *says; } ends[] =
     { "%s/halt", STATUS_STOPPED, "interrupts disabled" },
     { "%s/exit --engine=auto", 0x21 << 1 | 1, "--engine=auto: " },
     { "%s/exit --stats", 0x21 << 1 | 1, "guest instructions" },
-    { "%s/exit -s", 0x21 << 1 | 1, "gdb" },
+    { "%s/exit -gdb tcp::0", 0x21 << 1 | 1, "" },
 };
 
 static void test_ends(void)
