@@ -16,6 +16,7 @@ struct fuzz {
     struct rig r;
     u64 seed;
     struct device *i8042, *vga;
+    struct vga_picture picture;
 };
 
 static u64 rnd(struct fuzz *f) { return check_random(&f->seed); }
@@ -45,6 +46,7 @@ static void finish(struct fuzz *f)
 {
     struct chardev *c[4];
     memcpy(c, f->r.platform.serial, sizeof c);
+    vga_picture_fini(&f->picture);
     rig_fini(&f->r);
     for (int n = 0; n < 4; n++)
         chardev_close(c[n]);
@@ -74,7 +76,7 @@ static void touch_port(struct fuzz *f)
 static void touch_memory(struct fuzz *f)
 {
     u64 v = rnd(f);
-    gpa_t gpa = v & 1 ? 0xb8000 + (v >> 8) % 0x8010 : (v >> 8) & 0xffffffff;
+    gpa_t gpa = v & 1 ? 0xa0000 + (v >> 8) % 0x20010 : (v >> 8) & 0xffffffff;
     if (v & 2)
         physmap_store(&f->r.map, gpa, 1 << (v >> 2 & 3), rnd(f));
     else
@@ -92,13 +94,12 @@ static void disturb(struct fuzz *f)
 {
     u64 v = rnd(f);
     static char text[8192];
-    struct vga_screen s;
     switch (v % 6) {
     case 0: keyboard_key(f->i8042, v >> 8, v >> 30 & 1); break;
     case 1: mouse_move(f->i8042, (int)(v >> 8), (int)(v >> 24), v >> 60); break;
     case 2: chardev_buffer_feed(f->r.platform.serial[v >> 8 & 3], "typed", 5); break;
     case 3: vga_text(f->vga, text, (v >> 8) % sizeof text); break;
-    case 4: vga_screen(f->vga, &s); break;
+    case 4: vga_picture_update(&f->picture, f->vga, v >> 8 & 1, &(unsigned){ 0 }, &(unsigned){ 0 }); break;
     default: irq_set(&f->r.platform.isa_irq[v >> 8 & 15], v >> 16 & 1); break;
     }
 }

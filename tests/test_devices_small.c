@@ -250,14 +250,14 @@ static void test_vga_text(void)
     rig_fini(&r);
 }
 
-static void test_vga_screen(void)
+static void test_vga_look(void)
 {
     struct rig r;
-    struct vga_screen s;
+    struct vga_look s;
     rig_init(&r, 1000);
     struct device *d = rig_add(&r, &vga_ops);
-    vga_screen(d, &s);
-    CHECK(!s.blank && s.blink);
+    vga_look(d, &s);
+    CHECK(s.kind == VGA_TEXT && s.blink);
     CHECK_EQ(s.cursor_row, 0);
     CHECK_EQ(s.cursor_column, 0);
     static const u32 colours[16] = {
@@ -266,26 +266,26 @@ static void test_vga_screen(void)
     };
     for (int i = 0; i < 16; i++)
         CHECK_EQ(s.palette[i], colours[i]);
-    CHECK_EQ(s.character[3][3], ' ');
-    CHECK_EQ(s.attribute[3][3], 0x07);
+    CHECK_EQ(s.columns, 80);
+    CHECK_EQ(s.rows, 25);
     crtc(&r, 0x0e, (5 * 80 + 7) >> 8);
     crtc(&r, 0x0f, (5 * 80 + 7) & 255);
-    vga_screen(d, &s);
+    vga_look(d, &s);
     CHECK_EQ(s.cursor_row, 5);
     CHECK_EQ(s.cursor_column, 7);
     crtc(&r, 0x0a, 0x20);
-    vga_screen(d, &s);
+    vga_look(d, &s);
     CHECK_EQ(s.cursor_row, -1);
     out8(&r, 0x3c8, 1);                         /* another blue */
     out8(&r, 0x3c9, 0x3f);
     out8(&r, 0x3c9, 0x00);
     out8(&r, 0x3c9, 0x15);
-    vga_screen(d, &s);
+    vga_look(d, &s);
     CHECK_EQ(s.palette[1], 0xff0055);
     in8(&r, 0x3da);
     out8(&r, 0x3c0, 0x00);                      /* palette source off */
-    vga_screen(d, &s);
-    CHECK(s.blank);
+    vga_look(d, &s);
+    CHECK(s.kind == VGA_BLANK);
     rig_fini(&r);
 }
 
@@ -353,7 +353,7 @@ int main(int argc, char **argv)
         { "port92", test_port92 }, { "debugexit", test_debugexit }, { "debugcon", test_debugcon }, { "power", test_power },
         { "bochs_shutdown", test_bochs_shutdown }, { "pm_timer", test_pm_timer }, { "post_and_dma", test_post_and_dma },
         { "pci_probe", test_pci_probe }, { "pci_function", test_pci_function }, { "reset_control", test_reset_control },
-        { "vga_text", test_vga_text }, { "vga_screen", test_vga_screen }, { "vga_registers", test_vga_registers },
+        { "vga_text", test_vga_text }, { "vga_look", test_vga_look }, { "vga_registers", test_vga_registers },
         { "vga_retrace", test_vga_retrace }, { NULL, NULL },
     };
     return check_main(argc, argv, "devices_small", tests);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The VGA's registers (IBM Personal System/2 Hardware Interface Technical Reference, Video Subsystem). They are stored
- * and read back as on the real thing; of what they do, this is the text mode. After reset it is in mode 3 (80 x 25,
- * colour), as its BIOS would leave it, so that a kernel that was loaded without firmware can write to the screen.
+ * The VGA's registers (IBM Personal System/2 Hardware Interface Technical Reference, Video Subsystem), stored and read back
+ * as on the real thing. After reset it is in mode 3 (80 x 25, colour), font and all, as its BIOS would leave it, so that
+ * a kernel that was loaded without firmware can write to the screen.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -130,7 +130,10 @@ static u8 *next_dac(struct vga *v, u8 *index)
     return colour;
 }
 static u64 read_dac(struct vga *v) { return *next_dac(v, &v->dac_read); }
-static void write_dac(struct vga *v, u8 value) { *next_dac(v, &v->dac_write) = value & 0x3f; }
+static void write_dac(struct vga *v, u8 value)
+{
+    *next_dac(v, &v->dac_write) = value & (v->vbe[VBE_ENABLE] & VBE_8BIT_DAC ? 0xff : 0x3f);
+}
 
 /* The rest */
 
@@ -147,15 +150,16 @@ static const struct {
     const char *name;
     u64 (*read)(struct vga *v);
     void (*write)(struct vga *v, u8 value);
+    bool moves_memory;
 } reg[48] = {
     [0x04] = { "crtc-index", read_crtc_index, write_crtc_index },
     [0x05] = { "crtc", read_crtc, write_crtc },
     [0x0a] = { "status1/feature", read_status_1, write_feature },
     [0x10] = { "attribute-index", read_attr_index, write_attr },
     [0x11] = { "attribute", read_attr, write_nothing },
-    [0x12] = { "status0/misc", read_input_status_0, write_misc },
+    [0x12] = { "status0/misc", read_input_status_0, write_misc, true },
     [0x14] = { "sequencer-index", read_seq_index, write_seq_index },
-    [0x15] = { "sequencer", read_seq, write_seq },
+    [0x15] = { "sequencer", read_seq, write_seq, true },
     [0x16] = { "dac-mask", read_dac_mask, write_dac_mask },
     [0x17] = { "dac-state/read-index", read_dac_state, write_dac_read_index },
     [0x18] = { "dac-write-index", read_dac_index, write_dac_write_index },
@@ -163,7 +167,7 @@ static const struct {
     [0x1a] = { "feature", read_feature, write_nothing },
     [0x1c] = { "misc", read_misc, write_nothing },
     [0x1e] = { "graphics-index", read_gfx_index, write_gfx_index },
-    [0x1f] = { "graphics", read_gfx, write_gfx },
+    [0x1f] = { "graphics", read_gfx, write_gfx, true },
     [0x24] = { "crtc-index", read_crtc_index, write_crtc_index },
     [0x25] = { "crtc", read_crtc, write_crtc },
     [0x2a] = { "status1/feature", read_status_1, write_feature },
@@ -185,8 +189,11 @@ static u64 vga_read(void *dev, u64 offset, unsigned size)
 static void vga_write(void *dev, u64 offset, unsigned size, u64 value)
 {
     struct vga *v = dev;
-    if (decoded(v, offset))
-        reg[offset].write(v, value);
+    if (!decoded(v, offset))
+        return;
+    reg[offset].write(v, value);
+    if (reg[offset].moves_memory)
+        vga_update_window(v);
 }
 
 /* Ranges that leave out the parallel port at 3BCh. */
@@ -211,15 +218,6 @@ static void default_dac(struct vga *v)
     start_dac(v, 0, false);
 }
 
-static void clear_text(struct vga *v)
-{
-    for (unsigned i = 0; i < VGA_TEXT_SIZE; i += 2) {
-        v->text[i] = ' ';
-        v->text[i + 1] = 0x07;
-    }
-    physmap_written(v->map, VGA_TEXT_GPA, VGA_TEXT_SIZE);
-}
-
 static void vga_reset(struct device *d)
 {
     struct vga *v = (struct vga *)d;
@@ -232,8 +230,10 @@ static void vga_reset(struct device *d)
     v->seq_index = v->crtc_index = v->gfx_index = 0;
     v->attr_index = PALETTE_SOURCE;
     v->attr_data = false;
+    v->latch = 0;
     default_dac(v);
-    clear_text(v);
+    vbe_reset(v);
+    vga_memory_reset(v);
 }
 
 static struct device *vga_create(struct platform *to, struct error *err)
@@ -243,8 +243,8 @@ static struct device *vga_create(struct platform *to, struct error *err)
         return NULL;
     v->clock = to->clock;
     v->map = to->map;
-    v->text = physmap_add_ram(to->map, "vga-text", VGA_TEXT_GPA, VGA_TEXT_SIZE, err);
-    if (!v->text || bus_add_ports(to->bus, "vga", 0x3b4, 8, &mono_ports, v, err) ||
+    v->bus = to->bus;
+    if (vga_memory_init(v, err) || vbe_init(v, to, err) || bus_add_ports(to->bus, "vga", 0x3b4, 8, &mono_ports, v, err) ||
         bus_add_ports(to->bus, "vga", 0x3c0, 32, &colour_ports, v, err)) {
         free(v);
         return NULL;
@@ -257,12 +257,16 @@ static void vga_destroy(struct device *d) { free(d); }
 
 static void vga_info(const struct device *d, FILE *out)
 {
-    struct vga_screen s;
-    vga_screen(d, &s);
-    fprintf(out, "text 80 x 25 at %05x%s, ", VGA_TEXT_GPA, s.blank ? " (blank)" : "");
-    fprintf(out, "cursor %d,%d\n", s.cursor_row, s.cursor_column);
+    static const char *const kind[] = { "blank", "text", "16 colours", "CGA", "256 colours", "15 bits", "16 bits", "24 bits", "32 bits" };
+    const struct vga *v = (const struct vga *)d;
+    struct vga_look l;
+    vga_look(d, &l);
+    fprintf(out, "%s, %u x %u", kind[l.kind], l.width, l.height);
+    if (l.kind == VGA_TEXT)
+        fprintf(out, ", %u x %u cells, cursor %d,%d", l.columns, l.rows, l.cursor_row, l.cursor_column);
+    fprintf(out, ", framebuffer at %08llx\n", (unsigned long long)v->lfb);
 }
 
 const struct device_ops vga_ops = {
-    "vga", "VGA, text mode", vga_create, vga_reset, vga_destroy, vga_info,
+    "vga", "VGA with Bochs' display interface, PCI 1234:1111", vga_create, vga_reset, vga_destroy, vga_info,
 };
