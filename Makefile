@@ -28,8 +28,9 @@ LIB := $(B)/libemu.a
 TESTS := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/test_*.c))
 BENCHES := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
 TEST_SUPPORT := $(B)/tests/check.o $(B)/tests/progen.o $(B)/tests/pvfixture.o
+TOOLS := $(patsubst %.c,$(B)/%,$(wildcard tools/*.c))
 
-.PHONY: all demo check bench guests clean help setup tests linux-programs
+.PHONY: all demo check bench docs guests clean help setup tests linux-programs
 .SECONDARY:
 
 all: $(EMU) guests
@@ -46,7 +47,11 @@ check: setup
 	@$(MAKE) --no-print-directory $(EMU) tests guests
 	@tests/run $(B)
 
-tests: $(TESTS)
+tests: $(TESTS) $(TOOLS)
+
+# The pages and blocks of the documents that the program itself prints.
+docs: $(EMU) guests $(TOOLS)
+	@tools/update-docs $(B)
 
 bench: $(EMU) $(BENCHES) linux-programs
 	@bench/run $(B)
@@ -65,6 +70,9 @@ $(B)/%.o: %.c
 $(B)/tests/%: $(B)/tests/%.o $(TEST_SUPPORT) $(LIB)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcunit $(LDLIBS)
 
+$(B)/tools/%: $(B)/tools/%.o $(LIB)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 $(B)/bench/%: $(B)/bench/%.o $(TEST_SUPPORT) $(LIB)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcunit $(LDLIBS)
 
@@ -79,6 +87,7 @@ help:
 	@echo "make demo     install what is missing, build, run ./emu compare guests/nano"
 	@echo "make check    install what is missing, build, run all tests (SAN=1: with sanitizers)"
 	@echo "make bench    speed, against the bars"
+	@echo "make docs     write anew what the documents show of the program"
 	@echo "make clean    remove what was built"
 
--include $(OBJ:.o=.d) $(B)/src/main.d $(TESTS:=.d) $(TEST_SUPPORT:.o=.d)
+-include $(OBJ:.o=.d) $(B)/src/main.d $(TESTS:=.d) $(TOOLS:=.d) $(TEST_SUPPORT:.o=.d)
