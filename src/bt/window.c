@@ -42,6 +42,24 @@ int windows_init(struct bt *b, struct error *err)
     return 0;
 }
 
+static void unmap(void *p, u64 size)
+{
+    if (p && p != MAP_FAILED)
+        munmap(p, size);
+}
+
+/* Give the window's address space back; it is as before window_reserve(). */
+static void window_release(struct window *w)
+{
+    unmap(w->base, WINDOW_SIZE + WINDOW_GUARD);
+    unmap(w->table, TABLE_SIZE);
+    unmap(w->frame, PAGES * sizeof *w->frame);
+    unmap(w->writable, PAGES / 8);
+    unmap(w->code, PAGES / 8);
+    w->base = NULL;
+}
+
+/* 0, or -1 when the process may not have so much address space (ulimit -v). */
 static int window_reserve(struct window *w)
 {
     w->base = reserve(WINDOW_SIZE + WINDOW_GUARD, PROT_NONE);
@@ -50,25 +68,16 @@ static int window_reserve(struct window *w)
     w->writable = reserve(PAGES / 8, PROT_READ | PROT_WRITE);
     w->code = reserve(PAGES / 8, PROT_READ | PROT_WRITE);
     bool ok = w->base != MAP_FAILED && w->table != MAP_FAILED && w->frame != MAP_FAILED && w->writable != MAP_FAILED && w->code != MAP_FAILED;
+    if (!ok)
+        window_release(w);
     return ok ? 0 : -1;
-}
-
-static void unmap(void *p, u64 size)
-{
-    if (p && p != MAP_FAILED)
-        munmap(p, size);
 }
 
 void windows_fini(struct bt *b)
 {
-    for (unsigned i = 0; i < MAX_WINDOWS; i++) {
-        struct window *w = &b->window[i];
-        unmap(w->base, WINDOW_SIZE + WINDOW_GUARD);
-        unmap(w->table, TABLE_SIZE);
-        unmap(w->frame, PAGES * sizeof *w->frame);
-        unmap(w->writable, PAGES / 8);
-        unmap(w->code, PAGES / 8);
-    }
+    for (unsigned i = 0; i < MAX_WINDOWS; i++)
+        if (b->window[i].base)
+            window_release(&b->window[i]);
     unmap(b->guard, GUARD_SIZE);
     for (unsigned i = 0; i < PAGE_HASH; i++) {
         for (struct trace_dep *d = b->traces[i], *next; d; d = next) {
