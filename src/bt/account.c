@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "bt/account.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 /* Which event is the callout of an instruction? What is not listed costs nothing beside its own cycles: a plain instruction that
@@ -69,6 +70,7 @@ u32 account_indirect_cycles(const struct bt_vcpu *t) { return t->vcpu->cpu.ledge
 void account_translated(struct bt_vcpu *t, const struct unit *u)
 {
     ledger_charge_n(t->vcpu->cpu.ledger, EV_BT_TRANSLATE, u->ninsns);
+    trace(&t->bt->vm->tracer, BT, "unit eip=0x%x insns=0x%x bytes=0x%x host_bytes=0x%x key=0x%x", u->eip, u->ninsns, u->len, u->host_len, u->key);
 }
 
 static const struct insn *insn_at_eip(struct bt_vcpu *t, struct insn *i)
@@ -84,6 +86,7 @@ void account_callout(struct bt_vcpu *t)
     t->bt->stats.callouts++;
     if (!insn_at_eip(t, &i))
         return;
+    trace(&t->bt->vm->tracer, BT, "callout eip=0x%" PRIx64 " insn=%s", t->vcpu->cpu.state.rip, mnemonic_names[i.mnemonic]);
     for (unsigned n = 0; n < ARRAY_LEN(callouts); n++) {
         if (callouts[n].mnemonic == i.mnemonic) {
             ledger_charge(t->vcpu->cpu.ledger, i.row->cost == COST_CR3 ? EV_BT_CR3 : callouts[n].event);
@@ -105,7 +108,9 @@ void account_fault(struct bt_vcpu *t)
     static const enum event events[] = {
         [FILL_FAULT] = EV_BT_TRUE_FAULT, [FILL_MMIO] = EV_BT_MMIO, [FILL_TRACED] = EV_BT_TRACE, [FILL_CODE] = EV_BT_CODE_TRACE,
     };
-    ledger_charge(t->vcpu->cpu.ledger, t->page_fault || t->fault != FILL_FAULT ? events[t->fault] : EV_BT_EXCEPTION);
+    enum event e = t->page_fault || t->fault != FILL_FAULT ? events[t->fault] : EV_BT_EXCEPTION;
+    trace(&t->bt->vm->tracer, SHADOW, "fault=%s eip=0x%x", event_rows[e].name, t->context.eip);
+    ledger_charge(t->vcpu->cpu.ledger, e);
 }
 
 void account_hidden(struct bt_vcpu *t)

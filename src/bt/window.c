@@ -12,6 +12,7 @@
  * all windows), and a write to one drops what the changed entry governed. SDM vol. 3, 4.10.4.3 allows a processor to keep less or more.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -370,6 +371,7 @@ enum fill window_fill(struct bt *b, struct window *w, struct cpu *c, u32 gva, bo
         return marks & MARK_TRACE ? FILL_TRACED : FILL_CODE;
     map_page(b, w, gva >> PAGE_SHIFT, r, page, may_write(w, c, &x, r, page));
     b->stats.hidden_faults++;
+    trace(&b->vm->tracer, SHADOW, "fault=hidden gva=0x%x write=0x%x gpa=0x%" PRIx64, gva, write, x.gpa);
     return FILL_OK;
 }
 

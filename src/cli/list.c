@@ -108,7 +108,14 @@ static void guest_title(const char *folder, const char *name, char *title, int s
     fclose(f);
 }
 
-static int visible(const struct dirent *d) { return d->d_name[0] != '.' && d->d_type == DT_DIR && strcmp(d->d_name, "lib") && strcmp(d->d_name, "tests"); }
+static int visible(const struct dirent *d)
+{
+    static const char *const no_guests[] = { "lib", "tests", "real" };
+    for (unsigned i = 0; i < ARRAY_LEN(no_guests); i++)
+        if (strcmp(d->d_name, no_guests[i]) == 0)
+            return false;
+    return d->d_name[0] != '.' && d->d_type == DT_DIR;
+}
 
 static void list_guests(void)
 {
