@@ -224,6 +224,27 @@ static int opt_S(struct options *o, const char *arg, struct error *err)
     return 0;
 }
 
+static int add_step(struct options *o, enum script_kind kind, const char *text, struct error *err)
+{
+    struct script_plan *p = &o->script;
+    if (p->count == SCRIPT_MAX)
+        return error_set(err, "--expect, --then, --type: at most %d together", SCRIPT_MAX);
+    if (!*text || strlen(text) > 500)
+        return error_set(err, "--expect, --then, --type: give a text of 1 to 500 characters");
+    p->step[p->count].kind = kind;
+    p->step[p->count++].text = text;
+    return 0;
+}
+static int opt_expect(struct options *o, const char *arg, struct error *err) { return add_step(o, SCRIPT_EXPECT, arg, err); }
+static int opt_type(struct options *o, const char *arg, struct error *err) { return add_step(o, SCRIPT_TYPE, arg, err); }
+static int opt_then(struct options *o, const char *arg, struct error *err)
+{
+    const struct script_plan *p = &o->script;
+    if (!p->count || p->step[p->count - 1].kind != SCRIPT_EXPECT)
+        return error_set(err, "--then %s: must stand behind an --expect, as in --expect login: --then 'root\\n'", arg);
+    return add_step(o, SCRIPT_THEN, arg, err);
+}
+
 static int opt_D(struct options *o, const char *arg, struct error *err)
 {
     if (o->trace_file)

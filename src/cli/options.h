@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "cli/serial.h"
+#include "console/script.h"
 #include "machine/vm.h"
 
 enum { MAX_SERIAL = 4 };
@@ -24,6 +25,7 @@ struct options {
     const char *display;            /* "none", "sdl", "text"; NULL: as the build has it */
     const char *gdb;                /* where gdb may attach, NULL: nowhere */
     bool stopped;                   /* -S */
+    struct script_plan script;
     enum clock_choice clock;
     bool stats, screen_text;
     FILE *trace_file;               /* owned */

@@ -21,6 +21,8 @@ struct run {
     struct vm *vm;          /* while it runs */
     struct console console;
     struct gdb *gdb;
+    struct script *script;
+    struct chardev *serial[MAX_SERIAL]; /* as opened; the machine may have the script's taps instead */
 };
 
 static int choose_engine(struct run *r, struct error *err)
@@ -68,7 +70,7 @@ static int open_serials(struct run *r, struct error *err)
         struct chardev *c = serial_open(r->options.serial[r->nserial], quit, r, err);
         if (!c)
             return -1;
-        r->options.vm.serial[r->nserial] = c;
+        r->serial[r->nserial] = r->options.vm.serial[r->nserial] = c;
     }
     return 0;
 }
@@ -84,7 +86,7 @@ static int open_debugcon(struct run *r, struct error *err)
 static void close_serials(struct run *r)
 {
     while (r->nserial)
-        chardev_close(r->options.vm.serial[--r->nserial]);
+        chardev_close(r->serial[--r->nserial]);
     chardev_close(r->debugcon);
 }
 
@@ -109,6 +111,28 @@ static int open_console(struct run *r, struct error *err)
     return 0;
 }
 
+static int open_script(struct run *r, struct error *err)
+{
+    if (!r->options.script.count)
+        return 0;
+    r->script = script_new(&r->options.script);
+    if (!r->script)
+        return error_set(err, "--expect: no memory");
+    for (unsigned i = 0; i < r->nserial; i++)
+        r->options.vm.serial[i] = script_tap(r->script, i, r->serial[i]);
+    return 0;
+}
+
+/* A guest that ended well before it said what was expected has not passed. */
+static int script_status(const struct script *s, int status)
+{
+    const char *missing = s ? script_missing(s) : NULL;
+    if (!missing)
+        return status;
+    fprintf(stderr, "emu: --expect: the guest never showed '%s'\n", missing);
+    return status == STATUS_POWEROFF ? STATUS_LIMIT : status;
+}
+
 static void close_console(struct run *r)
 {
     gdb_close(r->gdb);
@@ -122,7 +146,7 @@ static int prepare(struct run *r, struct error *err)
         return -1;
     choose_clock(&r->options);
     note_missing(&r->options);
-    return open_serials(r, err) || open_debugcon(r, err) || open_console(r, err) ? -1 : 0;
+    return open_serials(r, err) || open_debugcon(r, err) || open_console(r, err) || open_script(r, err) ? -1 : 0;
 }
 
 static void report_end(struct run *r, struct vm *vm)
@@ -144,8 +168,13 @@ static int run_vm(struct run *r, struct error *err)
         return -1;
     signals_watch(r->vm);
     console_attach(&r->console, r->vm);
+    if (r->script)
+        script_attach(r->script, r->vm);
     int status = console_run(&r->console, r->options.stopped);
     report_end(r, r->vm);
+    status = script_status(r->script, status);
+    if (r->script)
+        script_attach(r->script, NULL);
     signals_watch(NULL);
     close_console(r);
     vm_free(r->vm);
@@ -158,6 +187,7 @@ static int do_run(struct run *r, struct error *err)
     int status = prepare(r, err) ? -1 : run_vm(r, err);
     close_console(r);
     close_serials(r);
+    script_free(r->script);
     return status;
 }
 
