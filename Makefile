@@ -30,7 +30,7 @@ BENCHES := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
 TEST_SUPPORT := $(B)/tests/check.o $(B)/tests/progen.o $(B)/tests/pvfixture.o
 TOOLS := $(patsubst %.c,$(B)/%,$(wildcard tools/*.c))
 
-.PHONY: all demo check bench docs guests clean help setup tests linux-programs
+.PHONY: all demo check soak bench docs guests clean help setup tests linux-programs
 .SECONDARY:
 
 all: $(EMU) guests
@@ -52,6 +52,10 @@ tests: $(TESTS) $(TOOLS)
 # The pages and blocks of the documents that the program itself prints.
 docs: $(EMU) guests $(TOOLS)
 	@tools/update-docs $(B)
+
+soak: setup
+	@$(MAKE) --no-print-directory $(EMU) tests guests
+	@EMU_SOAK=1 EMU_TEST_TIMEOUT=7200 tests/run $(B)
 
 bench: $(EMU) $(BENCHES) linux-programs
 	@bench/run $(B)
@@ -86,6 +90,7 @@ help:
 	@echo "make          build ./emu and the guests"
 	@echo "make demo     install what is missing, build, run ./emu compare guests/nano"
 	@echo "make check    install what is missing, build, run all tests (SAN=1: with sanitizers)"
+	@echo "make soak     the same with what takes minutes"
 	@echo "make bench    speed, against the bars"
 	@echo "make docs     write anew what the documents show of the program"
 	@echo "make clean    remove what was built"

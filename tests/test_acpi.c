@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* The ACPI tables as a kernel finds them: by search, by pointer, by sum. */
+#include <string.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "machine/acpi.h"
+#include "machine/bare.h"
+
+/* A machine around one HLT. */
+static struct vm *machine(void)
+{
+    struct error err = { "" };
+    struct vm_config c;
+    char path[] = "/tmp/emu-test-XXXXXX";
+    int fd = mkstemp(path);
+    vm_config_defaults(&c);
+    c.engine = &bare_engine;
+    c.kernel = path;
+    CHECK(write(fd, "\xf4", 1) == 1);
+    struct vm *vm = vm_new(&c, &err);
+    close(fd);
+    unlink(path);
+    if (!vm)
+        FAIL("%s", err.text);
+    return vm;
+}
+
+static u64 get(struct vm *vm, gpa_t gpa, unsigned size)
+{
+    u64 value = 0;
+    physmap_read(&vm->map, gpa, &value, size);
+    return value;
+}
+
+static u8 sum(struct vm *vm, gpa_t gpa, unsigned n)
+{
+    u8 s = 0;
+    for (unsigned i = 0; i < n; i++)
+        s += get(vm, gpa + i, 1);
+    return s;
+}
+
+static void check_table(struct vm *vm, gpa_t gpa, const char *signature)
+{
+    char found[5] = "";
+    physmap_read(&vm->map, gpa, found, 4);
+    check_context("table %s at 0x%llx", signature, (unsigned long long)gpa);
+    CHECK_STR(found, signature);
+    CHECK_EQ(sum(vm, gpa, get(vm, gpa + 4, 4)), 0);
+}
+
+/* ACPI 6.5, 5.2.5.1: on a multiple of 16 in E0000h to FFFFFh. */
+static gpa_t find_root(struct vm *vm)
+{
+    for (gpa_t gpa = 0xe0000; gpa < 0x100000; gpa += 16)
+        if (get(vm, gpa, 8) == 0x2052545020445352 && !sum(vm, gpa, 20)) /* "RSD PTR " */
+            return gpa;
+    return 0;
+}
+
+static void test_chain(void)
+{
+    struct vm *vm = machine();
+    gpa_t root = find_root(vm), rsdt = get(vm, root + 16, 4), fadt, dsdt;
+    CHECK_EQ(root, ACPI_GPA);
+    check_table(vm, rsdt, "RSDT");
+    CHECK_EQ(get(vm, rsdt + 4, 4), 36 + 4);
+    fadt = get(vm, rsdt + 36, 4);
+    check_table(vm, fadt, "FACP");
+    CHECK_EQ(get(vm, fadt + 64, 4), 0x604);  /* PM1a_CNT_BLK */
+    CHECK_EQ(get(vm, fadt + 76, 4), 0x608);  /* PM_TMR_BLK */
+    CHECK_EQ(get(vm, get(vm, fadt + 36, 4), 4), 0x53434146); /* "FACS" */
+    CHECK_EQ(get(vm, fadt + 36, 4) % 64, 0);
+    dsdt = get(vm, fadt + 40, 4);
+    check_table(vm, dsdt, "DSDT");
+    vm_free(vm);
+}
+
+/* The lengths within the AML lead exactly to its end. */
+static void test_aml(void)
+{
+    struct vm *vm = machine();
+    static const u8 s5[] = { 0x08, '_', 'S', '5', '_', 0x12 };
+    u8 name[sizeof s5];
+    gpa_t fadt = get(vm, get(vm, find_root(vm) + 16, 4) + 36, 4), dsdt = get(vm, fadt + 40, 4), at = dsdt + 36;
+    physmap_read(&vm->map, at, name, sizeof name);
+    CHECK(!memcmp(name, s5, sizeof s5));
+    at += sizeof s5;
+    CHECK_EQ(get(vm, at, 1) >> 6, 1);       /* a length of two bytes */
+    at += (get(vm, at, 1) & 15) | get(vm, at + 1, 1) << 4;
+    CHECK_EQ(get(vm, at, 1), 0x10);         /* Scope */
+    at++;
+    at += (get(vm, at, 1) & 15) | get(vm, at + 1, 1) << 4;
+    CHECK_EQ(at, dsdt + get(vm, dsdt + 4, 4));
+    vm_free(vm);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct check tests[] = { { "chain", test_chain }, { "aml", test_aml }, { NULL, NULL } };
+    return check_main(argc, argv, "acpi", tests);
+}
