@@ -65,13 +65,18 @@ static void follow_script(struct vm *vm, struct session *s)
     s->done = !s->script[s->at].expect;
 }
 
-static void pump(struct vm *vm, void *opaque)
+static void attend(struct vm *vm, struct session *s)
 {
-    struct session *s = opaque;
     if (s->script && !s->done)
         follow_script(vm, s);
     if (s->look && s->look(vm, s))
         s->done = true;
+}
+
+static void pump(struct vm *vm, void *opaque)
+{
+    struct session *s = opaque;
+    attend(vm, s);
     if (s->done && !s->go_on)
         vm_stop(vm, STATUS_POWEROFF, "seen");
 }
@@ -122,6 +127,7 @@ static bool session_run(struct session *s, const struct setting *on)
         return false;
     }
     s->status = vm_run(vm);
+    attend(vm, s); /* its last words */
     snprintf(s->reason, sizeof s->reason, "%s", vm->reason);
     s->hash = hash_ledger(&vm->ledger);
     vm_free(vm);
