@@ -216,6 +216,8 @@ static int by_base(const void *a, const void *b)
 
 static void ranges(const char *title, struct bus_range **r, unsigned n, int digits)
 {
+    if (!n)
+        return;
     printf("\n## %s\n\n", title);
     COLUMNS("from", "to", "range");
     qsort(r, n, sizeof *r, by_base);
