@@ -3,6 +3,7 @@
  * so does the host bridge the PCI bus. */
 #include "devices/device.h"
 #include "devices/i8042.h"
+#include "devices/ide.h"
 #include "devices/pci.h"
 #include "devices/pic.h"
 #include "devices/pit.h"
@@ -20,6 +21,7 @@ const struct device_ops *const pc_devices[] = {
     &pci_host_ops,
     &piix3_ops,
     &vga_ops,
+    &ide_ops,
     &fwcfg_ops,
     &dma_ops,
     &fdc_ops,
