@@ -92,7 +92,7 @@ static const struct { const char *args, *says; } mistakes[] = {
     { "%s/loop --stats=yes", "takes no argument" },
     { "%s/loop -serial telnet:1", "-serial telnet:1" },
     { "%s/loop -serial file:/no/such/folder/file", "/no/such/folder/file" },
-    { "%s/loop -display vnc", "none, sdl or text" },
+    { "%s/loop -display vnc", "none, sdl, text or auto" },
     { "%s/loop -device e1000", "isa-debug-exit" },
     { "%s/loop -device isa-debug-exit,iobase=0x10000", "iobase" },
     { "%s/loop -device isa-debug-exit,iosize=9", "iosize" },
@@ -238,6 +238,7 @@ static const struct { const char *name, *arg; } samples[] = {
     { "smp", "1" },         { "machine", "pc" },     { "kvm", "model" },       { "hw", "ept,no-vpid" }, { "timing", "model" }, { "clock", "virtual" },
     { "bios", "b" }, { "L", "." }, { "hda", "x" }, { "hdb", "x" }, { "hdc", "x" }, { "hdd", "x" }, { "cdrom", "x" }, { "fda", "x" }, { "fdb", "x" },
     { "drive", "file=x,index=1,media=disk,format=raw" }, { "snapshot", NULL }, { "boot", "order=dc,menu=off" }, { "debugcon", "none" },
+    { "screenshot-at", "x.png:2.5s" }, { "vga", "std" },
     { "strict-io", NULL },  { "monitor", "none" },   { "help", NULL },         { "help-all", NULL },   { "version", NULL },
 };
 

@@ -156,7 +156,14 @@ static int opt_serial(struct options *o, const char *arg, struct error *err)
 static int opt_display(struct options *o, const char *arg, struct error *err)
 {
     o->display = arg;
-    return CHOICE("display", "none", "sdl", "text");
+    return CHOICE("display", "none", "sdl", "text", "auto");
+}
+static int opt_screenshot_at(struct options *o, const char *arg, struct error *err) { return screenshots_add(&o->screenshots, arg, err); }
+static int opt_vga(struct options *o, const char *arg, struct error *err)
+{
+    if (strcmp(arg, "std"))
+        fprintf(stderr, "emu: -vga %s: the display is always std, a VGA with Bochs' display interface\n", arg);
+    return 0;
 }
 static int opt_nographic(struct options *o, const char *arg, struct error *err)
 {
@@ -441,4 +448,5 @@ void options_fini(struct options *o)
     if (o->trace_file)
         fclose(o->trace_file);
     o->trace_file = NULL;
+    screenshots_fini(&o->screenshots);
 }

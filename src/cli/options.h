@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "cli/serial.h"
+#include "console/display.h"
 #include "console/script.h"
 #include "machine/vm.h"
 
@@ -22,7 +23,8 @@ struct options {
     char *drive_spec[VM_MAX_DRIVES]; /* owned; NULL where -hda or its like named the drive */
     char boot[8];
     const char *debugcon;           /* NULL: nowhere */
-    const char *display;            /* "none", "sdl", "text"; NULL: as the build has it */
+    const char *display;            /* "none", "sdl", "text", "auto"; NULL: none */
+    struct screenshots screenshots;
     const char *gdb;                /* where gdb may attach, NULL: nowhere */
     bool stopped;                   /* -S */
     struct script_plan script;

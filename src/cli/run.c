@@ -23,6 +23,7 @@ struct run {
     struct gdb *gdb;
     struct script *script;
     struct chardev *serial[MAX_SERIAL]; /* as opened; the machine may have the script's taps instead */
+    struct display display;
 };
 
 static int choose_engine(struct run *r, struct error *err)
@@ -60,10 +61,11 @@ static void quit(void *run)
         vm_interrupt(r->vm, SIGINT);
 }
 
-/* Without a word about it, the first serial port is the terminal, unless gdb is. */
+/* Without a word about it, the first serial port is the terminal, unless gdb or the guest's screen is. */
 static int open_serials(struct run *r, struct error *err)
 {
     bool taken = r->options.gdb && strcmp(r->options.gdb, "stdio") == 0;
+    taken |= r->options.display && strcmp(r->options.display, "text") == 0;
     if (!r->options.nserial)
         r->options.serial[r->options.nserial++] = taken ? "none" : "stdio";
     for (; r->nserial < r->options.nserial; r->nserial++) {
@@ -90,13 +92,12 @@ static void close_serials(struct run *r)
     chardev_close(r->debugcon);
 }
 
-/* Whoever sits at a terminal lives in the host's time; everything else in the guest's own, which repeats exactly. */
-static void choose_clock(struct options *o) { o->vm.realtime = o->clock == CLOCK_HOST || (o->clock == CLOCK_AUTO && isatty(STDIN_FILENO)); }
+static bool has_display(const struct options *o) { return o->display && strcmp(o->display, "none"); }
 
-static void note_missing(const struct options *o)
+/* Whoever sits at a terminal or a window lives in the host's time; everything else in the guest's own, which repeats exactly. */
+static void choose_clock(struct options *o)
 {
-    if (o->display && strcmp(o->display, "none"))
-        fprintf(stderr, "emu: -display %s: this build has no display; the guest runs without one (-screen-text prints its screen)\n", o->display);
+    o->vm.realtime = o->clock == CLOCK_HOST || (o->clock == CLOCK_AUTO && (isatty(STDIN_FILENO) || has_display(o)));
 }
 
 /* Who can look into the guest and steer it. */
@@ -104,6 +105,8 @@ static int open_console(struct run *r, struct error *err)
 {
     const struct options *o = &r->options;
     if (o->gdb && !(r->gdb = gdb_open(&r->console, o->gdb, err)))
+        return -1;
+    if (o->display && display_open(&r->display, &r->console, o->display, err))
         return -1;
     if (o->stopped && !r->console.nclients)
         return error_set(err, "-S: nobody could start the guest; add -s or -gdb tcp::PORT, or -monitor stdio");
@@ -137,6 +140,7 @@ static void close_console(struct run *r)
 {
     gdb_close(r->gdb);
     r->gdb = NULL;
+    display_close(&r->display);
     console_attach(&r->console, NULL);
 }
 
@@ -145,7 +149,6 @@ static int prepare(struct run *r, struct error *err)
     if (choose_engine(r, err) || find_guest(r, err))
         return -1;
     choose_clock(&r->options);
-    note_missing(&r->options);
     return open_serials(r, err) || open_debugcon(r, err) || open_console(r, err) || open_script(r, err) ? -1 : 0;
 }
 
@@ -170,7 +173,10 @@ static int run_vm(struct run *r, struct error *err)
     console_attach(&r->console, r->vm);
     if (r->script)
         script_attach(r->script, r->vm);
+    screenshots_start(&r->options.screenshots, r->vm);
     int status = console_run(&r->console, r->options.stopped);
+    display_close(&r->display);
+    screenshots_finish(&r->options.screenshots);
     report_end(r, r->vm);
     status = script_status(r->script, status);
     if (r->script)
