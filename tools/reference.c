@@ -420,7 +420,7 @@ static void kvm_exits(void)
     };
     page("VM exits", "src/hwassist/vmx/reasons.def and src/hwassist/kvm/exits.def",
          "The basic exit reasons of the VT-x model (SDM vol. 3, appendix C), and what the small KVM on it does with each. \"depends\": the handler\n"
-         "charges by what it finds. Without a handler: the modelled processor or the small KVM's controls never bring it about.");
+         "charges by what it finds. An exit without a handler, and a failed VM entry, stop the machine with a reason.");
     COLUMNS("#reason", "exit", "handler", "event");
     for (unsigned i = 0; i < ARRAY_LEN(reasons); i++) {
         number(reasons[i].number);
