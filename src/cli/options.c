@@ -347,7 +347,11 @@ static int opt_strict_io(struct options *o, const char *arg, struct error *err)
     o->vm.strict_io = true;
     return 0;
 }
-static int opt_monitor(struct options *o, const char *arg, struct error *err) { return CHOICE("monitor", "none"); }
+static int opt_monitor(struct options *o, const char *arg, struct error *err)
+{
+    o->monitor = strcmp(arg, "stdio") == 0;
+    return CHOICE("monitor", "stdio", "none");
+}
 static int opt_help(struct options *o, const char *arg, struct error *err)
 {
     o->action = ACTION_HELP;

@@ -27,6 +27,7 @@ struct options {
     struct screenshots screenshots;
     const char *gdb;                /* where gdb may attach, NULL: nowhere */
     bool stopped;                   /* -S */
+    bool monitor;                   /* a prompt on the terminal */
     struct script_plan script;
     enum clock_choice clock;
     bool stats, screen_text;

@@ -12,6 +12,7 @@
 #include "cli/signals.h"
 #include "cli/stats.h"
 #include "console/gdb.h"
+#include "console/monitor.h"
 
 struct run {
     struct options options;
@@ -21,6 +22,7 @@ struct run {
     struct vm *vm;          /* while it runs */
     struct console console;
     struct gdb *gdb;
+    struct monitor *monitor;
     struct script *script;
     struct chardev *serial[MAX_SERIAL]; /* as opened; the machine may have the script's taps instead */
     struct display display;
@@ -61,13 +63,31 @@ static void quit(void *run)
         vm_interrupt(r->vm, SIGINT);
 }
 
-/* Without a word about it, the first serial port is the terminal, unless gdb or the guest's screen is. */
+/* Others that want the terminal. */
+static bool gdb_at_terminal(const struct options *o) { return o->gdb && strncmp(o->gdb, "stdio", 5) == 0; }
+static bool text_display(const struct options *o) { return o->display && strcmp(o->display, "text") == 0; }
+
+/* Without a word about it, the first serial port is the terminal, as far as the others leave it. */
+static const char *default_serial(const struct options *o)
+{
+    return gdb_at_terminal(o) || text_display(o) ? "none" : o->monitor ? "stdout" : "stdio";
+}
+
+/* The terminal's input can be one's only. */
+static int check_terminal(const struct options *o, struct error *err)
+{
+    unsigned users = gdb_at_terminal(o) + text_display(o) + o->monitor;
+    for (unsigned i = 0; i < o->nserial; i++)
+        users += strstr(o->serial[i], "stdio") != NULL;
+    return users < 2 ? 0 : error_set(err, "only one of -serial, -monitor, -gdb and -display text can have the terminal; give the others none, stdout, file:F or tcp::PORT");
+}
+
 static int open_serials(struct run *r, struct error *err)
 {
-    bool taken = r->options.gdb && strcmp(r->options.gdb, "stdio") == 0;
-    taken |= r->options.display && strcmp(r->options.display, "text") == 0;
     if (!r->options.nserial)
-        r->options.serial[r->options.nserial++] = taken ? "none" : "stdio";
+        r->options.serial[r->options.nserial++] = default_serial(&r->options);
+    if (check_terminal(&r->options, err))
+        return -1;
     for (; r->nserial < r->options.nserial; r->nserial++) {
         struct chardev *c = serial_open(r->options.serial[r->nserial], quit, r, err);
         if (!c)
@@ -104,10 +124,15 @@ static void choose_clock(struct options *o)
 static int open_console(struct run *r, struct error *err)
 {
     const struct options *o = &r->options;
+    r->monitor = monitor_new(&r->console);
+    if (!r->monitor || (o->monitor && monitor_open_terminal(r->monitor, err)))
+        return -1;
     if (o->gdb && !(r->gdb = gdb_open(&r->console, o->gdb, err)))
         return -1;
     if (o->display && display_open(&r->display, &r->console, o->display, err))
         return -1;
+    if (r->gdb)
+        gdb_set_monitor(r->gdb, monitor_run, r->monitor);
     if (o->stopped && !r->console.nclients)
         return error_set(err, "-S: nobody could start the guest; add -s or -gdb tcp::PORT, or -monitor stdio");
     console_configure(&r->console, &r->options.vm);
@@ -141,6 +166,10 @@ static void close_console(struct run *r)
     gdb_close(r->gdb);
     r->gdb = NULL;
     display_close(&r->display);
+    if (r->monitor)
+        monitor_close_terminal(r->monitor);
+    monitor_free(r->monitor);
+    r->monitor = NULL;
     console_attach(&r->console, NULL);
 }
 

@@ -5,7 +5,7 @@
 
 #include "devices/chardev.h"
 
-/* "stdio", "mon:stdio", "none", "null", "file:NAME". quit(opaque) is called by Ctrl-A x on a terminal. NULL with *err;
+/* "stdio", "mon:stdio", "stdout" (no input), "none", "null", "file:NAME". quit(opaque) is called by Ctrl-A x on a terminal. NULL with *err;
  * pair with chardev_close(). */
 struct chardev *serial_open(const char *spec, void (*quit)(void *opaque), void *opaque, struct error *err);
 

@@ -116,6 +116,19 @@ int debugger_remove_watch(struct debugger *d, enum break_owner owner, gva_t gva,
     return 0;
 }
 
+bool debugger_remove_at(struct debugger *d, enum break_owner owner, gva_t gva)
+{
+    bool found = debugger_remove_break(d, owner, gva) == 0;
+    gva = effective(d, gva);
+    for (unsigned i = d->points.nwatch; i--;)
+        if (d->watch_owner[i] == owner && d->points.watch[i].gva == gva) {
+            drop_watch(d, i);
+            found = true;
+        }
+    arm(d);
+    return found;
+}
+
 void debugger_remove_all(struct debugger *d, enum break_owner owner)
 {
     for (unsigned i = d->points.nbreak; i--;)
@@ -145,6 +158,12 @@ static void go(struct debugger *d, enum vm_gait gait)
 }
 
 void debugger_continue(struct debugger *d) { go(d, GAIT_RUN); }
+void debugger_pass_break(struct debugger *d)
+{
+    struct cpu *c = &d->vm->vcpu[0]->cpu;
+    c->break_icount = c->icount + 1;
+}
+
 void debugger_step(struct debugger *d) { go(d, d->irqs ? GAIT_STEP : GAIT_STEP_HELD); }
 
 void debugger_note_stop(struct debugger *d)

@@ -36,12 +36,16 @@ int debugger_add_watch(struct debugger *d, enum break_owner owner, gva_t gva, u3
 /* 0, or -1 when there is none such. */
 int debugger_remove_break(struct debugger *d, enum break_owner owner, gva_t gva);
 int debugger_remove_watch(struct debugger *d, enum break_owner owner, gva_t gva, u32 len, u8 access);
+/* Whatever is at gva; false: nothing. */
+bool debugger_remove_at(struct debugger *d, enum break_owner owner, gva_t gva);
 void debugger_remove_all(struct debugger *d, enum break_owner owner);
 
 /* --- stop and go --- */
 
 void debugger_pause(struct debugger *d);
 void debugger_continue(struct debugger *d);
+/* Go on over a breakpoint at the very place where the guest stands. */
+void debugger_pass_break(struct debugger *d);
 /* One instruction. Interrupts wait meanwhile, unless d->irqs. */
 void debugger_step(struct debugger *d);
 /* After vm_run(): fill in why. */

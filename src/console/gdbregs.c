@@ -184,6 +184,21 @@ unsigned gdb_register_set(const struct gdb_layout *l, struct cpu_state *s, unsig
     return r->bits / 8;
 }
 
+bool gdb_register_named(const struct cpu_state *s, const char *name, u64 *value)
+{
+    u8 buf[16] = { 0 };
+    if (strcmp(name, "pc") == 0)
+        name = "rip";
+    for (unsigned i = 0; i < ARRAY_LEN(gdb_layouts); i++)
+        for (unsigned n = 0; n < gdb_layouts[i].count; n++)
+            if (strcmp(gdb_layouts[i].reg[n].name, name) == 0) {
+                gdb_register_get(&gdb_layouts[i], s, n, buf);
+                memcpy(value, buf, 8);
+                return true;
+            }
+    return false;
+}
+
 /* --- the description --- */
 
 static void print_flags(FILE *out)

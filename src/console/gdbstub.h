@@ -61,6 +61,8 @@ struct gdb {
 unsigned gdb_register_get(const struct gdb_layout *l, const struct cpu_state *s, unsigned n, u8 *buf);
 /* Set it from bytes; what a debugger cannot change is left alone. Its size, 0: no such register. */
 unsigned gdb_register_set(const struct gdb_layout *l, struct cpu_state *s, unsigned n, const u8 *buf);
+/* A register of any layout by its name, up to 64 bits of it. False: no such register. */
+bool gdb_register_named(const struct cpu_state *s, const char *name, u64 *value);
 /* The description that gdb reads as target.xml; heap, to be freed. NULL: no memory. */
 char *gdb_target_xml(const struct gdb_layout *l);
 

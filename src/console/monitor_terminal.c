@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* The monitor's prompt on stdin and stdout. */
+#include <editline/readline.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "console/monitor_internal.h"
+
+#define PROMPT "(emu) "
+
+/* libedit's callbacks get no argument of ours: the one monitor that has the terminal. */
+static struct monitor *at_terminal;
+
+static void run_line(struct monitor *m, const char *line)
+{
+    monitor_run(m, line, stdout);
+    fflush(stdout);
+}
+
+/* --- plain lines --- */
+
+static bool input_waits(const struct monitor *m)
+{
+    struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
+    return !m->ended && poll(&p, 1, 0) > 0;
+}
+
+/* Take the first line, or what there is of it when no more can come, out of the buffer, and carry it out. */
+static void run_first_line(struct monitor *m, size_t len, size_t used)
+{
+    char line[sizeof m->line];
+    memcpy(line, m->line, len);
+    line[len] = 0;
+    m->len -= used;
+    memmove(m->line, m->line + used, m->len);
+    run_line(m, line);
+}
+
+static bool run_buffered_line(struct monitor *m)
+{
+    const char *end = memchr(m->line, '\n', m->len);
+    if (end)
+        run_first_line(m, end - m->line, end - m->line + 1);
+    else if (m->len && (m->ended || m->len == sizeof m->line - 1))
+        run_first_line(m, m->len, m->len);
+    else
+        return false;
+    return true;
+}
+
+/* Lines behind a cont or step are for the guest as it has stopped again. */
+static void read_plain(struct monitor *m)
+{
+    ssize_t n;
+    while (!m->waits && run_buffered_line(m))
+        ;
+    if (m->waits || !input_waits(m))
+        return;
+    n = read(STDIN_FILENO, m->line + m->len, sizeof m->line - 1 - m->len);
+    m->ended = n <= 0;
+    m->len += n > 0 ? n : 0;
+}
+
+/* --- libedit --- */
+
+/* Names that begin with text: of commands, or behind "info" of what it shows. Called with state 0, 1... */
+static char *complete(const char *text, int state)
+{
+    bool info = strncmp(rl_line_buffer, "info ", 5) == 0 || strncmp(rl_line_buffer, "i ", 2) == 0;
+    unsigned count = info ? monitor_info_count : monitor_command_count;
+    for (unsigned i = 0; i < count; i++) {
+        const char *name = info ? monitor_info_rows[i].name : monitor_commands[i].name;
+        if (strncmp(name, text, strlen(text)) == 0 && state-- == 0)
+            return strdup(name);
+    }
+    return NULL;
+}
+
+static char **attempt(const char *text, int start, int end)
+{
+    rl_attempted_completion_over = 1; /* no file names */
+    return rl_completion_matches(text, complete);
+}
+
+static void on_line(char *line)
+{
+    struct monitor *m = at_terminal;
+    if (!line) {
+        m->ended = true;
+        return;
+    }
+    if (*line)
+        add_history(line);
+    run_line(m, line);
+    free(line);
+}
+
+/* --- the console's client --- */
+
+static void pump(void *opaque)
+{
+    struct monitor *m = opaque;
+    struct vm *vm = m->console->vm;
+    if (!m->editing)
+        read_plain(m);
+    else if (input_waits(m))
+        rl_callback_read_char();
+    if (m->ended && !m->len && vm->status == VM_PAUSED && !m->waits) /* nobody is left to let it go on */
+        vm_stop(vm, STATUS_POWEROFF, "the monitor's input ended");
+}
+
+static void stopped(void *opaque)
+{
+    struct monitor *m = opaque;
+    static const char *const why[] = { [WHY_ASKED] = "stopped", [WHY_BREAKPOINT] = "breakpoint", [WHY_WATCHPOINT] = "watchpoint", [WHY_STEPPED] = "", [WHY_ENDED] = "" };
+    struct debugger *d = &m->console->debugger;
+    if (d->why == WHY_ENDED)
+        return;
+    if (m->steps && d->why == WHY_STEPPED) {
+        m->steps--;
+        debugger_step(d);
+        return;
+    }
+    m->steps = 0;
+    m->waits = false;
+    printf("%s%s", why[d->why], *why[d->why] ? ": " : "");
+    monitor_print_place(m, stdout);
+    if (m->editing)
+        rl_forced_update_display();
+    fflush(stdout);
+}
+
+static int fd_of(void *opaque) { return ((struct monitor *)opaque)->ended ? -1 : STDIN_FILENO; }
+
+int monitor_open_terminal(struct monitor *m, struct error *err)
+{
+    if (at_terminal)
+        return error_set(err, "-monitor: only one monitor can have the terminal");
+    at_terminal = m;
+    m->terminal = true;
+    m->editing = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+    if (m->editing) {
+        rl_readline_name = "emu";
+        rl_attempted_completion_function = attempt;
+        using_history();
+        rl_callback_handler_install(PROMPT, on_line);
+    }
+    console_add(m->console, &(struct console_client){ .name = "monitor", .opaque = m, .pump = pump, .stopped = stopped, .fd = fd_of });
+    return 0;
+}
+
+void monitor_close_terminal(struct monitor *m)
+{
+    if (!m->terminal)
+        return;
+    if (m->editing)
+        rl_callback_handler_remove();
+    m->terminal = false;
+    at_terminal = NULL;
+}
