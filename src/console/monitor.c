@@ -168,8 +168,9 @@ void monitor_run(void *monitor, const char *line, FILE *out)
     struct monitor *m = monitor;
     char copy[512], name[32];
     snprintf(copy, sizeof copy, "%s", line + strspn(line, " \t"));
-    size_t end = strcspn(copy, " \t/\r\n"), args = end + strspn(copy + end, " \t\r\n");
-    copy[args + strcspn(copy + args, "\r\n")] = 0;
+    for (size_t len = strlen(copy); len && strchr(" \t\r\n", copy[len - 1]);)
+        copy[--len] = 0;
+    size_t end = strcspn(copy, " \t/"), args = end + strspn(copy + end, " \t");
     if (!end || !monitor_vm(m, out))
         return;
     snprintf(name, sizeof name, "%.*s", (int)end, copy);
