@@ -15,6 +15,7 @@
 struct device;
 struct block;
 struct chardev;
+struct dma;
 struct fwcfg;
 struct intc;
 struct pci_bus;
@@ -38,6 +39,7 @@ struct platform {
     struct pci_bus *pci;            /* bus 0, published by the host bridge's create(). NULL: the machine has none */
     struct chardev *serial[4];      /* back-end of COM1..COM4; NULL: none */
     struct chardev *debugcon;       /* where firmware's messages go; NULL: nowhere */
+    struct dma *dma;                /* published by the DMA controllers' create() */
     struct fwcfg *fwcfg;            /* published by fw_cfg's create() */
     const u8 *bios; u64 bios_size;  /* the firmware's ROM, seen at the end of 4 GiB; NULL: none, and upper memory is plain RAM */
     u64 ram_size;                   /* bytes */

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "devices/floppy.h"
 #include "devices/rtc_time.h"
 
 enum { SECOND, SECOND_ALARM, MINUTE, MINUTE_ALARM, HOUR, HOUR_ALARM, WEEKDAY, DAY, MONTH, YEAR,
@@ -300,12 +301,23 @@ static void fill_boot_order(struct rtc *r, const char *letters)
     r->ram[BOOT_THIRD] = NO_FLOPPY_SIGNATURE | place[2] << 4;
 }
 
-static void fill_cmos(struct rtc *r, u64 ram_size)
+/* The equipment byte says how many there are, less one. */
+static void fill_floppies(u8 *m, const struct platform *to)
 {
+    u8 first = floppy_cmos_type(to->floppy[0]), second = floppy_cmos_type(to->floppy[1]);
+    m[FLOPPY_TYPES] = first << 4 | second;
+    if (first || second)
+        m[EQUIPMENT] |= 0x01 | (second ? 0x40 : 0);
+}
+
+static void fill_cmos(struct rtc *r, const struct platform *to)
+{
+    u64 ram_size = to->ram_size;
     u8 *m = r->ram;
     u64 top = 0xc0000000u;              /* memory beyond 3 GiB is found above 4 GiB */
     u64 low = ram_size < top ? ram_size : top;
-    m[EQUIPMENT] = 0x06;                /* coprocessor, PS/2 mouse; a display with its own BIOS; no floppy */
+    m[EQUIPMENT] = 0x06;                /* coprocessor, PS/2 mouse; a display with its own BIOS */
+    fill_floppies(m, to);
     put_le(m + BASE_MEMORY, ram_size / 1024, 640, 2);                           /* KiB */
     put_le(m + EXTENDED_MEMORY, beyond(low, 1 << 20) / 1024, 0xfc00, 2);        /* KiB above 1 MiB, up to 64 MiB */
     put_le(m + EXTENDED_MEMORY_FOUND, beyond(low, 1 << 20) / 1024, 0xfc00, 2);
@@ -342,7 +354,7 @@ static struct device *rtc_create(struct platform *to, struct error *err)
     r->timer = (struct timer){ .fire = event_due, .opaque = r };
     r->base = to->rtc_base;
     r->origin = to->clock->now;
-    fill_cmos(r, to->ram_size);
+    fill_cmos(r, to);
     fill_boot_order(r, to->boot);
     r->ram[REG_A] = A_RUNNING | 6;      /* 1024 Hz */
     r->ram[REG_B] = B_24H;

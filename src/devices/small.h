@@ -10,9 +10,9 @@ extern const struct device_ops debugexit_ops;   /* ends the run with an exit sta
 extern const struct device_ops debugcon_ops;    /* port E9h: a byte written is a byte printed */
 extern const struct device_ops power_ops;       /* ACPI PM1a and Bochs' shutdown port */
 extern const struct device_ops post_ops;        /* port 80h: diagnostic codes, and everybody's delay */
-extern const struct device_ops dma_ops;         /* the two 8237A and their page registers, as latches */
+extern const struct device_ops dma_ops;         /* the two 8237A and their page registers */
 extern const struct device_ops piix3_ops;       /* the south bridge: PCI interrupts to ISA's */
 extern const struct device_ops fwcfg_ops;       /* what firmware asks the machine; contents by fwcfg.h */
-extern const struct device_ops fdc_ops;         /* a floppy controller without drives */
+extern const struct device_ops fdc_ops;         /* the floppy controller with its drives */
 
 #endif
