@@ -272,8 +272,12 @@ static enum cpu_stop_kind interpret(struct bt_vcpu *t, cycles_t deadline)
     struct cpu *c = &t->vcpu->cpu;
     cycles_t slice = c->clock->now + INTERPRET_SLICE;
     c->icept = ACCOUNT_INTERCEPTS;
+    c->want_window = vcpu_intr_pending(t->vcpu); /* it cannot be taken now: stop as soon as it can, which may be for one instruction */
     enum cpu_stop_kind stop = cpu_run(c, slice < deadline ? slice : deadline);
     c->icept = 0;
+    c->want_window = false;
+    if (stop == STOP_WINDOW)
+        return STOP_DEADLINE;
     if (stop != STOP_INTERCEPT)
         return stop;
     account_intercept(t);
