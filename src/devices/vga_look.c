@@ -152,12 +152,11 @@ static void look_graphics(const struct vga *v, struct vga_look *l)
 
 static void look_vga(const struct vga *v, struct vga_look *l)
 {
-    enum { GRAPHICS = 0x01 };
     l->columns = v->crtc[CRTC_H_SHOWN] + 1;
     l->start = 4 * vga_crtc_word(v, CRTC_START_HIGH);
     l->stride = 8 * v->crtc[CRTC_OFFSET];
     l->interlace = 1;
-    (v->gfx[GFX_MISC] & GRAPHICS ? look_graphics : look_text)(v, l);
+    (v->gfx[GFX_MISC] & GFX_MISC_GRAPHICS ? look_graphics : look_text)(v, l);
 }
 
 /* Black, of the same size. */

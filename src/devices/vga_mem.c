@@ -145,7 +145,8 @@ static enum vga_window wanted(const struct vga *v, u32 *base)
         return WINDOW_PLANES;
     if (chain_4(v))
         return v->seq[SEQ_MAP_MASK] == 15 && map == 1 ? WINDOW_LINEAR : WINDOW_PLANES;
-    return odd_even(v) && v->seq[SEQ_MAP_MASK] == 3 && !(v->gfx[GFX_READ_MAP] & 2) && map == 3 ? WINDOW_TEXT : WINDOW_PLANES;
+    bool text = !(v->gfx[GFX_MISC] & GFX_MISC_GRAPHICS) && odd_even(v) && v->seq[SEQ_MAP_MASK] == 3 && !(v->gfx[GFX_READ_MAP] & 2);
+    return text && map == 3 ? WINDOW_TEXT : WINDOW_PLANES;
 }
 
 static void text_from_planes(struct vga *v)
