@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/* Disk images: what is read is what was written, snapshots leave the file alone, and what the host refuses is an error. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "devices/block.h"
+
+#define KIB 1024u
+
+static char path[] = "/tmp/emu-test-block-XXXXXX";
+static struct error err;
+
+/* An image of `kib` KiB whose every byte is the number of its KiB. */
+static void make(unsigned kib)
+{
+    u8 line[KIB];
+    FILE *f = fopen(path, "w");
+    for (unsigned i = 0; i < kib; i++) {
+        memset(line, i, sizeof line);
+        fwrite(line, 1, sizeof line, f);
+    }
+    fclose(f);
+}
+
+static u8 byte_of_file(u64 offset)
+{
+    FILE *f = fopen(path, "r");
+    fseek(f, offset, SEEK_SET);
+    int c = getc(f);
+    fclose(f);
+    return c;
+}
+
+static void test_read_write(void)
+{
+    u8 buf[4 * KIB];
+    make(256);
+    struct block *b = block_open(path, 0, &err);
+    if (!CHECK(b != NULL))
+        return;
+    CHECK_EQ(block_size(b), 256 * KIB);
+    CHECK(block_read(b, 3 * KIB + 512, buf, KIB));
+    CHECK_EQ(buf[0], 3);
+    CHECK_EQ(buf[512], 4);
+    memset(buf, 0xaa, sizeof buf);
+    CHECK(block_write(b, 254 * KIB, buf, 2 * KIB));
+    CHECK_EQ(byte_of_file(255 * KIB), 0xaa);
+    CHECK(block_flush(b));
+    block_close(b);
+}
+
+static void test_bounds(void)
+{
+    static const struct { u64 offset, len; } outside[] = {
+        { 16 * KIB, 1 }, { 15 * KIB, 2 * KIB }, { ~(u64)0, 1 }, { ~(u64)0 - 10, 512 }, { 512, ~(u64)0 }, { 1ull << 63, 1ull << 63 },
+    };
+    u8 buf[KIB];
+    make(16);
+    for (unsigned flags = 0; flags <= BLOCK_SNAPSHOT; flags += BLOCK_SNAPSHOT) {
+        struct block *b = block_open(path, flags, &err);
+        for (unsigned i = 0; i < ARRAY_LEN(outside); i++) {
+            check_context("flags %u, row %u", flags, i);
+            CHECK(!block_read(b, outside[i].offset, buf, outside[i].len));
+            CHECK(!block_write(b, outside[i].offset, buf, outside[i].len));
+        }
+        CHECK(block_read(b, 16 * KIB, buf, 0));
+        block_close(b);
+    }
+}
+
+/* Random writes through a snapshot, against an array; the file stays. */
+static void test_snapshot(void)
+{
+    enum { SIZE = 300 * KIB };
+    static u8 model[SIZE], buf[SIZE];
+    u64 seed = check_seed();
+    make(300);
+    struct block *b = block_open(path, BLOCK_SNAPSHOT, &err);
+    CHECK(block_read(b, 0, model, SIZE));
+    for (unsigned n = 0; n < 300; n++) {
+        u64 r = check_random(&seed), offset = r % SIZE, len = (r >> 32) % (SIZE - offset);
+        memset(model + offset, n, len);
+        CHECK(block_write(b, offset, model + offset, len));
+        u64 from = (r >> 16) % SIZE;
+        CHECK(block_read(b, from, buf, SIZE - from));
+        if (!CHECK(memcmp(buf, model + from, SIZE - from) == 0))
+            break;
+    }
+    block_close(b);
+    for (unsigned i = 0; i < 300; i += 37)
+        CHECK_EQ(byte_of_file(i * KIB), i & 0xff);
+}
+
+static void test_readonly(void)
+{
+    u8 buf[KIB] = { 0 };
+    make(16);
+    struct block *b = block_open(path, BLOCK_READONLY, &err);
+    CHECK(block_readonly(b));
+    CHECK(block_read(b, 0, buf, KIB));
+    CHECK(!block_write(b, 0, buf, KIB));
+    block_close(b);
+}
+
+/* A limit on the size of files stands for a full disk: in a child, since it cannot be taken back. */
+static bool write_under_limit(unsigned flags)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        u8 buf[KIB] = { 0 };
+        struct block *b = block_open(path, flags, &err);
+        setrlimit(RLIMIT_FSIZE, &(struct rlimit){ 8 * KIB, 8 * KIB });
+        _exit(b && block_write(b, 0, buf, KIB) == !(flags & BLOCK_SNAPSHOT) && !block_write(b, 12 * KIB, buf, KIB) ? 0 : 1);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    return status == 0;
+}
+
+static void test_host_refuses(void)
+{
+    make(16);
+    CHECK(write_under_limit(0));
+    CHECK(write_under_limit(BLOCK_SNAPSHOT));   /* even the copy of the first cluster is too large */
+}
+
+/* Another one who writes, or reads while we write. */
+static void test_locks(void)
+{
+    make(16);
+    struct block *a = block_open(path, 0, &err);
+    CHECK(block_open(path, 0, &err) == NULL);
+    CHECK_CONTAINS(err.text, "is locked");
+    CHECK(block_open(path, BLOCK_SNAPSHOT, &err) == NULL);
+    block_close(a);
+    struct block *one = block_open(path, BLOCK_SNAPSHOT, &err), *two = block_open(path, BLOCK_READONLY, &err);
+    CHECK(one && two);
+    CHECK(block_open(path, 0, &err) == NULL);
+    block_close(one);
+    block_close(two);
+}
+
+static void test_bad_images(void)
+{
+    static const struct { const char *name, *says; } bad[] = {
+        { "/nonexistent/disk.img", "is the path right" }, { "/tmp", "is a directory" }, { "/dev/null", "is not a disk image" },
+    };
+    for (unsigned i = 0; i < ARRAY_LEN(bad); i++)
+        for (unsigned flags = 0; flags <= BLOCK_SNAPSHOT; flags++) {
+            CHECK(block_open(bad[i].name, flags, &err) == NULL);
+            CHECK_CONTAINS(err.text, bad[i].says);
+        }
+    make(0);
+    CHECK(block_open(path, 0, &err) == NULL);
+    CHECK_CONTAINS(err.text, "is empty");
+}
+
+/* As somebody who is not root, in a child. */
+static void test_not_writable(void)
+{
+    make(16);
+    chmod(path, 0444);
+    pid_t child = fork();
+    if (child == 0) {
+        if (geteuid() == 0 && seteuid(65534))
+            _exit(2);
+        bool refused = !block_open(path, 0, &err) && strstr(err.text, "-snapshot");
+        _exit(refused && block_open(path, BLOCK_SNAPSHOT, &err) ? 0 : 1);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    chmod(path, 0600);
+    CHECK_EQ(status, 0);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct check tests[] = {
+        { "read_write", test_read_write }, { "bounds", test_bounds }, { "snapshot", test_snapshot }, { "readonly", test_readonly },
+        { "host_refuses", test_host_refuses }, { "locks", test_locks }, { "bad_images", test_bad_images }, { "not_writable", test_not_writable },
+        { NULL, NULL },
+    };
+    close(mkstemp(path));
+    int status = check_main(argc, argv, "block", tests);
+    unlink(path);
+    return status;
+}
