@@ -17,7 +17,7 @@ static void retranslate(struct bt_vcpu *v, u32 eip)
 {
     struct xlat x;
     if (mmu_probe(&v->vcpu->cpu.mmu, eip, ACCESS_EXEC, v->window->user, &x) == 0)
-        cache_written(v->bt, x.gpa, 1);
+        cache_forget(v->bt, x.gpa, 1);
 }
 
 void adapt_fault(struct bt_vcpu *v, u32 eip)

@@ -175,7 +175,13 @@ static bool covers(const struct unit *u, gpa_t gpa, u64 len)
     return (gpa < u->gpa[0] + first && u->gpa[0] < gpa + len) || (gpa < u->gpa[1] + u->len - first && u->gpa[1] < gpa + len);
 }
 
-void cache_written(struct bt *b, gpa_t gpa, u64 len)
+static bool on_page(const struct unit *u, gpa_t gpa)
+{
+    return (u->gpa[0] ^ gpa) < PAGE_SIZE || (u->gpa[1] && (u->gpa[1] ^ gpa) < PAGE_SIZE);
+}
+
+/* Kill the units that hold bytes of [gpa, gpa+len), a range within a page. A page that has none left is no code page any more. */
+void cache_forget(struct bt *b, gpa_t gpa, u64 len)
 {
     unsigned h = page_hash(gpa);
     bool others = false;
@@ -183,9 +189,36 @@ void cache_written(struct bt *b, gpa_t gpa, u64 len)
         next = *next_on_page(u, h);
         if (covers(u, gpa, len))
             cache_kill(b, u);
-        else if ((u->gpa[0] ^ gpa) < PAGE_SIZE || (u->gpa[1] && (u->gpa[1] ^ gpa) < PAGE_SIZE))
-            others = true;
+        else
+            others |= on_page(u, gpa);
     }
     if (!others)
         physmap_unmark(&b->vm->map, gpa, MARK_CODE);
+}
+
+/* Pages that held code get a second life as data: freed and given to somebody else. Their old units would trap every write until each
+ * of them is hit. So after some writes the whole page is forgotten; each time with four times the patience, for pages that hold both. */
+static bool has_become_data(struct bt *b, gpa_t gpa)
+{
+    gpa_t page = gpa & PAGE_MASK;
+    unsigned h = page_hash(gpa) % ARRAY_LEN(b->code_writes);
+    if (b->code_writes[h].page != page || !b->code_writes[h].patience) {
+        b->code_writes[h].page = page;
+        b->code_writes[h].writes = 0;
+        b->code_writes[h].patience = CODE_PATIENCE;
+    }
+    if (++b->code_writes[h].writes < b->code_writes[h].patience)
+        return false;
+    b->code_writes[h].writes = 0;
+    if (b->code_writes[h].patience < CODE_PATIENCE_MAX)
+        b->code_writes[h].patience *= 4;
+    return true;
+}
+
+void cache_written(struct bt *b, gpa_t gpa, u64 len)
+{
+    if (has_become_data(b, gpa))
+        cache_forget(b, gpa & PAGE_MASK, PAGE_SIZE);
+    else
+        cache_forget(b, gpa, len);
 }

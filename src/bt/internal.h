@@ -26,6 +26,8 @@
 #define MAX_WINDOWS 12
 #define ADAPT_AFTER 3           /* faults of one instruction before it is retranslated as a callout */
 #define REVERT_AFTER 32         /* callouts in a row that would not have faulted before it is retranslated as it was */
+#define CODE_PATIENCE 8         /* writes to a page with code, wherever they hit, before all of its code is forgotten; */
+#define CODE_PATIENCE_MAX 32768 /* next time it takes four times as many */
 #define UNTRACE_AFTER 64        /* writes to a traced page that no window has used since: it is a page table no more */
 
 /* Why translated code came back to the monitor. */
@@ -164,6 +166,7 @@ struct bt {
     u8 *guard;
     struct { u32 eip; u8 needless; } adapted[4096]; /* instructions that became callouts, by hash; eip 0 = none */
     struct { u32 eip; u8 faults; } faulting[1024];
+    struct { gpa_t page; u32 writes, patience; } code_writes[1024]; /* by hash of the page; patience 0: none */
     u64 observed;               /* writes to marked pages, counted: did an emulated instruction make one? */
     struct bt_stats stats;
 };
@@ -186,7 +189,8 @@ struct unit *cache_find(struct bt *b, u32 eip, gpa_t gpa, u16 key);
 struct unit *cache_unit_at(struct bt *b, u64 host_rip); /* NULL outside all units */
 void cache_add(struct bt *b, struct unit *u);
 void cache_chain(struct bt *b, struct link *l, struct unit *to);
-void cache_written(struct bt *b, gpa_t gpa, u64 len);   /* guest code may have changed there */
+void cache_written(struct bt *b, gpa_t gpa, u64 len);   /* the guest has written there: its code may have changed */
+void cache_forget(struct bt *b, gpa_t gpa, u64 len);    /* units of these bytes are not to be used any more */
 void cache_kill(struct bt *b, struct unit *u);
 static inline bool cache_holds(const struct bt *b, u64 rip) { return rip - (u64)b->exec < b->code_size; }
 

@@ -15,7 +15,8 @@
 
 #include "cpu/interp.h"
 
-enum { MAX_OPS = 1 << 17, MAX_BLOCKS = 1 << 15, NEAR = 1 << 12, BUCKETS = 1 << 13, PAGE_BUCKETS = 1 << 10, SINGLES = 64 };
+enum { MAX_OPS = 1 << 17, MAX_BLOCKS = 1 << 15, NEAR = 1 << 12, BUCKETS = 1 << 13, PAGE_BUCKETS = 1 << 10, SINGLES = 64, WRITTEN = 1 << 8 };
+enum { PATIENCE = 64, PATIENCE_MAX = 1 << 20 };     /* writes to a page with blocks before all of them are dropped */
 
 struct code_page {
     const u8 *hva;
@@ -42,6 +43,7 @@ struct decode_cache {
     struct block *bucket[BUCKETS];              /* by host address */
     struct code_page *page_bucket[PAGE_BUCKETS];
     struct single single[SINGLES];              /* by linear address */
+    struct { gpa_t page; u32 writes, patience; } written[WRITTEN]; /* pages with blocks, by hash: how often they were written; patience 0: none */
 };
 
 /* --- handlers --- */
@@ -133,20 +135,34 @@ static void on_written(void *opaque, gpa_t gpa, u64 len);
 static void release_page(struct decode_cache *d, gpa_t page)
 {
     struct physmap *map = d->cpu->mmu.map;
+    physmap_unmark(map, page, MARK_DECODED); /* first: they will come here too */
     for (struct phys_observer *o = map->observers; o; o = o->next)
         if (o != &d->observer && o->written == on_written)
             o->written(o->opaque, page, PAGE_SIZE);
-    physmap_unmark(map, page, MARK_DECODED);
 }
 
-static void on_written(void *opaque, gpa_t gpa, u64 len)
+/* A page that was code can become data, whose every write would be caught as long as one old block is left. So from time to time a page is
+ * dropped whole, and each time it gets more patience, as it may well hold both. */
+static bool has_become_data(struct decode_cache *d, gpa_t gpa)
 {
-    struct decode_cache *d = opaque;
-    const u8 *from = physmap_ptr_ro(d->cpu->mmu.map, gpa, len);
-    struct code_page **slot = page_slot(d, page_of(from));
-    if (!*slot)
-        return;
-    for (struct block **p = &(*slot)->block, *b; (b = *p);) {
+    gpa_t page = gpa & PAGE_MASK;
+    unsigned h = (page >> PAGE_SHIFT) % WRITTEN; /* not by host address: what is caught is counted, and must repeat exactly */
+    if (d->written[h].page != page || !d->written[h].patience) {
+        d->written[h].page = page;
+        d->written[h].writes = 0;
+        d->written[h].patience = PATIENCE;
+    }
+    if (++d->written[h].writes < d->written[h].patience)
+        return false;
+    d->written[h].writes = 0;
+    if (d->written[h].patience < PATIENCE_MAX)
+        d->written[h].patience *= 4;
+    return true;
+}
+
+static void drop_blocks(struct decode_cache *d, struct code_page *page, const u8 *from, u64 len)
+{
+    for (struct block **p = &page->block, *b; (b = *p);) {
         if (from < b->hva + b->bytes && b->hva < from + len) {
             *p = b->in_page;
             unlink_block(d, b);
@@ -154,6 +170,23 @@ static void on_written(void *opaque, gpa_t gpa, u64 len)
             p = &b->in_page;
         }
     }
+}
+
+static void on_written(void *opaque, gpa_t gpa, u64 len)
+{
+    struct decode_cache *d = opaque;
+    struct physmap *map = d->cpu->mmu.map;
+    const u8 *from = physmap_ptr_ro(map, gpa, len);
+    struct code_page **slot = page_slot(d, page_of(from));
+    if (!*slot) { /* a flush took the blocks and left the mark */
+        if (physmap_marks(map, gpa) & MARK_DECODED)
+            release_page(d, gpa & PAGE_MASK);
+        return;
+    }
+    if (has_become_data(d, gpa))
+        drop_blocks(d, *slot, page_of(from), PAGE_SIZE);
+    else
+        drop_blocks(d, *slot, from, len);
     if (!(*slot)->block) {
         *slot = (*slot)->bucket;
         release_page(d, gpa & PAGE_MASK);
