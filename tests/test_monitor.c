@@ -264,9 +264,43 @@ static void test_terminal(void)
     close(fd);
 }
 
+/* Ctrl-A c to the prompt and back, Ctrl-A x out of it all; also while the guest is stopped. */
+static void test_shared_terminal(void)
+{
+    int fd, status;
+    pid_t pid = forkpty(&fd, NULL, NULL, NULL);
+    if (pid < 0)
+        SKIP("no pseudo terminal here");
+    if (pid == 0) {
+        setenv("TERM", "xterm", 1);
+        execl(emu(), "emu", "-engine", "bt", "-m", "4", "-nographic", kernel, NULL);
+        _exit(127);
+    }
+    usleep(300000);
+    type(fd, "\001c");
+    CHECK_CONTAINS(see(fd, "(emu) "), "(emu) ");
+    type(fd, "stop\r");
+    CHECK_CONTAINS(see(fd, "stopped: ring 0"), "stopped: ring 0");
+    type(fd, "info status\r");
+    CHECK_CONTAINS(see(fd, "stopped, engine"), "stopped, engine bt");
+    type(fd, "\001c");
+    usleep(300000);
+    type(fd, "\001c");
+    CHECK_CONTAINS(see(fd, "(emu) "), "(emu) ");
+    type(fd, "p 6*7\r");
+    CHECK_CONTAINS(see(fd, "0x2a 42"), "0x2a 42");
+    type(fd, "\001c");
+    usleep(300000);
+    type(fd, "\001x");
+    see(fd, "\001");
+    waitpid(pid, &status, 0);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == STATUS_STOPPED);
+    close(fd);
+}
+
 int main(int argc, char **argv)
 {
-    static const struct check tests[] = { { "answers", test_answers }, { "going", test_going }, { "pipe", test_pipe }, { "terminal", test_terminal }, { NULL, NULL } };
+    static const struct check tests[] = { { "answers", test_answers }, { "going", test_going }, { "pipe", test_pipe }, { "terminal", test_terminal }, { "shared_terminal", test_shared_terminal }, { NULL, NULL } };
     int fd = mkstemp(kernel);
     if (fd < 0 || write(fd, guest, sizeof guest) != sizeof guest)
         return 1;

@@ -70,7 +70,7 @@ static bool text_display(const struct options *o) { return o->display && strcmp(
 /* Without a word about it, the first serial port is the terminal, as far as the others leave it. */
 static const char *default_serial(const struct options *o)
 {
-    return gdb_at_terminal(o) || text_display(o) ? "none" : o->monitor ? "stdout" : "stdio";
+    return gdb_at_terminal(o) || text_display(o) ? "none" : o->monitor ? "stdout" : "mon:stdio";
 }
 
 /* The terminal's input can be one's only. */
@@ -127,6 +127,9 @@ static int open_console(struct run *r, struct error *err)
     r->monitor = monitor_new(&r->console);
     if (!r->monitor || (o->monitor && monitor_open_terminal(r->monitor, err)))
         return -1;
+    for (unsigned i = 0; i < r->nserial; i++)
+        if (strcmp(o->serial[i], "mon:stdio") == 0 && monitor_share_terminal(r->monitor, r->serial[i], err))
+            return -1;
     if (o->gdb && !(r->gdb = gdb_open(&r->console, o->gdb, err)))
         return -1;
     if (o->display && display_open(&r->display, &r->console, o->display, err))

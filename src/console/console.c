@@ -3,8 +3,10 @@
 
 #include <assert.h>
 
+#include "devices/chardev.h"
+
 #define POLL_NS 1000000u        /* between two looks at the clients while the guest runs */
-#define WAIT_MS 200             /* of a stopped guest: then signals are looked at */
+#define WAIT_MS 50              /* of a stopped guest: then signals and serial ports are looked at */
 #define WAIT_WINDOW_MS 10       /* the same with a client that has nothing to wait on */
 
 void console_add(struct console *c, const struct console_client *client)
@@ -74,11 +76,19 @@ static bool anybody_holds(struct console *c)
     return holds;
 }
 
+/* Keys for emu itself (Ctrl-A x, Ctrl-A c) come through the serial port that has the terminal. */
+static void poll_serial_ports(struct vm *vm)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(vm->config.serial); i++)
+        chardev_poll(vm->config.serial[i]);
+}
+
 /* The guest stands still; its processor can be looked at and changed. */
 static void serve_stopped(struct console *c)
 {
     while (c->vm->status == VM_PAUSED) {
         wait_for_client(c);
+        poll_serial_ports(c->vm);
         pump_clients(c);
         if (c->vm->interrupt)
             vm_stop(c->vm, STATUS_STOPPED, "interrupted by signal %d while it was stopped", (int)c->vm->interrupt);

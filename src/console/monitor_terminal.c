@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include "console/monitor_internal.h"
+#include "devices/chardev.h"
 
 #define PROMPT "(emu) "
+enum { CTRL_A = 1 };
 
 /* libedit's callbacks get no argument of ours: the one monitor that has the terminal. */
 static struct monitor *at_terminal;
@@ -84,17 +86,55 @@ static char **attempt(const char *text, int start, int end)
     return rl_completion_matches(text, complete);
 }
 
+/* Back to the guest's serial line. */
+static void leave_prompt(struct monitor *m)
+{
+    m->away = true;
+    m->leaving = false;
+    rl_callback_handler_remove();
+    puts("");
+    chardev_stdio_lend(m->shared, false);
+}
+
 static void on_line(char *line)
 {
     struct monitor *m = at_terminal;
-    if (!line) {
-        m->ended = true;
+    if (m->leaving || (!line && m->shared)) {
+        free(line);
+        leave_prompt(m);
         return;
     }
+    m->ended = !line;
+    if (!line)
+        return;
     if (*line)
         add_history(line);
     run_line(m, line);
     free(line);
+    rl_callback_handler_install(PROMPT, on_line); /* libedit takes the terminal for one line at a time */
+}
+
+/* Ctrl-A c is the end of the prompt, and of the line in it; Ctrl-A and half a second of nothing goes to the line's beginning. */
+static int read_key(FILE *in)
+{
+    struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
+    u8 key[2];
+    if (read(STDIN_FILENO, key, 1) != 1)
+        return -1;
+    if (key[0] != CTRL_A || !at_terminal->shared || poll(&p, 1, 500) <= 0 || read(STDIN_FILENO, key + 1, 1) != 1)
+        return key[0];
+    at_terminal->leaving = key[1] == 'c';
+    return at_terminal->leaving ? '\n' : key[1];
+}
+
+static void enter_prompt(void *monitor)
+{
+    struct monitor *m = monitor;
+    m->away = false;
+    chardev_stdio_lend(m->shared, true);
+    printf("\n");
+    rl_callback_handler_install(PROMPT, on_line);
+    fflush(stdout);
 }
 
 /* --- the console's client --- */
@@ -103,6 +143,8 @@ static void pump(void *opaque)
 {
     struct monitor *m = opaque;
     struct vm *vm = m->console->vm;
+    if (m->away)
+        return;
     if (!m->editing)
         read_plain(m);
     else if (input_waits(m))
@@ -125,16 +167,20 @@ static void stopped(void *opaque)
     }
     m->steps = 0;
     m->waits = false;
-    printf("%s%s", why[d->why], *why[d->why] ? ": " : "");
+    printf("%s%s%s", m->editing && !m->away ? "\r" : "", why[d->why], *why[d->why] ? ": " : "");
     monitor_print_place(m, stdout);
-    if (m->editing)
+    if (m->editing && !m->away)
         rl_forced_update_display();
     fflush(stdout);
 }
 
-static int fd_of(void *opaque) { return ((struct monitor *)opaque)->ended ? -1 : STDIN_FILENO; }
+static int fd_of(void *opaque)
+{
+    const struct monitor *m = opaque;
+    return m->ended || m->away ? -1 : STDIN_FILENO;
+}
 
-int monitor_open_terminal(struct monitor *m, struct error *err)
+static int take_terminal(struct monitor *m, struct error *err)
 {
     if (at_terminal)
         return error_set(err, "-monitor: only one monitor can have the terminal");
@@ -144,10 +190,33 @@ int monitor_open_terminal(struct monitor *m, struct error *err)
     if (m->editing) {
         rl_readline_name = "emu";
         rl_attempted_completion_function = attempt;
-        using_history();
-        rl_callback_handler_install(PROMPT, on_line);
+        rl_getc_function = read_key;
+        using_history(); /* libedit looks at the terminal here */
     }
     console_add(m->console, &(struct console_client){ .name = "monitor", .opaque = m, .pump = pump, .stopped = stopped, .fd = fd_of });
+    return 0;
+}
+
+int monitor_open_terminal(struct monitor *m, struct error *err)
+{
+    if (take_terminal(m, err))
+        return -1;
+    if (m->editing)
+        rl_callback_handler_install(PROMPT, on_line);
+    return 0;
+}
+
+int monitor_share_terminal(struct monitor *m, struct chardev *stdio, struct error *err)
+{
+    if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) /* a pipe has no keys */
+        return 0;
+    chardev_stdio_lend(stdio, true); /* libedit does not edit on a terminal that it finds without echo */
+    if (take_terminal(m, err))
+        return -1;
+    m->shared = stdio;
+    m->away = true;
+    chardev_stdio_lend(stdio, false);
+    chardev_stdio_on_monitor(stdio, enter_prompt, m);
     return 0;
 }
 
@@ -155,7 +224,7 @@ void monitor_close_terminal(struct monitor *m)
 {
     if (!m->terminal)
         return;
-    if (m->editing)
+    if (m->editing && !m->away)
         rl_callback_handler_remove();
     m->terminal = false;
     at_terminal = NULL;

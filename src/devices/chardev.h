@@ -24,6 +24,11 @@ void chardev_buffer_feed(struct chardev *c, const void *data, size_t len);
  * guest: Ctrl-A x calls quit(opaque), Ctrl-A Ctrl-A sends one Ctrl-A. quit may be NULL. NULL with *err. */
 struct chardev *chardev_stdio_new(void (*quit)(void *opaque), void *opaque, struct error *err);
 
+/* Of a back-end by chardev_stdio_new(): Ctrl-A c calls monitor(opaque). */
+void chardev_stdio_on_monitor(struct chardev *c, void (*monitor)(void *opaque), void *opaque);
+/* Lend the terminal's input to somebody else, in the mode that it had, or take it back. Output goes on. */
+void chardev_stdio_lend(struct chardev *c, bool lent);
+
 /* Output goes to a file, which is created or emptied. NULL with *err. */
 struct chardev *chardev_file_new(const char *path, struct error *err);
 

@@ -17,6 +17,9 @@ struct stdio_back {
     struct chardev c;
     void (*quit)(void *opaque);
     void *opaque;
+    void (*monitor)(void *opaque);
+    void *monitor_opaque;
+    bool lent;                  /* input is somebody else's now */
     bool escape;                /* Ctrl-A was the last key */
     bool ended;                 /* end of file was seen: nothing more will come */
     u8 in[256];                 /* read, not yet taken by the device: in[taken..filled) */
@@ -44,6 +47,8 @@ static bool for_guest(struct stdio_back *s, u8 byte)
     s->escape = false;
     if (byte == 'x' && s->quit)
         s->quit(s->opaque);
+    if (byte == 'c' && s->monitor)
+        s->monitor(s->monitor_opaque);
     return byte == ESCAPE;
 }
 
@@ -55,7 +60,7 @@ static unsigned room(const struct stdio_back *s)
 /* What an idle run loop waits on: nothing while there is no room. */
 static void choose_fd(struct stdio_back *s)
 {
-    s->c.fd = s->ended || (!s->raw && !room(s)) ? -1 : STDIN_FILENO;
+    s->c.fd = s->ended || s->lent || (!s->raw && !room(s)) ? -1 : STDIN_FILENO;
 }
 
 static int stdio_read(struct chardev *c)
@@ -113,6 +118,24 @@ static void make_raw(struct stdio_back *s)
     t.c_cc[VMIN] = 1;
     t.c_cc[VTIME] = 0;
     s->raw = tcsetattr(STDIN_FILENO, TCSANOW, &t) == 0;
+}
+
+void chardev_stdio_on_monitor(struct chardev *c, void (*monitor)(void *opaque), void *opaque)
+{
+    struct stdio_back *s = (struct stdio_back *)c;
+    s->monitor = monitor;
+    s->monitor_opaque = opaque;
+}
+
+void chardev_stdio_lend(struct chardev *c, bool lent)
+{
+    struct stdio_back *s = (struct stdio_back *)c;
+    s->lent = lent;
+    choose_fd(s);
+    if (lent && s->raw)
+        tcsetattr(STDIN_FILENO, TCSADRAIN, &s->saved);
+    else
+        make_raw(s);
 }
 
 struct chardev *chardev_stdio_new(void (*quit)(void *opaque), void *opaque, struct error *err)
