@@ -162,7 +162,6 @@ static u32 ask_register(struct session *s, const char *packet)
     return value;
 }
 
-enum { EIP = 8, ECX = 1 };
 #define GET_EIP "p8"
 #define GET_ECX "p1"
 
@@ -406,6 +405,21 @@ static void test_random(void)
     }
 }
 
+/* A port that is taken is the user's mistake. */
+static void test_port_in_use(void)
+{
+    static struct console c;
+    struct error err = { "" };
+    char where[32];
+    struct gdb *first = gdb_open(&c, "tcp::0", &err);
+    CHECK(first);
+    snprintf(where, sizeof where, "tcp::%u", first ? gdb_port(first) : 0);
+    CHECK(!gdb_open(&c, where, &err));
+    CHECK_CONTAINS(err.text, "Address already in use; give another port");
+    CHECK(!strchr(err.text, '\n'));
+    gdb_close(first);
+}
+
 /* --- the real gdb --- */
 
 static const char script[] =
@@ -420,6 +434,11 @@ static const char script[] =
     "x/4xb 0x100000\n"
     "delete 1\ncontinue\nprintf \"resume %%x\\n\", *(unsigned*)&trap_resume\n"
     "set $eax = 0x1234\nprintf \"eax %%x\\n\", $eax\n"
+    /* a page table entry: shadow paging emulates the store */
+    "delete\nbreak do_pte_unchanged\ncontinue\ndelete\n"
+    "set $pte = (unsigned)&page_table + ((unsigned)&pages >> 12) * 4\nwatch *(unsigned*)$pte\ncontinue\n"
+    "printf \"pte in place %%d\\n\", $eip > (unsigned)&do_pte_unchanged && $eip < (unsigned)&do_pte_unchanged + 64\n"
+    "monitor info status\n"
     "delete\ndetach\n";
 
 static void write_text(const char *path, const char *text)
@@ -457,7 +476,7 @@ static void test_real_gdb(void)
     static const char *const options[] = { "-engine bare", "-engine bt", "-engine kvm -kvm model", "-engine kvm -kvm model -hw no-ept" };
     static const char *const says[] = {
         "<_start>", "Breakpoint 1, 0x", " in do_in ()", "<do_in>:\tmov    0x4(%esp),%edx", "in cycles_of ()", "stepped 100036",
-        "0x02\t0xb0\t0xad\t0x1b", "Old value = 0", "eax 1234", "detached", "status 0",
+        "0x02\t0xb0\t0xad\t0x1b", "Old value = 0", "eax 1234", "pte in place 1", "stopped, engine", "detached", "status 0",
     };
     char out[8192];
     if (system("gdb --version >/dev/null 2>&1"))
@@ -476,7 +495,7 @@ int main(int argc, char **argv)
 {
     static const struct check tests[] = {
         { "breakpoint", test_breakpoint }, { "grader", test_grader }, { "step", test_step }, { "watch", test_watch }, { "writes", test_writes }, { "interrupt", test_interrupt },
-        { "post_mortem", test_post_mortem }, { "description", test_description }, { "nonsense", test_nonsense }, { "random", test_random }, { "real_gdb", test_real_gdb }, { NULL, NULL },
+        { "post_mortem", test_post_mortem }, { "description", test_description }, { "nonsense", test_nonsense }, { "random", test_random }, { "port_in_use", test_port_in_use }, { "real_gdb", test_real_gdb }, { NULL, NULL },
     };
     close(mkstemp(kernel));
     int status = check_main(argc, argv, "gdb", tests);

@@ -33,6 +33,7 @@ static void state_in(struct kvm_vcpu *k)
     struct guest_crs g = kvm_guest_crs(k);
     e->state = k->cpu->state;
     e->icount = k->cpu->icount;
+    e->debug = k->cpu->debug;
     put_crs(&e->state, &g);
     if (kvm_has(k, FEATURE_EPT))
         mmu_load_regs(&e->mmu, g.cr0, g.cr3, g.cr4, g.efer, g.pdpte);
@@ -53,6 +54,7 @@ static bool finish(struct kvm_vcpu *k, enum cpu_stop_kind stop)
 {
     struct trap t = k->emulator.stop.trap;
     state_out(k);
+    k->watched |= stop == STOP_BREAK;
     if (stop == STOP_TRAP)
         kvm_queue_trap(k, &t);
     return stop != STOP_SHUTDOWN && k->cpu->state.activity != CPU_SHUT_DOWN;

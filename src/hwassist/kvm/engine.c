@@ -87,7 +87,9 @@ static bool wakes(const struct kvm_vcpu *k) { return k->queued.valid || (vcpu_in
 static bool must_return(struct kvm_vcpu *k, cycles_t deadline, struct exit *e)
 {
     struct cpu *c = k->cpu;
-    if (c->attention)
+    if (k->watched)
+        e->kind = EXIT_DEBUG;
+    else if (c->attention)
         e->kind = EXIT_KICKED;
     else if (c->state.activity == CPU_HALTED && !wakes(k))
         e->kind = EXIT_HLT;
@@ -146,6 +148,8 @@ static bool once(struct kvm_vcpu *k, cycles_t deadline, bool step, struct exit *
 static void finish(struct kvm_vcpu *k, struct exit *e)
 {
     kvm_put(k);
+    if (e->kind == EXIT_DEBUG)
+        k->watched = false;
     if (e->kind == EXIT_KICKED)
         k->cpu->attention = 0;
 }

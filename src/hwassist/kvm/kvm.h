@@ -39,6 +39,7 @@ struct kvm_vcpu {
     struct cpu emulator;        /* the monitor's instruction emulator: guest view, no intercepts, no second dimension */
     struct shadow shadow;       /* without EPT */
     struct { gva_t gva; u64 icount; unsigned times; } last_fault; /* the same fault over and over: emulate */
+    bool watched;                   /* an emulated instruction has hit a debugger's watchpoint */
     u64 emulated, stuck;        /* instructions; of them those for a fault that came back: counted */
 };
 
