@@ -238,7 +238,7 @@ static const struct { const char *name, *arg; } samples[] = {
     { "smp", "1" },         { "machine", "pc" },     { "kvm", "model" },       { "hw", "ept,no-vpid" }, { "timing", "model" }, { "clock", "virtual" },
     { "bios", "b" }, { "L", "." }, { "hda", "x" }, { "hdb", "x" }, { "hdc", "x" }, { "hdd", "x" }, { "cdrom", "x" }, { "fda", "x" }, { "fdb", "x" },
     { "drive", "file=x,index=1,media=disk,format=raw" }, { "snapshot", NULL }, { "boot", "order=dc,menu=off" }, { "debugcon", "none" },
-    { "screenshot-at", "x.png:2.5s" }, { "vga", "std" },
+    { "expect", "x" }, { "then", "y" }, { "type", "z" }, { "screenshot-at", "x.png:2.5s" }, { "vga", "std" },
     { "strict-io", NULL },  { "monitor", "none" },   { "help", NULL },         { "help-all", NULL },   { "version", NULL },
 };
 
@@ -252,11 +252,11 @@ static int sample_of(const char *name)
 
 static void check_accepts(char *first, char *second)
 {
-    char *argv[] = { "emu", first, second, NULL };
+    char *argv[] = { "emu", "--expect=x", first, second, NULL };  /* --then stands behind one */
     struct options o;
     struct error e = { "" };
     check_context("%s %s", first, second ? second : "");
-    if (options_parse(&o, second ? 3 : 2, argv, &e))
+    if (options_parse(&o, second ? 4 : 3, argv, &e))
         FAIL("%s", e.text);
     options_fini(&o);
 }

@@ -136,7 +136,7 @@ static void pump(void *window)
     u64 now = pace_host_ns();
     if (!w->console->vm || now < w->next_frame_ns)
         return;
-    w->next_frame_ns = now + FRAME_NS;
+    w->next_frame_ns = w->next_frame_ns + FRAME_NS > now ? w->next_frame_ns + FRAME_NS : now + FRAME_NS;
     if (!w->window && make_window(w)) {
         vm_stop(w->console->vm, STATUS_STOPPED, "no window: %s; --display none runs without one", w->api.GetError());
         return;
