@@ -6,10 +6,8 @@
  *
  * EMU_BENCH_RUNS=N in the environment sets RUNS; EMU_BENCH_LINUX=native,emu,qemu chooses.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <math.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,7 +91,7 @@ static bool start(struct process *p, char *const argv[])
     return true;
 }
 
-/* Its exit status; it has 20 seconds to go by itself once its lines end. */
+/* Its exit status. It goes by itself: the guest turns its machine off. */
 static int finish(struct process *p)
 {
     int status;
@@ -316,7 +314,7 @@ int main(void)
         for (unsigned w = 0; w < WHO_COUNT; w++)
             if (m.has[w])
                 runners[w](&m);
-    printf("Linux i386, milliseconds of processor time, medians of %u runs\n", m.runs);
+    printf("linux: i386 guest, milliseconds of processor time, medians of %u runs\n", m.runs);
     print_rows(&m);
     int missed = print_bars(&m);
     if (m.differing)

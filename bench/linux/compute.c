@@ -111,7 +111,7 @@ static u32 recursion(void) { return fib(37); }
 static u32 x87(void)
 {
     double sum = 0;
-    for (u32 i = 1; i < 6000000; i++)
+    for (u32 i = 1; i < 20000000; i++)
         sum += 1.0 / i;
     return (u32)(s32)(sum * 1000);
 }
