@@ -15,12 +15,13 @@
 #define FLAGS_COMPARED (FLAG_CF | FLAG_PF | FLAG_ZF | FLAG_SF | FLAG_OF | FLAG_DF | FLAG_IF)
 #define LIMIT 100000000   /* cycles: longer than any program here */
 
-static struct vm *machine(const struct engine_ops *engine)
+static struct vm *machine(const struct engine_ops *engine, const struct cpu_accel_ops *accel)
 {
     struct vm_config c;
     struct error err = { "" };
     vm_config_defaults(&c);
     c.engine = engine;
+    c.accel = accel;
     c.ram_size = 16 << 20;
     struct vm *vm = vm_new(&c, &err);
     if (!vm)
@@ -93,13 +94,55 @@ static unsigned cases(unsigned standard)
 
 static void lockstep(unsigned features, unsigned length, unsigned n)
 {
-    struct vm *bare = machine(&bare_engine), *bt = machine(&bt_engine);
+    struct vm *bare = machine(&bare_engine, NULL), *bt = machine(&bt_engine, NULL);
     u64 seed = check_seed();
     for (unsigned i = 0; bare && bt && i < cases(n); i++)
         if (!one_case(bare, bt, seed + i, features, length))
             break;
     vm_free(bare);
     vm_free(bt);
+}
+
+/* The translator as an accelerator of the bare processor must agree in counts and cycles too. */
+static void test_accelerator(void)
+{
+    struct vm *bare = machine(&bare_engine, NULL), *fast = machine(&bare_engine, &bt_accel);
+    u64 seed = check_seed();
+    for (unsigned i = 0; bare && fast && i < cases(1000); i++) {
+        unsigned features = i % 2 ? PROGEN_ALL : BIT(i / 2 % 8);
+        check_context("program %llu, features %u", (unsigned long long)(seed + i), features);
+        if (!one_case(bare, fast, seed + i, features, 60) || !CHECK_EQ(bare->ledger.guest_insns, fast->ledger.guest_insns) ||
+            !CHECK_EQ(bare->ledger.guest_cycles, fast->ledger.guest_cycles) || !CHECK_EQ(bare->clock.now, fast->clock.now))
+            break;
+    }
+    check_context(NULL);
+    vm_free(bare);
+    vm_free(fast);
+}
+
+/* Whatever the deadlines: both stop at the same instruction of the same cycle. */
+static void test_deadlines(void)
+{
+    struct vm *bare = machine(&bare_engine, NULL), *fast = machine(&bare_engine, &bt_accel);
+    u64 seed = check_seed(), random = seed;
+    for (unsigned i = 0; bare && fast && i < cases(40); i++) {
+        struct exit a = { .kind = EXIT_DEADLINE }, b;
+        progen_build(bare, seed + i, PROGEN_ALL, 60);
+        progen_build(fast, seed + i, PROGEN_ALL, 60);
+        cycles_t limit = bare->clock.now + LIMIT;
+        for (cycles_t deadline = bare->clock.now; a.kind != EXIT_HLT && deadline < limit;) {
+            deadline = bare->clock.now + 1 + check_random(&random) % 20;
+            bare->engine->run(bare->vcpu[0], deadline, &a);
+            fast->engine->run(fast->vcpu[0], deadline, &b);
+            check_context("program %llu, deadline %llu", (unsigned long long)(seed + i), (unsigned long long)deadline);
+            if (!CHECK_EQ(a.kind, b.kind) || !CHECK_EQ(bare->clock.now, fast->clock.now) || !CHECK_EQ(bare->vcpu[0]->cpu.state.rip, fast->vcpu[0]->cpu.state.rip))
+                goto out;
+        }
+    }
+out:
+    check_context(NULL);
+    vm_free(bare);
+    vm_free(fast);
 }
 
 static void test_registers(void) { lockstep(0, 40, 500); }
@@ -117,7 +160,8 @@ int main(int argc, char **argv)
 {
     static const struct check tests[] = {
         { "registers", test_registers }, { "memory", test_memory }, { "flow", test_flow }, { "faults", test_faults }, { "strings", test_strings }, { "fpu", test_fpu },
-        { "selfmod", test_selfmod }, { "paging", test_paging }, { "system", test_system }, { "all", test_all }, { NULL, NULL },
+        { "selfmod", test_selfmod }, { "paging", test_paging }, { "system", test_system }, { "all", test_all }, { "accelerator", test_accelerator },
+        { "deadlines", test_deadlines }, { NULL, NULL },
     };
     return check_main(argc, argv, "bt", tests);
 }

@@ -2,7 +2,8 @@
 #include "bt/account.h"
 
 #include <inttypes.h>
-#include <string.h>
+
+#include "machine/vm.h"
 
 /* Which event is the callout of an instruction? What is not listed costs nothing beside its own cycles: a plain instruction that
  * this translator leaves to the interpreter would be copied by a better one. */
@@ -40,43 +41,43 @@ void account_init(struct cpu *c)
 
 static const enum event in_cache_events[IN_CACHE_COUNT] = { [IN_CACHE_FLAGS] = EV_BT_FLAGS, [IN_CACHE_CR] = EV_BT_CR, [IN_CACHE_RDTSC] = EV_BT_RDTSC };
 
-u32 account_in_cache_cycles(const struct bt_vcpu *t, enum in_cache what) { return t->vcpu->cpu.ledger->cost[in_cache_events[what]]; }
+static u32 in_cache_cycles(const struct bt_vcpu *t, enum in_cache what) { return t->cpu->ledger->cost[in_cache_events[what]]; }
 
 /* What was emulated inside the cache since entry. Returns its cycles, which the units charged. */
 static u64 charge_in_cache(struct bt_vcpu *t)
 {
     u64 cycles = 0;
     for (int k = 0; k < IN_CACHE_COUNT; k++) {
-        ledger_charge_n(t->vcpu->cpu.ledger, in_cache_events[k], t->context.in_cache[k]);
-        cycles += t->context.in_cache[k] * account_in_cache_cycles(t, k);
+        ledger_charge_n(t->cpu->ledger, in_cache_events[k], t->context.in_cache[k]);
+        cycles += t->context.in_cache[k] * in_cache_cycles(t, k);
         t->context.in_cache[k] = 0;
     }
     return cycles;
 }
 
-void account_ran(struct bt_vcpu *t, u64 cycles)
+static u32 indirect_cycles(const struct bt_vcpu *t) { return t->cpu->ledger->cost[EV_BT_INDIRECT]; }
+
+static void account_ran(struct bt_vcpu *t, u64 cycles)
 {
-    struct ledger *l = t->vcpu->cpu.ledger;
+    struct ledger *l = t->cpu->ledger;
     u64 insns = t->context.icount % INDIRECT_STEP, indirect = t->context.icount / INDIRECT_STEP;
-    u64 overhead = indirect * account_indirect_cycles(t) + charge_in_cache(t);
+    u64 overhead = indirect * indirect_cycles(t) + charge_in_cache(t);
     t->bt->stats.entries++;
-    t->vcpu->cpu.icount += insns;
+    t->cpu->icount += insns;
     ledger_charge_n(l, EV_BT_INDIRECT, indirect);
     ledger_guest(l, insns, cycles > overhead ? cycles - overhead : 0);
 }
 
-u32 account_indirect_cycles(const struct bt_vcpu *t) { return t->vcpu->cpu.ledger->cost[EV_BT_INDIRECT]; }
-
-void account_translated(struct bt_vcpu *t, const struct unit *u)
+static void account_translated(struct bt_vcpu *t, const struct unit *u)
 {
-    ledger_charge_n(t->vcpu->cpu.ledger, EV_BT_TRANSLATE, u->ninsns);
-    trace(&t->bt->vm->tracer, BT, "unit eip=0x%x insns=0x%x bytes=0x%x host_bytes=0x%x key=0x%x", u->eip, u->ninsns, u->len, u->host_len, u->key);
+    ledger_charge_n(t->cpu->ledger, EV_BT_TRANSLATE, u->ninsns);
+    trace(t->cpu->tracer, BT, "unit eip=0x%x insns=0x%x bytes=0x%x host_bytes=0x%x key=0x%x", u->eip, u->ninsns, u->len, u->host_len, u->key);
 }
 
 static const struct insn *insn_at_eip(struct bt_vcpu *t, struct insn *i)
 {
     u8 bytes[INSN_MAX];
-    u64 n = cpu_peek(&t->vcpu->cpu, cpu_linear_rip(&t->vcpu->cpu), bytes, sizeof bytes);
+    u64 n = cpu_peek(t->cpu, cpu_linear_rip(t->cpu), bytes, sizeof bytes);
     return decode_insn(bytes, n, 32, i) == DECODE_OK ? i : NULL;
 }
 
@@ -86,21 +87,21 @@ void account_callout(struct bt_vcpu *t)
     t->bt->stats.callouts++;
     if (!insn_at_eip(t, &i))
         return;
-    trace(&t->bt->vm->tracer, BT, "callout eip=0x%" PRIx64 " insn=%s", t->vcpu->cpu.state.rip, mnemonic_names[i.mnemonic]);
+    trace(t->cpu->tracer, BT, "callout eip=0x%" PRIx64 " insn=%s", t->cpu->state.rip, mnemonic_names[i.mnemonic]);
     for (unsigned n = 0; n < ARRAY_LEN(callouts); n++) {
         if (callouts[n].mnemonic == i.mnemonic) {
-            ledger_charge(t->vcpu->cpu.ledger, i.row->cost == COST_CR3 ? EV_BT_CR3 : callouts[n].event);
+            ledger_charge(t->cpu->ledger, i.row->cost == COST_CR3 ? EV_BT_CR3 : callouts[n].event);
             return;
         }
     }
     if (adapted(t->bt, t->context.eip))
-        ledger_charge(t->vcpu->cpu.ledger, EV_BT_ADAPTED);
+        ledger_charge(t->cpu->ledger, EV_BT_ADAPTED);
 }
 
 void account_intercept(struct bt_vcpu *t)
 {
     t->bt->stats.callouts++;
-    ledger_charge(t->vcpu->cpu.ledger, intercepts[t->vcpu->cpu.stop.icept.kind]);
+    ledger_charge(t->cpu->ledger, intercepts[t->cpu->stop.icept.kind]);
 }
 
 void account_fault(struct bt_vcpu *t)
@@ -109,14 +110,26 @@ void account_fault(struct bt_vcpu *t)
         [FILL_FAULT] = EV_BT_TRUE_FAULT, [FILL_MMIO] = EV_BT_MMIO, [FILL_TRACED] = EV_BT_TRACE, [FILL_CODE] = EV_BT_CODE_TRACE,
     };
     enum event e = t->page_fault || t->fault != FILL_FAULT ? events[t->fault] : EV_BT_EXCEPTION;
-    trace(&t->bt->vm->tracer, SHADOW, "fault=%s eip=0x%x", event_rows[e].name, t->context.eip);
-    ledger_charge(t->vcpu->cpu.ledger, e);
+    trace(t->cpu->tracer, SHADOW, "fault=%s eip=0x%x", event_rows[e].name, t->context.eip);
+    ledger_charge(t->cpu->ledger, e);
 }
 
-void account_hidden(struct bt_vcpu *t)
+static void account_hidden(struct bt_vcpu *t)
 {
-    ledger_charge(t->vcpu->cpu.ledger, EV_BT_HIDDEN_FAULT);
-    t->context.tsc_end += t->vcpu->cpu.ledger->cost[EV_BT_HIDDEN_FAULT]; /* time went on while the budget stood still */
+    ledger_charge(t->cpu->ledger, EV_BT_HIDDEN_FAULT);
+    t->context.tsc_end += t->cpu->ledger->cost[EV_BT_HIDDEN_FAULT]; /* time went on while the budget stood still */
 }
 
-void account_interrupt(struct bt_vcpu *t) { ledger_charge(t->vcpu->cpu.ledger, EV_BT_INTERRUPT); }
+void account_interrupt(struct bt_vcpu *t) { ledger_charge(t->cpu->ledger, EV_BT_INTERRUPT); }
+
+static bool interrupt_waits(const struct bt_vcpu *t) { return vcpu_intr_pending(t->owner); }
+
+const struct policy account_policy = {
+    .counts_indirect = true,
+    .in_cache_cycles = in_cache_cycles,
+    .indirect_cycles = indirect_cycles,
+    .ran = account_ran,
+    .translated = account_translated,
+    .hidden_fault = account_hidden,
+    .interrupt_waits = interrupt_waits,
+};

@@ -18,17 +18,12 @@
 /* Sensitive instructions cost what their event says, not what they would cost on a bare processor. */
 void account_init(struct cpu *c);
 
-void account_ran(struct bt_vcpu *t, u64 cycles);            /* translated code ran for that many cycles */
-void account_translated(struct bt_vcpu *t, const struct unit *u);
+extern const struct policy account_policy;
+
 void account_callout(struct bt_vcpu *t);                    /* before the instruction at EIP is emulated */
 void account_intercept(struct bt_vcpu *t);                  /* the same, from cpu->stop.icept */
 void account_fault(struct bt_vcpu *t);                      /* a fault that was not hidden: t->fault says which */
-void account_hidden(struct bt_vcpu *t);                     /* a hidden fault was resolved */
 void account_interrupt(struct bt_vcpu *t);
 
-/* Cycles that an indirect transfer of guest kernel code costs in the cache; the unit charges them at its entry. */
-u32 account_indirect_cycles(const struct bt_vcpu *t);
-u32 account_in_cache_cycles(const struct bt_vcpu *t, enum in_cache what);
-#define INDIRECT_STEP (1u << 26)    /* r11 counts indirect transfers from this bit on */
 
 #endif

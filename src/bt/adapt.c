@@ -16,7 +16,9 @@ bool adapted(const struct bt *b, u32 eip) { return eip && b->adapted[slot_of(b, 
 static void retranslate(struct bt_vcpu *v, u32 eip)
 {
     struct xlat x;
-    if (mmu_probe(&v->vcpu->cpu.mmu, eip, ACCESS_EXEC, v->window->user, &x) == 0)
+    struct mmu_fault f;
+    u8 perms;
+    if (mmu_probe(&v->cpu->mmu, eip, ACCESS_EXEC, v->window->user, &x) == 0 && mmu_second(&v->cpu->mmu, eip, ACCESS_EXEC, &x.gpa, &perms, &f) == 0)
         cache_forget(v->bt, x.gpa, 1);
 }
 
@@ -37,7 +39,7 @@ void adapt_fault(struct bt_vcpu *v, u32 eip)
     retranslate(v, eip);
 }
 
-u64 adapt_before(const struct bt *b) { return b->observed + b->vm->map.mmio_accesses; }
+u64 adapt_before(const struct bt *b) { return b->observed + b->map->mmio_accesses; }
 
 void adapt_after(struct bt_vcpu *v, u32 eip, u64 before)
 {

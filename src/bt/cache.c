@@ -48,7 +48,7 @@ void cache_flush(struct bt *b)
     for (u32 i = 0; i < b->nunits; i++)
         for (int k = 0; k < 2; k++)
             if (b->units[i].gpa[k])
-                physmap_unmark(&b->vm->map, b->units[i].gpa[k], MARK_CODE);
+                physmap_unmark(b->map, b->units[i].gpa[k], MARK_CODE);
     memset(b->hash, 0, sizeof b->hash);
     memset(b->page_units, 0, sizeof b->page_units);
     b->stats.units_flushed += b->nunits;
@@ -91,7 +91,7 @@ void cache_add(struct bt *b, struct unit *u)
         struct unit **head = &b->page_units[page_hash(u->gpa[k])];
         u->next_page[k] = *head;
         *head = u;
-        physmap_mark(&b->vm->map, u->gpa[k], MARK_CODE);
+        physmap_mark(b->map, u->gpa[k], MARK_CODE);
     }
 }
 
@@ -193,7 +193,7 @@ void cache_forget(struct bt *b, gpa_t gpa, u64 len)
             others |= on_page(u, gpa);
     }
     if (!others)
-        physmap_unmark(&b->vm->map, gpa, MARK_CODE);
+        physmap_unmark(b->map, gpa, MARK_CODE);
 }
 
 /* Pages that held code get a second life as data: freed and given to somebody else. Their old units would trap every write until each

@@ -21,7 +21,6 @@
 #include <sys/auxv.h>
 #include <sys/syscall.h>
 
-#include "bt/account.h"
 #include "bt/emit.h"
 
 #define ALTSTACK_SIZE (256 << 10)
@@ -72,7 +71,7 @@ static void unconvert(struct bt_vcpu *v, ucontext_t *uc, const struct insn_map *
     if (map->window_regs & 2)
         *reg(uc, REG_RDI) = (u32)(*reg(uc, REG_RDI) - v->context.window);
     if (map->repeats)
-        *reg(uc, REG_R14) += *reg(uc, REG_RCX) * v->vcpu->cpu.cost[COST_STRING];
+        *reg(uc, REG_R14) += *reg(uc, REG_RCX) * v->cpu->cost[COST_STRING];
 }
 
 static enum fill classify(struct bt_vcpu *v, u64 address, bool write)
@@ -80,7 +79,7 @@ static enum fill classify(struct bt_vcpu *v, u64 address, bool write)
     u64 offset = address - (u64)v->window->base;
     if (offset >> 32)
         return FILL_FAULT; /* wraps over 4 GiB: the interpreter knows how */
-    return window_fill(v->bt, v->window, &v->vcpu->cpu, offset, write);
+    return window_fill(v->bt, v->window, v->cpu, offset, write);
 }
 
 /* A fault inside translated code. True if it is dealt with, in one way or the other. */
@@ -108,7 +107,7 @@ static bool handle(struct bt_vcpu *v, int sig, siginfo_t *si, ucontext_t *uc)
     if (v->page_fault) {
         v->fault = classify(v, (u64)si->si_addr, *reg(uc, REG_ERR) & 2);
         if (v->fault == FILL_OK) {
-            account_hidden(v);
+            v->policy->hidden_fault(v);
             return true; /* try again */
         }
     }

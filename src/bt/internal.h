@@ -20,9 +20,10 @@
 #ifndef EMU_BT_INTERNAL_H
 #define EMU_BT_INTERNAL_H
 
-#include "machine/vm.h"
+#include "cpu/cpu.h"
 
 #define UNIT_MAX_INSNS 12       /* Adams and Agesen: a unit is a basic block of at most 12 instructions */
+#define INDIRECT_STEP (1u << 26)    /* r11 counts indirect transfers from this bit on */
 #define MAX_WINDOWS 12
 #define ADAPT_AFTER 3           /* faults of one instruction before it is retranslated as a callout */
 #define REVERT_AFTER 32         /* callouts in a row that would not have faulted before it is retranslated as it was */
@@ -111,12 +112,13 @@ struct unit {
     struct unit *next_hash;     /* units of equal hash */
     struct unit *next_page[2];  /* units on the same guest-physical page */
 };
-enum unit_key { KEY_CPL = 3, KEY_FPU = 4 /* CR0.EM and TS are clear */, KEY_SSE = 8 /* CR4.OSFXSR is set */, KEY_FS = 16, KEY_GS = 32 /* reach all of 4 GiB */, KEY_DF = 64 /* strings run downwards */ };
+enum unit_key { KEY_CPL = 3, KEY_FPU = 4 /* CR0.EM and TS are clear */, KEY_SSE = 8 /* CR4.OSFXSR is set */, KEY_FS = 16, KEY_GS = 32 /* reach all of 4 GiB */, KEY_DF = 64 /* strings run downwards */, KEY_WATCHED = 128 /* RDTSC or reads of control registers are intercepted */ };
 
 /* A window: host mappings of one guest address space under one privilege. It is a shadow page table: filled on
  * hidden faults, kept over CR3 loads, kept true by traces on the guest's page tables. */
 struct window {
     bool used, user;
+    const struct stage2 *stage2;
     u64 cr0, cr3, cr4, efer, pdpte[4];  /* what the translation depends on */
     u8 *base;                   /* 4 GiB and a guard */
     u64 *table;                 /* 2^32 entries, mostly not there: host code by eip */
@@ -146,9 +148,23 @@ struct bt_stats {
     u64 units, insns, ident, units_flushed, invalidated, chained, entries, callouts, adapted, reverted, untraced, hidden_faults, windows_made, windows_lost;
 };
 
-/* One per VM: the translation cache, the windows, the traces. One thread at a time. */
+struct bt_vcpu;
+
+/* What translation is for. The monitor's policy: guest kernel code is deprivileged, and what that costs is counted. The hardware
+ * policy: behave as the processor would, in state, counts and cycles. */
+struct policy {
+    bool counts_indirect;                                               /* lookups of indirect targets are counted */
+    u32 (*in_cache_cycles)(const struct bt_vcpu *v, enum in_cache what);
+    u32 (*indirect_cycles)(const struct bt_vcpu *v);
+    void (*ran)(struct bt_vcpu *v, u64 cycles);                         /* the cache was left after that many cycles */
+    void (*translated)(struct bt_vcpu *v, const struct unit *u);
+    void (*hidden_fault)(struct bt_vcpu *v);
+    bool (*interrupt_waits)(const struct bt_vcpu *v);                   /* would one be taken if IF were set? */
+};
+
+/* The translation cache, the windows, the traces of one processor. One thread at a time. */
 struct bt {
-    struct vm *vm;
+    struct physmap *map;
     struct phys_observer observer;
     u8 *code, *exec;            /* the cache: written through one mapping, run through the other */
     u32 code_size, code_used;
@@ -171,15 +187,28 @@ struct bt {
     struct bt_stats stats;
 };
 
-/* One per vcpu. */
+/* The translator's side of a processor. */
 struct bt_vcpu {
     struct context context __attribute__((aligned(64)));
     struct bt *bt;
-    struct vcpu *vcpu;
+    struct cpu *cpu;
+    const struct policy *policy;
+    void *owner;                /* the policy's: the engine's vcpu */
     struct window *window;
     u8 fault;                   /* enum fill: what the fault was that made it leave (LEAVE_FAULT) */
+    u32 adapted_eip;            /* hardware policy: an adapted instruction that the interpreter executes now, or 0 */
+    u64 adapted_before;
     bool page_fault;            /* it was a memory access (not a division, an invalid opcode) */
 };
+
+/* --- core.c --- */
+/* Heap storage; NULL with *err. */
+struct bt_vcpu *core_new(struct cpu *c, const struct policy *policy, void *owner, struct error *err);
+void core_free(struct bt_vcpu *v);
+/* Can the translator run code in this mode now? */
+bool core_translatable(const struct cpu *c);
+/* Run translated code from the processor's state until it comes back, with context.leave and .eip. False: there is none to run. */
+bool core_run(struct bt_vcpu *v, cycles_t deadline);
 
 /* --- cache.c --- */
 int cache_init(struct bt *b, u32 size, struct error *err);

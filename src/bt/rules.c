@@ -96,7 +96,7 @@ static bool string_ok(const struct insn *i, u16 key)
 /* In-cache emulation is for ring 0: elsewhere these may fault. */
 static bool in_cache_ok(const struct insn *i, u16 key)
 {
-    if (key & KEY_CPL || i->opsize_prefix)
+    if (key & KEY_CPL || i->opsize_prefix || (key & KEY_WATCHED && (i->mnemonic == MN_MOV_CR || i->mnemonic == MN_RDTSC)))
         return false;
     if (i->mnemonic == MN_MOV_CR)
         return i->op[0].kind == OPD_GPR && i->op[1].reg <= 4 && i->op[1].reg != 1;

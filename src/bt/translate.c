@@ -9,7 +9,6 @@
  * No step may touch the guest's arithmetic flags, which live in the host's: so address and count arithmetic is done by
  * LEA and MOV, and the deadline is noticed by a load that faults instead of a compare and a jump.
  */
-#include "bt/account.h"
 #include "bt/emit.h"
 #include "bt/rules.h"
 
@@ -30,6 +29,7 @@ struct maker {
     struct scan *scan;
     unsigned nlinks;
     u32 string_cycles;          /* of one iteration */
+    bool counts_indirect;
 };
 
 static u32 offset_of(const struct maker *m) { return m->e.p - m->bt->code; }
@@ -40,15 +40,18 @@ static u32 offset_of(const struct maker *m) { return m->e.p - m->bt->code; }
  * A look ahead, not an access: the next page's A bit stays as it is. */
 static unsigned fetch(struct bt_vcpu *v, u32 eip, gpa_t gpa, u8 *bytes, gpa_t *second)
 {
-    struct cpu *c = &v->vcpu->cpu;
+    struct cpu *c = v->cpu;
     unsigned first = PAGE_SIZE - (gpa & ~PAGE_MASK), n = first < INSN_MAX ? first : INSN_MAX;
     const u8 *p = physmap_ptr_ro(c->mmu.map, gpa, n);
     struct xlat x;
+    struct mmu_fault f;
+    u8 perms;
     *second = 0;
     if (!p)
         return 0;
     memcpy(bytes, p, n);
-    if (n == INSN_MAX || mmu_probe(&c->mmu, (u32)(eip + n), ACCESS_EXEC, v->window->user, &x) < 0)
+    if (n == INSN_MAX || mmu_probe(&c->mmu, (u32)(eip + n), ACCESS_EXEC, v->window->user, &x) < 0 ||
+        mmu_second(&c->mmu, (u32)(eip + n), ACCESS_EXEC, &x.gpa, &perms, &f) < 0)
         return n;
     p = physmap_ptr_ro(c->mmu.map, x.gpa, INSN_MAX - n);
     if (!p)
@@ -124,13 +127,11 @@ static void leave(struct maker *m, enum leave why, u32 eip)
 /* jmp [r10 + r8*8]: r8 holds the guest target. Where there is no translation the entry is 0, and the jump faults there. */
 static void jump_by_table(struct emitter *e) { EMIT(e, 0x43, 0xff, 0x24, 0xc2); }
 
-static bool is_kernel(u16 key) { return (key & KEY_CPL) != 3; }
-
 /* The same for a target that only the guest's registers or memory know. In kernel code it is counted: there the published
  * translator's lookup is a cost, while user code ran directly. */
 static void jump_indirect(struct maker *m)
 {
-    if (is_kernel(m->u->key)) {
+    if (m->counts_indirect) {
         EMIT(&m->e, 0x4d, 0x8d, 0x9b);          /* lea r11, [r11 + step] */
         emit32(&m->e, INDIRECT_STEP);
     }
@@ -171,6 +172,20 @@ static void exit_to(struct maker *m, u32 site, u32 eip)
     leave(m, LEAVE_MISS, eip);
 }
 
+/* --- tests that touch no flag --- */
+
+/* Leave for the monitor if r13 is not 0: the load from the guard faults then, and the handler knows where it stands. */
+static void callout_if_r13(struct emitter *e) { EMIT(e, 0x47, 0x8a, 0x2c, 0xec); }
+
+/* The deadline's test: leave for the monitor if that register is below zero. Through r13: the sign byte comes last. */
+static void leave_if_negative(struct emitter *e, unsigned reg)
+{
+    EMIT(e, 0x4d, 0x89, 0xc5 | (reg & 7) << 3);         /* mov r13, reg */
+    EMIT(e, 0x49, 0x0f, 0xcd);                          /* bswap r13 */
+    EMIT(e, 0x45, 0x0f, 0xb6, 0xed);                    /* movzx r13d, r13b: 0 or 255 */
+    callout_if_r13(e);
+}
+
 /* --- head --- */
 
 static void head(struct maker *m)
@@ -181,10 +196,7 @@ static void head(struct maker *m)
     EMIT(e, 0x4d, 0x8d, 0xb6);                  /* lea r14, [r14 - cycles] */
     emit32(e, -m->u->cycles);
     EMIT(e, 0x4d, 0x8d, 0x5b, m->u->ncounted);  /* lea r11, [r11 + n] */
-    EMIT(e, 0x4d, 0x89, 0xf5);                  /* mov r13, r14 */
-    EMIT(e, 0x49, 0x0f, 0xcd);                  /* bswap r13: the sign byte comes last */
-    EMIT(e, 0x45, 0x0f, 0xb6, 0xed);            /* movzx r13d, r13b: 0, or 255 when the budget is below zero */
-    EMIT(e, 0x47, 0x8a, 0x2c, 0xec);            /* mov r13b, [r12 + r13*8]: faults then */
+    leave_if_negative(e, R14);
 }
 
 /* --- body --- */
@@ -438,9 +450,6 @@ static void count(struct maker *m, enum in_cache what)
     store_ctx(&m->e, R8, CTX(in_cache[0]) + 8 * what);
 }
 
-/* Leave for the monitor if r13 is not 0: the load faults then, and the handler knows which instruction it stands for. */
-static void callout_if_r13(struct emitter *e) { EMIT(e, 0x47, 0x8a, 0x2c, 0xec); }
-
 static void callout_if_interrupt_waits(struct emitter *e)
 {
     EMIT(e, 0x45, 0x0f, 0xb6);                          /* movzx r13d, byte [r15 + interrupt_waits] */
@@ -561,14 +570,18 @@ static u8 string_regs(const struct insn *i)
     return i->mnemonic == MN_LODS ? 1 : i->mnemonic == MN_STOS || i->mnemonic == MN_SCAS ? 2 : 3;
 }
 
-/* r14 += r13 * cycles + cycles, or += rcx * cycles, by as many LEAs as `cycles` has bits. */
+/* r14 -= ecx * cycles, by as many LEAs as `cycles` has bits; but if that is more than is left, nothing, and it is the monitor's. */
 static void charge_iterations(struct emitter *e, u32 cycles)
 {
     EMIT(e, 0x49, 0x89, 0xcd, 0x49, 0xf7, 0xd5);        /* mov r13, rcx; not r13: -(ecx + 1) */
+    EMIT(e, 0x4d, 0x89, 0xf0);                          /* mov r8, r14 */
     for (unsigned b = 0; b < 4; b++)
         if (cycles >> b & 1)
-            EMIT(e, 0x4f, 0x8d, 0x74, 0x2e | b << 6, 1 << b);   /* lea r14, [r14 + r13 * 2^b + 2^b] */
+            EMIT(e, 0x4f, 0x8d, 0x44, 0x28 | b << 6, 1 << b);   /* lea r8, [r8 + r13 * 2^b + 2^b] */
+    leave_if_negative(e, R8);
+    EMIT(e, 0x4d, 0x89, 0xc6);                          /* mov r14, r8 */
 }
+/* r14 += rcx * cycles */
 static void refund_iterations(struct emitter *e, u32 cycles)
 {
     for (unsigned b = 0; b < 4; b++)
@@ -670,10 +683,10 @@ static bool is_indirect(const struct insn *i, enum rule r)
 static u32 cycles_of(const struct maker *m, const struct insn *i, enum rule r, const struct bt_vcpu *v)
 {
     if (r == RULE_STRING && repeats(i))
-        return 0; /* charged by iteration */
+        return v->cpu->cost[COST_PLAIN]; /* and by iteration */
     if (r >= RULE_CLI && r <= RULE_RDTSC)
-        return account_in_cache_cycles(v, r == RULE_RDTSC ? IN_CACHE_RDTSC : r == RULE_READ_CR ? IN_CACHE_CR : IN_CACHE_FLAGS);
-    return v->vcpu->cpu.cost[i->row->cost] + (is_indirect(i, r) && is_kernel(m->u->key) ? account_indirect_cycles(v) : 0);
+        return v->policy->in_cache_cycles(v, r == RULE_RDTSC ? IN_CACHE_RDTSC : r == RULE_READ_CR ? IN_CACHE_CR : IN_CACHE_FLAGS);
+    return v->cpu->cost[i->row->cost] + (is_indirect(i, r) && m->counts_indirect ? v->policy->indirect_cycles(v) : 0);
 }
 
 /* What the unit charges at its entry, and where each instruction's share begins. */
@@ -697,7 +710,6 @@ static void plan(struct maker *m, const struct bt_vcpu *v)
         m->bt->stats.ident += m->scan->rule[n] == RULE_IDENT;
     }
     u->ninsns = m->scan->n;
-    u->cycles += !u->cycles; /* a loop must meet its deadline even under a profile where all is free */
 }
 
 struct unit *translate(struct bt_vcpu *v, u32 eip, u16 key, gpa_t gpa)
@@ -714,7 +726,8 @@ struct unit *translate(struct bt_vcpu *v, u32 eip, u16 key, gpa_t gpa)
 
     struct unit *u = &b->units[b->nunits++];
     *u = (struct unit){ .eip = eip, .gpa = { gpa, second }, .key = key, .host = b->code_used, .map = &b->maps[b->nmaps] };
-    struct maker m = { .e = { b->code + b->code_used, b->code + b->code_used }, .bt = b, .u = u, .scan = &s, .string_cycles = v->vcpu->cpu.cost[COST_STRING] };
+    struct maker m = { .e = { b->code + b->code_used, b->code + b->code_used }, .bt = b, .u = u, .scan = &s, .string_cycles = v->cpu->cost[COST_STRING],
+                       .counts_indirect = v->policy->counts_indirect && (key & KEY_CPL) != 3 };
     plan(&m, v);
     b->nmaps += u->ninsns;
     head(&m);

@@ -205,7 +205,7 @@ void windows_forget_all_code(struct bt *b)
 static bool window_fits(const struct window *w, const struct cpu *c, bool user)
 {
     const struct mmu *u = &c->mmu;
-    return w->used && w->user == user && w->cr0 == (u->cr0 & CR0_MATTERS) && w->cr4 == (u->cr4 & CR4_MATTERS) && w->efer == u->efer &&
+    return w->used && w->user == user && w->stage2 == u->stage2 && w->cr0 == (u->cr0 & CR0_MATTERS) && w->cr4 == (u->cr4 & CR4_MATTERS) && w->efer == u->efer &&
            (u->mode == PAGING_OFF || w->cr3 == u->cr3) && (u->mode != PAGING_PAE || !memcmp(w->pdpte, u->pdpte, sizeof w->pdpte));
 }
 
@@ -240,6 +240,7 @@ struct window *window_for(struct bt *b, struct cpu *c)
     window_empty(b, w);
     w->used = true;
     w->user = user;
+    w->stage2 = c->mmu.stage2;
     w->cr0 = c->mmu.cr0 & CR0_MATTERS;
     w->cr3 = c->mmu.cr3;
     w->cr4 = c->mmu.cr4 & CR4_MATTERS;
@@ -265,7 +266,7 @@ static void trace_entry(struct bt *b, u32 window, gpa_t entry_gpa, u8 entry_size
     struct trace_dep *d = malloc(sizeof *d);
     *d = (struct trace_dep){ page, window, va_base, span_shift, entry_size, 0, *head };
     *head = d;
-    physmap_mark(&b->vm->map, page, MARK_TRACE);
+    physmap_mark(b->map, page, MARK_TRACE);
 }
 
 void window_depend(struct bt *b, struct window *w, const struct xlat *x, u32 gva)
@@ -296,7 +297,7 @@ static void untrace(struct bt *b, gpa_t page)
         free(d);
     }
     b->stats.untraced++;
-    physmap_unmark(&b->vm->map, page, MARK_TRACE);
+    physmap_unmark(b->map, page, MARK_TRACE);
 }
 
 /* A page table was written. */
@@ -345,7 +346,7 @@ static void map_page(struct bt *b, struct window *w, u32 gva_page, const struct 
         w->mapped--;
     }
     mmap(w->base + ((u64)gva_page << PAGE_SHIFT), PAGE_SIZE, PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED | MAP_FIXED | MAP_POPULATE,
-         b->vm->map.fd, r->fd_offset + (page - r->gpa));
+         b->map->fd, r->fd_offset + (page - r->gpa));
     w->frame[gva_page] = (page >> PAGE_SHIFT) + 1;
     (writable ? bit_set : bit_clear)(w->writable, gva_page);
     rmap_add(b, page, index, gva_page);
@@ -357,10 +358,14 @@ enum fill window_fill(struct bt *b, struct window *w, struct cpu *c, u32 gva, bo
 {
     struct xlat x;
     struct mmu_fault f;
-    if (mmu_walk(&c->mmu, gva, write ? ACCESS_WRITE : ACCESS_READ, w->user, &x, &f) < 0)
+    enum mmu_access a = write ? ACCESS_WRITE : ACCESS_READ;
+    u8 perms = PERM_R | PERM_W;
+    if (mmu_walk(&c->mmu, gva, a, w->user, &x, &f) < 0 || mmu_second(&c->mmu, gva, a, &x.gpa, &perms, &f) < 0)
         return FILL_FAULT;
-    struct region *r = physmap_find(&b->vm->map, x.gpa);
-    gpa_t page = x.gpa & b->vm->map.a20_mask & PAGE_MASK;
+    if (!(perms & PERM_W))
+        x.dirty = false; /* not writable at once: a write faults and asks again */
+    struct region *r = physmap_find(b->map, x.gpa);
+    gpa_t page = x.gpa & b->map->a20_mask & PAGE_MASK;
     if (!r || r->kind == REGION_MMIO || (write && r->kind == REGION_ROM))
         return FILL_MMIO;
     if (b->rmaps > MAX_AREAS)
@@ -371,7 +376,7 @@ enum fill window_fill(struct bt *b, struct window *w, struct cpu *c, u32 gva, bo
         return marks & MARK_TRACE ? FILL_TRACED : FILL_CODE;
     map_page(b, w, gva >> PAGE_SHIFT, r, page, may_write(w, c, &x, r, page));
     b->stats.hidden_faults++;
-    trace(&b->vm->tracer, SHADOW, "fault=hidden gva=0x%x write=0x%x gpa=0x%" PRIx64, gva, write, x.gpa);
+    trace(c->tracer, SHADOW, "fault=hidden gva=0x%x write=0x%x gpa=0x%" PRIx64, gva, write, x.gpa);
     return FILL_OK;
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "bt/bt.h"
 #include "cli/options.h"
 
 #include <ctype.h>
@@ -337,6 +338,11 @@ static int opt_timing(struct options *o, const char *arg, struct error *err)
     o->vm.timing_model = strcmp(arg, "model") == 0;
     return CHOICE("timing", "events", "model");
 }
+static int opt_exec(struct options *o, const char *arg, struct error *err)
+{
+    o->vm.accel = strcmp(arg, "interpret") == 0 ? NULL : &bt_accel;
+    return CHOICE("exec", "translate", "interpret");
+}
 static int opt_clock(struct options *o, const char *arg, struct error *err)
 {
     o->clock = strcmp(arg, "host") == 0 ? CLOCK_HOST : CLOCK_VIRTUAL;
@@ -437,6 +443,7 @@ int options_parse(struct options *o, int argc, char **argv, struct error *err)
 {
     *o = (struct options){ 0 };
     vm_config_defaults(&o->vm);
+    o->vm.accel = &bt_accel;
     for (int i = 1; i < argc; i++) {
         bool option = argv[i][0] == '-' && argv[i][1];
         if (option ? parse_option(o, argc, argv, &i, err) : parse_guest(o, argv[i], err))

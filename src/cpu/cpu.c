@@ -43,8 +43,24 @@ int cpu_init(struct cpu *c, const struct cpu_model *model, struct physmap *map, 
     return 0;
 }
 
+static void detach_accel(struct cpu *c)
+{
+    if (c->accel)
+        c->accel->detach(c->accel_self);
+    c->accel = NULL;
+}
+
+int cpu_set_accel(struct cpu *c, const struct cpu_accel_ops *accel, struct error *err)
+{
+    detach_accel(c);
+    c->accel_self = accel ? accel->attach(c, err) : NULL;
+    c->accel = c->accel_self ? accel : NULL;
+    return accel && !c->accel ? -1 : 0;
+}
+
 void cpu_fini(struct cpu *c)
 {
+    detach_accel(c);
     fpu_unit_free(c);
     dcache_free(c);
     mmu_fini(&c->mmu);

@@ -13,6 +13,7 @@
 
 #include "base/ledger.h"
 #include "base/trace.h"
+#include "cpu/accel.h"
 #include "cpu/cpuid.h"
 #include "cpu/decode.h"
 #include "cpu/state.h"
@@ -119,6 +120,9 @@ struct cpu {
     const u8 *icept_io_bitmap;      /* 8 KiB, NULL: every port (with ICEPT_IO) */
     const u8 *icept_msr_bitmap;     /* the VMX layout, 4 KiB, NULL: every MSR */
 
+    const struct cpu_accel_ops *accel;  /* NULL: the interpreter alone */
+    void *accel_self;
+
     struct cpu_stop stop;
     struct cpu_debug *debug;        /* NULL when nobody debugs */
     struct { struct trap trap; u64 rip, icount; } recent_exc[3]; /* for the report of a shutdown; [0] is the newest */
@@ -146,6 +150,8 @@ struct cpu {
 int cpu_init(struct cpu *c, const struct cpu_model *model, struct physmap *map, struct clock *clock, struct ledger *ledger,
              const struct profile *profile, const struct tracer *tracer, struct error *err);
 void cpu_fini(struct cpu *c);
+/* From now on cpu_run() goes through that accelerator where it can. 0, or -1 with *err: there is none then. cpu_fini() detaches it. */
+int cpu_set_accel(struct cpu *c, const struct cpu_accel_ops *accel, struct error *err);
 void cpu_reset(struct cpu *c);
 
 /* Replace the whole state (checks nothing): paging unit and caches follow. */

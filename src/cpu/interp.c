@@ -107,6 +107,9 @@ static void trace_insn(struct cpu *c, const struct insn *i)
                 disassemble(i->bytes, i->len, i->bits, c->state.rip, text, sizeof text));
 }
 
+/* A string instruction pays by iteration; one that repeats has a beginning too, so that none is free. */
+static u32 string_cost(const struct cpu *c, const struct insn *i) { return i->rep || i->repne ? c->cost[COST_PLAIN] : 0; }
+
 /* It is done: shadows that it did not cast itself are over (they were cleared before it), and it is counted. */
 static void retire(struct cpu *c, const struct insn *i)
 {
@@ -116,7 +119,7 @@ static void retire(struct cpu *c, const struct insn *i)
         return;
     }
     c->icount++;
-    ledger_guest(c->ledger, 1, string ? 0 : c->cost[i->row->cost]);
+    ledger_guest(c->ledger, 1, string ? string_cost(c, i) : c->cost[i->row->cost]);
 }
 
 /* #DB after an instruction: single step, data breakpoints (SDM vol. 3, 17.3.1.2 and 17.3.1.4). MOV SS holds it back. */
@@ -239,6 +242,12 @@ static enum cpu_stop_kind run_watchful(struct cpu *c, bool breakpoints)
     return execute(c, &r);
 }
 
+/* Did the accelerator run up to an instruction that it leaves to us? */
+static bool accelerated(struct cpu *c)
+{
+    return c->accel && !c->timing_model && c->accel->run(c->accel_self, c->deadline) == ACCEL_STEP;
+}
+
 /* Until something stops it; or an event is to be delivered: STOP_TRAP, with the event in c->stop.trap. */
 static enum cpu_stop_kind run(struct cpu *c)
 {
@@ -250,6 +259,12 @@ static enum cpu_stop_kind run(struct cpu *c)
             if ((why = run_watchful(c, true)))
                 return why;
             r.o = NULL;
+            continue;
+        }
+        if (!r.o && accelerated(c)) {
+            mark_instruction(c);
+            if (c->clock->now < c->deadline && (why = run_watchful(c, true)))
+                return why;
             continue;
         }
         if (!r.o) {

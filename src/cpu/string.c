@@ -194,8 +194,6 @@ static bool found(const struct cpu *c, const struct insn *i, bool compares)
 static void repeat(struct cpu *c, const struct insn *i, element_fn *element, many_fn *many, bool compares)
 {
     u64 left = gpr_get(c, RCX, i->adsize);
-    if (!left)
-        ledger_guest(c->ledger, 0, c->cost[COST_PLAIN]);
     while (left) {
         left -= iterate(c, i, left, element, many);
         gpr_set(c, RCX, i->adsize, left);

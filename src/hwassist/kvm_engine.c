@@ -64,6 +64,7 @@ static void info(const struct vm *vm, void *file) { backend(vm)->info(vm, file);
 const struct engine_ops kvm_engine = {
     .name = "kvm",
     .help = "VT-x: the processor has a second ring 0 for guests; sensitive events leave it as VM exits",
+    .on_processor = true,
     .image = "native",
     .probe = probe,
     .vm_init = vm_init,

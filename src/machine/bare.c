@@ -81,6 +81,7 @@ static void bare_set_state(struct vcpu *v, const struct cpu_state *s) { cpu_set_
 const struct engine_ops bare_engine = {
     .name = "bare",
     .help = "no monitor: the processor alone, the baseline",
+    .on_processor = true,
     .image = "native",
     .probe = bare_probe,
     .vm_init = bare_vm_init,

@@ -140,6 +140,8 @@ static int init_vcpus(struct vm *vm, struct error *err)
     if (!vm->vcpu[0])
         return -1;
     vm->nvcpus = 1;
+    if (vm->config.accel && vm->engine->on_processor && cpu_set_accel(&vm->vcpu[0]->cpu, vm->config.accel, err))
+        return -1;
     vm->tracer.icount = &vm->vcpu[0]->cpu.icount;
     return 0;
 }

@@ -52,6 +52,7 @@ struct vm_config {
     bool no_reboot;                 /* a reset ends the run with STATUS_POWEROFF */
     bool realtime;                  /* follow the host's clock when idle (interactive); otherwise virtual time jumps */
     bool timing_model;              /* --timing=model */
+    const struct cpu_accel_ops *accel; /* for engines whose guests run on the processor; NULL: the interpreter alone */
     bool strict_io;
     const char *hw;                 /* --hw=ept,vpid,no-ept,...: for the VT-x model; NULL: all */
     const char *kvm;                /* --kvm=host|model|NULL (auto) */

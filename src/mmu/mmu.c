@@ -116,11 +116,9 @@ static void refill(struct mmu *u, gva_t gva, enum mmu_access a, bool user, const
     u->large_pages |= e->large;
 }
 
-/* The second dimension for the address itself. */
-static int data_at(struct mmu *u, gva_t gva, enum mmu_access a, gpa_t *gpa, struct mmu_fault *f)
+int mmu_second(struct mmu *u, gva_t gva, enum mmu_access a, gpa_t *gpa, u8 *perms, struct mmu_fault *f)
 {
-    u8 perms;
-    if (!u->stage2 || u->stage2->translate(u->stage2, *gpa, a, false, gpa, &perms, f) == 0)
+    if (!u->stage2 || u->stage2->translate(u->stage2, *gpa, a, false, gpa, perms, f) == 0)
         return 0;
     f->kind = FAULT_STAGE2;
     f->gva = gva;
@@ -133,7 +131,8 @@ int mmu_translate(struct mmu *u, gva_t gva, enum mmu_access a, bool user, gpa_t 
     if (mmu_walk(u, gva, a, user, &x, f) < 0)
         return -1;
     *gpa = x.gpa;
-    if (data_at(u, gva, a, gpa, f) < 0)
+    u8 perms;
+    if (mmu_second(u, gva, a, gpa, &perms, f) < 0)
         return -1;
     struct region *r = physmap_find(u->map, *gpa);
     *gpa &= u->map->a20_mask;

@@ -27,7 +27,7 @@ struct xlat {
     u8 page_shift;      /* 12, 21, 22 or 30 */
     bool global;
     bool dirty;         /* leaf D bit is set: a writable mapping may be cached */
-    /* the paging-structure entries that were read, from the top: who caches the result traces these */
+    /* the paging-structure entries that were read, from the top, by their place in the physmap: who caches the result traces these */
     u8 depth;
     struct { gpa_t gpa; u8 size /* bytes */, span_shift /* log2 of the linear range that it governs */; } entry[4];
 };
@@ -103,6 +103,9 @@ static inline u8 *mmu_fast(struct mmu *u, gva_t gva, unsigned size, enum mmu_acc
         return (u8 *)(gva + e->addend);
     return NULL;
 }
+
+/* The second dimension for the address itself: *gpa is replaced, *perms set (both left alone where there is none). 0, or -1 with *f. */
+int mmu_second(struct mmu *u, gva_t gva, enum mmu_access a, gpa_t *gpa, u8 *perms, struct mmu_fault *f);
 
 /* The slow path: translate one access that lies within one page and refill the TLB. Returns 0 with *gpa (for
  * physmap_load/store/read/write) and *hva (NULL if it must go through them), or -1 with *f. */

@@ -162,7 +162,7 @@ static int walk(struct mmu *u, gva_t gva, enum mmu_access a, bool user, bool tou
     u64 last = e[n - 1].value;
     x->depth = n;
     for (unsigned i = 0; i < n; i++) {
-        x->entry[i].gpa = e[i].gpa;
+        x->entry[i].gpa = e[i].at;
         x->entry[i].size = fm->entry_size;
         x->entry[i].span_shift = PAGE_SHIFT + fm->index_bits * (fm->levels - i - 1);
     }

@@ -191,6 +191,7 @@ static void pv_info(const struct vm *vm, void *file)
 const struct engine_ops pv_engine = {
     .name = "pv",
     .help = "paravirtualization as in Xen: the guest kernel runs in ring 1 and calls the hypervisor",
+    .on_processor = true,
     .image = "xen-pv",
     .probe = pv_probe,
     .vm_init = pv_vm_init,
