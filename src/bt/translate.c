@@ -544,13 +544,14 @@ static void body_read_cr(struct maker *m, const struct insn *i)
     count(m, IN_CACHE_CR);
 }
 
-/* TSC = tsc_end - cycles left. */
-static void body_rdtsc(struct maker *m)
+/* TSC = tsc_end - cycles left, as of this instruction: the unit has paid for the rest of itself already. */
+static void body_rdtsc(struct maker *m, const struct insn_map *map)
 {
     struct emitter *e = &m->e;
     load_ctx(e, R8, CTX(tsc_end));
     EMIT(e, 0x4d, 0x89, 0xf5, 0x49, 0xf7, 0xd5);        /* mov r13, r14; not r13 */
-    EMIT(e, 0x4f, 0x8d, 0x44, 0x28, 0x01);              /* lea r8, [r8 + r13 + 1] */
+    EMIT(e, 0x4f, 0x8d, 0x84, 0x28);                    /* lea r8, [r8 + r13 + 1 - rest] */
+    emit32(e, 1 - (m->u->cycles - map->cycles));
     store_ctx(e, R8, CTX(scratch));
     EMIT(e, 0x41, 0x8b);                                /* mov eax, [r15 + scratch] */
     emit_ctx(e, RAX, CTX(scratch));
@@ -654,7 +655,7 @@ static void body(struct maker *m, unsigned n, u32 eip)
     case RULE_PUSHF: body_pushf(m); break;
     case RULE_POPF: body_popf(m); break;
     case RULE_READ_CR: body_read_cr(m, i); break;
-    case RULE_RDTSC: body_rdtsc(m); break;
+    case RULE_RDTSC: body_rdtsc(m, &m->u->map[n]); break;
     case RULE_PUSH: body_push(m, i); break;
     case RULE_POP: body_pop(m, i); break;
     case RULE_LEAVE: body_leave(m, i); break;
