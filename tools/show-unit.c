@@ -14,6 +14,7 @@
 
 #include "bt/bt.h"
 #include "bt/rules.h"
+#include "machine/vm.h"
 
 #define CODE_AT 0x100000u
 
@@ -118,9 +119,9 @@ int main(int argc, char **argv)
     parse(argc, argv, code, sizeof code - INSN_MAX);
     struct vm *vm = machine();
     struct bt_vcpu *v = vm->vcpu[0]->engine_data;
-    enter_kernel(&v->vcpu->cpu);
+    enter_kernel(v->cpu);
     physmap_write(&vm->map, CODE_AT, code, sizeof code);
-    v->window = window_for(v->bt, &v->vcpu->cpu);
+    v->window = window_for(v->bt, v->cpu);
     struct unit *u = v->window ? translate(v, CODE_AT, KEY_FPU, CODE_AT) : NULL;
     if (u)
         show(v->bt, u, code);
