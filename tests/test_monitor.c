@@ -284,13 +284,15 @@ static void test_shared_terminal(void)
     type(fd, "info status\r");
     CHECK_CONTAINS(see(fd, "stopped, engine"), "stopped, engine bt");
     type(fd, "\001c");
-    usleep(300000);
+    CHECK_CONTAINS(see(fd, "\n\r\n"), "\n\r\n");
+    usleep(100000);
     type(fd, "\001c");
     CHECK_CONTAINS(see(fd, "(emu) "), "(emu) ");
     type(fd, "p 6*7\r");
     CHECK_CONTAINS(see(fd, "0x2a 42"), "0x2a 42");
     type(fd, "\001c");
-    usleep(300000);
+    CHECK_CONTAINS(see(fd, "\n\r\n"), "\n\r\n");
+    usleep(100000);
     type(fd, "\001x");
     see(fd, "\001");
     waitpid(pid, &status, 0);

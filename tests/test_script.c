@@ -52,7 +52,7 @@ static int run(const char *engine, const char *guest, const char *options)
 {
     const char *build = getenv("EMU_BUILD");
     char command[1024];
-    snprintf(command, sizeof command, "timeout 20 %s -engine %s %s/%s -display none -clock virtual %s >%s/out 2>%s/err </dev/null",
+    snprintf(command, sizeof command, "timeout 120 %s -engine %s %s/%s -display none -clock virtual %s >%s/out 2>%s/err </dev/null",
              build && strcmp(build, "build/san") == 0 ? "build/san/emu" : "./emu", engine, folder, guest, options, folder, folder);
     check_context("%s", command);
     int status = system(command);

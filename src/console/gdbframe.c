@@ -65,7 +65,7 @@ static enum gdb_frame_event on_escaped(struct gdb_framer *f, u8 byte)
 
 static enum gdb_frame_event on_sum1(struct gdb_framer *f, u8 byte)
 {
-    f->given = hex_digit(byte) << 4;
+    f->given = (hex_digit(byte) & 0xf) << 4;
     f->at = FRAME_SUM2;
     f->overlong |= hex_digit(byte) < 0;
     return FRAME_NOTHING;
