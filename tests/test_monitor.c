@@ -114,6 +114,8 @@ static const struct { const char *line, *says; } answers[] = {
     { "info engine", ":" },
     { "info nothing", "no such thing" },
     { "help", "screenshot-text" },
+    { "screenshot", "a name is missing" },
+    { "screenshot /no/such/folder/x.png", "No such file" },
     { "?", "system_reset" },
     { "help x", "/FMT" },
     { "sendkey nokey", "no key is called so" },

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "console/display.h"
 #include "devices/vga.h"
 
 #define MAX_STEPS 1000000u
@@ -121,6 +122,15 @@ static void run_screen(struct monitor *m, char *args, FILE *out)
     for (unsigned i = 0; i < m->console->vm->ndevices; i++)
         if (m->console->vm->device[i]->ops == &vga_ops)
             fwrite(text, 1, vga_text(m->console->vm->device[i], text, sizeof text), out);
+}
+
+static void run_screenshot(struct monitor *m, char *args, FILE *out)
+{
+    struct error err;
+    if (!*args)
+        fprintf(out, "screenshot FILE: a name is missing, as in screenshot shot.png\n");
+    else if (screenshot_take(m->console->vm, args, &err))
+        fprintf(out, "%s\n", err.text);
 }
 
 /* --- the table --- */

@@ -152,8 +152,10 @@ static int start_video(struct sdl_window *w, struct error *err)
     w->api.SetHint(SDL_HINT_VIDEODRIVER, getenv("WAYLAND_DISPLAY") ? "wayland,x11" : "x11");
     if (w->api.Init(SDL_INIT_VIDEO) == 0)
         return 0;
-    return error_set(err, "no window can be opened here (%s; DISPLAY is %s); --display none runs without one", w->api.GetError(),
-                     getenv("DISPLAY") ? getenv("DISPLAY") : "not set");
+    error_set(err, "no window can be opened here (%s; DISPLAY is %s); --display none runs without one", w->api.GetError(),
+              getenv("DISPLAY") ? getenv("DISPLAY") : "not set");
+    w->api.Quit();
+    return -1;
 }
 
 struct sdl_window *sdl_open(struct console *c, struct error *err)
