@@ -118,6 +118,7 @@ static struct vm_config column_config(const struct column *c, const struct vm_co
     config.engine = c->engine;
     config.kernel = kernel;
     config.realtime = false;
+    config.snapshot = true;         /* every engine sees the same disks */
     memset(config.serial, 0, sizeof config.serial);
     config.serial[0] = console;
     if (*c->hw)

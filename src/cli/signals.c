@@ -68,6 +68,7 @@ static void install_crash(void)
 
 void signals_install(void)
 {
+    signal(SIGXFSZ, SIG_IGN); /* a file at its limit is an error of that write */
     install_stop();
     install_crash();
 }
