@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -257,7 +258,7 @@ static void test_headless(void)
 
 #define X_FUNCTIONS(X) \
     X(XOpenDisplay) X(XCloseDisplay) X(XDefaultRootWindow) X(XGetImage) X(XQueryTree) X(XFree) X(XGetGeometry) X(XSetInputFocus) \
-    X(XKeysymToKeycode) X(XSync) X(XFetchName) X(XInternAtom) X(XSendEvent) X(XWarpPointer)
+    X(XKeysymToKeycode) X(XSync) X(XFetchName) X(XInternAtom) X(XSendEvent) X(XWarpPointer) X(XSetErrorHandler)
 
 struct x {
     void *lib, *xtst;
@@ -353,9 +354,17 @@ static bool find_window(struct x *x)
     return x->window != 0;
 }
 
+/* A window that is not mapped yet has no pixels: that is no reason to die. */
+static int forgive(Display *d, XErrorEvent *e) { return 0; }
+
 static u32 window_pixel(struct x *x, int px, int py)
 {
+    x->XSetErrorHandler(forgive);
     XImage *image = x->XGetImage(x->display, x->window, px, py, 1, 1, AllPlanes, ZPixmap);
+    for (int tries = 0; !image && tries < 100; tries++) {
+        nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
+        image = x->XGetImage(x->display, x->window, px, py, 1, 1, AllPlanes, ZPixmap);
+    }
     u32 colour = image ? XGetPixel(image, 0, 0) & 0xffffff : 0xdeadbeef;
     if (image)
         XDestroyImage(image);

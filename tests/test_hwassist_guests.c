@@ -58,8 +58,8 @@ __asm__(
     "guest_dr:\nmov $0x12345678, %eax\nmov %eax, %dr0\nmov %dr0, %ebx\nmov %ebx, 0xa000\nmov %dr6, %ebx\nmov %ebx, 0xa004\n"
     "pushf\norl $0x100, (%esp)\n" RECOVER_AT(1f) "popf\ncpuid\n1: jmp guest_end\n" /* single step over an exit */
 
-    "guest_mmio:\nmov 0xe0000000, %eax\nmov %eax, 0xa000\nmovw $7, 0xe0000010\nmovzbl 0xe0000003, %ebx\nmov $0xa000, %esi\n"
-    "mov $0xe0000100, %edi\nmov $4, %ecx\nrep movsl\nadd 0xe0000200, %ebx\njmp guest_end\n"
+    "guest_mmio:\nmov 0xd0000000, %eax\nmov %eax, 0xa000\nmovw $7, 0xd0000010\nmovzbl 0xd0000003, %ebx\nmov $0xa000, %esi\n"
+    "mov $0xd0000100, %edi\nmov $4, %ecx\nrep movsl\nadd 0xd0000200, %ebx\njmp guest_end\n"
 
     /* paging: 32-bit tables of the first 16 MiB at 200000, one to one, user */
     "guest_map:\nmov $0x201000, %edi\nmov $7, %eax\nmov $4096, %ecx\n1: stosl\nadd $0x1000, %eax\nloop 1b\n"
@@ -82,7 +82,7 @@ __asm__(
 
     "guest_large:\ncall guest_map\nmov $0x10, %eax\nmov %eax, %cr4\nmovl $0x00800083, 0x200404\nmovl $0xabc, 0x40400010\nmovl $0xdef, 0x40712340\n"
     "mov 0x40712340, %eax\nmov %eax, 0xa000\nmovl $0x00c00083, 0x200404\ninvlpg 0x40400010\nmovl $0x111, 0x40400010\n"
-    "movl $0xe0000083, 0x200e00\nmov 0xe0000004, %eax\nmovl %eax, 0xe0000008\nmov %eax, 0xa004\njmp guest_end\n"
+    "movl $0xd0000083, 0x200d00\nmov 0xd0000004, %eax\nmovl %eax, 0xd0000008\nmov %eax, 0xa004\njmp guest_end\n"
 
     /* two address spaces that differ at 40000000 */
     "guest_switch:\ncall guest_map\nmovl $0x300007, 0x210000\nmov $0x200000, %esi\nmov $0x220000, %edi\nmov $1024, %ecx\nrep movsl\n"
