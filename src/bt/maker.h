@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files that write a unit share: the scanned guest code, the unit in the making, and the small pieces of host code that all of
+ * them use. None of these touches the guest's arithmetic flags.
+ */
+#ifndef EMU_BT_MAKER_H
+#define EMU_BT_MAKER_H
+
+#include "bt/emit.h"
+#include "bt/rules.h"
+
+struct scan {
+    struct insn insn[UNIT_MAX_INSNS];
+    enum rule rule[UNIT_MAX_INSNS];
+    unsigned n;
+    u32 next;                   /* eip behind the last one */
+    bool ends;                  /* by control flow or a callout; otherwise it falls through to `next` */
+};
+
+struct maker {
+    struct emitter e;
+    struct bt *bt;
+    struct unit *u;
+    struct scan *scan;
+    unsigned nlinks;
+    u32 string_cycles;          /* of one iteration */
+    bool counts_indirect;
+};
+
+static inline u32 offset_of(const struct maker *m) { return m->e.p - m->bt->code; }
+
+/* --- pieces of host code --- */
+
+static inline void load_ctx(struct emitter *e, unsigned reg, u32 field)   /* mov reg64, [r15 + field] */
+{
+    EMIT(e, 0x49 | (reg & 8) >> 1, 0x8b);
+    emit_ctx(e, reg, field);
+}
+
+static inline void store_ctx(struct emitter *e, unsigned reg, u32 field)  /* mov [r15 + field], reg64 */
+{
+    EMIT(e, 0x49 | (reg & 8) >> 1, 0x89);
+    emit_ctx(e, reg, field);
+}
+
+/* jmp [r10 + r8*8]: r8 holds the guest target. Where there is no translation the entry is 0, and the jump faults there. */
+static inline void jump_by_table(struct emitter *e) { EMIT(e, 0x43, 0xff, 0x24, 0xc2); }
+
+static inline void mov_r8d_imm(struct emitter *e, u32 v) { EMIT(e, 0x41, 0xb8); emit32(e, v); }
+
+/* Leave for the monitor if r13 is not 0: the load from the guard faults then, and the handler knows where it stands. */
+static inline void callout_if_r13(struct emitter *e) { EMIT(e, 0x47, 0x8a, 0x2c, 0xec); }
+
+/* The deadline's test: leave for the monitor if that register is below zero. Through r13: the sign byte comes last. */
+static inline void leave_if_negative(struct emitter *e, unsigned reg)
+{
+    EMIT(e, 0x4d, 0x89, 0xc5 | (reg & 7) << 3);         /* mov r13, reg */
+    EMIT(e, 0x49, 0x0f, 0xcd);                          /* bswap r13 */
+    EMIT(e, 0x45, 0x0f, 0xb6, 0xed);                    /* movzx r13d, r13b: 0 or 255 */
+    callout_if_r13(e);
+}
+
+static inline void esp_plus(struct emitter *e, s32 n)
+{
+    EMIT(e, 0x8d, 0xa4, 0x24);                  /* lea esp, [rsp + n] */
+    emit32(e, n);
+}
+
+/* --- scan.c --- */
+/* Decode the unit at eip. *second: gpa of the second page if its one instruction crosses into it, else 0. */
+void scan_unit(struct bt_vcpu *v, struct scan *s, u32 eip, u16 key, gpa_t gpa, gpa_t *second);
+bool ends_unit(enum rule r);
+
+/* --- exits.c --- */
+void unit_head(struct maker *m);                                        /* charge the unit, and leave when the deadline has passed */
+void leave_to_monitor(struct maker *m, enum leave why, u32 eip);
+void exit_to(struct maker *m, u32 site, u32 eip);                       /* on to guest address eip; site: the rel32 that leads here, 0: emit a jump */
+void jump_indirect(struct maker *m);                                    /* on to the guest address in r8 */
+
+/* --- plain.c: copied instructions --- */
+static inline bool through_segment(const struct insn *i) { return i->mem.seg == FS || i->mem.seg == GS; }
+bool has_memory(const struct insn *i);
+void legacy_prefixes(struct emitter *e, const struct insn *i);
+void modrm_memory(struct emitter *e, const struct insn *i, unsigned reg);
+void address_in_segment(struct emitter *e, const struct insn *i);
+void body_ident(struct maker *m, const struct insn *i);
+void body_incdec(struct maker *m, const struct insn *i);
+void body_lea(struct maker *m, const struct insn *i);
+
+/* --- flow.c: stack and control flow; next: guest address of the instruction behind --- */
+void body_push(struct maker *m, const struct insn *i);
+void body_pop(struct maker *m, const struct insn *i);
+void body_leave(struct maker *m, const struct insn *i);
+void body_call(struct maker *m, const struct insn *i, u32 next);
+void body_ret(struct maker *m, const struct insn *i);
+void body_jmp(struct maker *m, const struct insn *i, u32 next);
+void body_jcc(struct maker *m, const struct insn *i, u32 next);
+void body_loop(struct maker *m, const struct insn *i, u32 next);
+
+/* --- sensitive.c: emulated in the cache --- */
+void body_cli(struct maker *m);
+void body_sti(struct maker *m);
+void body_pushf(struct maker *m);
+void body_popf(struct maker *m);
+void body_read_cr(struct maker *m, const struct insn *i);
+void body_rdtsc(struct maker *m, const struct insn_map *map);
+
+/* --- strings.c --- */
+static inline bool repeats(const struct insn *i) { return i->rep || i->repne; }
+void body_string(struct maker *m, const struct insn *i, struct insn_map *map);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* First step: which guest instructions make the unit, and what becomes of each. */
+#include "bt/maker.h"
+
+/* Guest bytes at eip: up to 15, over a page boundary if the next page can be fetched (*second is its gpa then). Returns how many.
+ * A look ahead, not an access: the next page's A bit stays as it is. */
+static unsigned fetch(struct bt_vcpu *v, u32 eip, gpa_t gpa, u8 *bytes, gpa_t *second)
+{
+    struct cpu *c = v->cpu;
+    unsigned first = PAGE_SIZE - (gpa & ~PAGE_MASK), n = first < INSN_MAX ? first : INSN_MAX;
+    const u8 *p = physmap_ptr_ro(c->mmu.map, gpa, n);
+    struct xlat x;
+    struct mmu_fault f;
+    u8 perms;
+    *second = 0;
+    if (!p)
+        return 0;
+    memcpy(bytes, p, n);
+    if (n == INSN_MAX || mmu_probe(&c->mmu, (u32)(eip + n), ACCESS_EXEC, v->window->user, &x) < 0 ||
+        mmu_second(&c->mmu, (u32)(eip + n), ACCESS_EXEC, &x.gpa, &perms, &f) < 0)
+        return n;
+    p = physmap_ptr_ro(c->mmu.map, x.gpa, INSN_MAX - n);
+    if (!p)
+        return n;
+    *second = x.gpa;
+    memcpy(bytes + n, p, INSN_MAX - n);
+    return INSN_MAX;
+}
+
+bool ends_unit(enum rule r) { return r == RULE_CALLOUT || r >= RULE_CALL; }
+
+/* No interrupt may be delivered before the instruction behind STI (SDM vol. 2, STI). Inside a unit none is; at its end STI is left
+ * to the monitor. */
+static void settle_last(struct scan *s)
+{
+    if (s->n && s->rule[s->n - 1] == RULE_STI) {
+        s->rule[s->n - 1] = RULE_CALLOUT;
+        s->ends = true;
+    }
+}
+
+/* Decode the unit. An instruction that crosses into the next page, or cannot be decoded or fetched, is left to the interpreter
+ * when it comes first, and ends the unit before it otherwise. */
+static void scan(struct bt_vcpu *v, struct scan *s, u32 eip, u16 key, gpa_t gpa, gpa_t *second)
+{
+    u8 bytes[INSN_MAX];
+    *second = 0;
+    s->n = 0;
+    s->ends = false;
+    s->next = eip;
+    while (s->n < UNIT_MAX_INSNS && !s->ends) {
+        struct insn *i = &s->insn[s->n];
+        gpa_t at = gpa + (s->next - eip), crossed;
+        if ((at ^ gpa) & PAGE_MASK)
+            return;
+        unsigned avail = fetch(v, s->next, at, bytes, &crossed);
+        if (decode_insn(bytes, avail, 32, i) != DECODE_OK)
+            return;
+        if ((at & ~PAGE_MASK) + i->len > PAGE_SIZE) {
+            if (s->n)
+                return;
+            *second = crossed;
+        }
+        s->rule[s->n] = adapted(v->bt, s->next) ? RULE_CALLOUT : rule_for(i, key, NULL);
+        s->ends = ends_unit(s->rule[s->n]) || *second;
+        s->n++;
+        s->next += i->len;
+    }
+}
+
+void scan_unit(struct bt_vcpu *v, struct scan *s, u32 eip, u16 key, gpa_t gpa, gpa_t *second)
+{
+    scan(v, s, eip, key, gpa, second);
+    settle_last(s);
+}
