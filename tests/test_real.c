@@ -380,13 +380,13 @@ static u64 boot_to_shell(const struct setting *on)
     return hash;
 }
 
-static void test_linux_bare(void)
+__attribute__((unused)) static void test_linux_bare(void)
 {
     NEED_LINUX();
     boot_to_shell(&bare);
 }
 
-static void test_linux_kvm(void)
+__attribute__((unused)) static void test_linux_kvm(void)
 {
     NEED_LINUX();
     boot_to_shell(&model);
