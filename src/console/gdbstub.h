@@ -41,7 +41,7 @@ extern const struct gdb_layout gdb_layouts[], *const gdb_layout_wide, *const gdb
 struct gdb {
     struct console *console;
     int listener, in, out;      /* -1: none. in and out are one descriptor but for the terminal */
-    const struct gdb_layout *layout, *wanted; /* of this session; as asked for, NULL: by the processor */
+    const struct gdb_layout *layout, *wanted; /* in use; as asked for, NULL: by the processor */
     bool is_stdio;
     bool no_ack;
     bool told_break;            /* gdb understands swbreak and hwbreak in stop replies */
