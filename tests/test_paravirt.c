@@ -1331,8 +1331,8 @@ static void test_guests(void)
 /* A kernel that nobody here wrote. It ends where it misses the system that it should start. */
 static void test_gnu_mach(void)
 {
-    if (access("guests/real/gnumach-xen", R_OK) != 0)
-        SKIP("guests/real/gnumach-xen is missing; run tools/fetch-guests gnumach-xen");
+    if (system("tools/fetch-guests gnumach-xen") != 0)
+        SKIP("guests/real/gnumach-xen cannot be had (tools/fetch-guests gnumach-xen)");
     struct fixture f = { 0 };
     if (CHECK(fixture_kernel(&f, "guests/real/gnumach-xen"))) {
         vm_run(f.vm);
@@ -1346,8 +1346,8 @@ static void test_gnu_mach(void)
 /* It asks the store for disks, finds none, and offers a prompt on the console ring; what is typed comes back. */
 static void test_grub(void)
 {
-    if (access("guests/real/grub-i386-xen.bin", R_OK) != 0)
-        SKIP("guests/real/grub-i386-xen.bin is missing; run tools/fetch-guests grub-i386-xen.bin");
+    if (system("tools/fetch-guests grub-i386-xen.bin") != 0)
+        SKIP("guests/real/grub-i386-xen.bin cannot be had (tools/fetch-guests grub-i386-xen.bin)");
     struct fixture f = { 0 };
     if (CHECK(fixture_kernel(&f, "guests/real/grub-i386-xen.bin"))) {
         f.vm->config.max_cycles = 60000000;

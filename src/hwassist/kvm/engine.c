@@ -202,10 +202,11 @@ static void print_exits(const struct vmx *x, FILE *out)
 static void print_memory(const struct kvm_vcpu *k, FILE *out)
 {
     const struct shadow *s = &k->shadow;
-    if (k->vm->ept_root)
-        fprintf(out, "EPT: %" PRIu64 " entries filled, %" PRIu64 " of them 2 MiB; %" PRIu64 " references of walks\n", k->vm->ept_fills,
-                k->vm->ept_large_fills, k->vmx.ept.refs);
-    else
+    if (k->vm->ept_root) {
+        fprintf(out, "EPT: %" PRIu64 " entries filled, %" PRIu64 " of them 2 MiB\n", k->vm->ept_fills, k->vm->ept_large_fills);
+        if (!k->cpu->accel) /* an accelerator looks things up for itself too: its walks are not the processor's */
+            fprintf(out, "EPT: %" PRIu64 " references of walks\n", k->vmx.ept.refs);
+    } else
         fprintf(out, "shadow: %" PRIu64 " entries filled, %" PRIu64 " zapped, %" PRIu64 " tables zapped, %" PRIu64 " of them for floods of writes\n",
                 s->fills, s->zapped_entries, s->zapped_pages, s->unshadowed);
     if (!kvm_has(k, FEATURE_VPID))
