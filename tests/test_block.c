@@ -163,6 +163,93 @@ static void test_bad_images(void)
     CHECK_CONTAINS(err.text, "is empty");
 }
 
+/* The rest of a last sector is zeros; what is written there makes the file longer. */
+static void test_odd_size(void)
+{
+    u8 buf[512], line[512];
+    make(4);
+    if (truncate(path, 3 * KIB + 100))
+        abort();
+    for (unsigned flags = 0; flags <= BLOCK_SNAPSHOT; flags++) {
+        struct block *b = block_open(path, flags, &err);
+        CHECK_EQ(block_size(b), 3 * KIB + 512);
+        memset(buf, 0xee, sizeof buf);
+        CHECK(block_read(b, 3 * KIB, buf, 512));
+        CHECK(buf[99] == 3 && buf[100] == 0 && buf[511] == 0);
+        block_close(b);
+    }
+    struct block *b = block_open(path, 0, &err);
+    memset(line, 0x77, sizeof line);
+    CHECK(block_write(b, 3 * KIB, line, 512));
+    CHECK(block_read(b, 3 * KIB, buf, 512) && memcmp(buf, line, 512) == 0);
+    block_close(b);
+    CHECK_EQ(byte_of_file(3 * KIB + 511), 0x77);
+}
+
+/* Somebody cuts the file off while it is in use. */
+static void test_becomes_shorter(void)
+{
+    u8 buf[KIB];
+    make(64);
+    struct block *b = block_open(path, 0, &err);
+    if (truncate(path, 8 * KIB))
+        abort();
+    CHECK(block_read(b, 7 * KIB, buf, KIB));
+    CHECK(!block_read(b, 60 * KIB, buf, KIB));
+    CHECK_CONTAINS(block_trouble(b), "shorter");
+    block_close(b);
+}
+
+/* Sparse, in memory, since no other file system here has such files. */
+static void test_too_large(void)
+{
+    static const char large[] = "/dev/shm/emu-test-large";
+    int fd = open(large, O_RDWR | O_CREAT, 0600);
+    if (fd < 0 || ftruncate(fd, (1ll << 57) + 512)) {
+        close(fd);
+        unlink(large);
+        SKIP("no file system here has files of 2^57 bytes");
+    }
+    CHECK(block_open(large, 0, &err) == NULL);
+    CHECK_CONTAINS(err.text, "at most 2^57");
+    u8 buf[512] = { 1 };
+    CHECK_EQ(ftruncate(fd, 1ll << 50), 0);
+    struct block *b = block_open(large, 0, &err);
+    CHECK(b && block_write(b, (1ll << 50) - 512, buf, 512) && block_read(b, 1ll << 49, buf, 512));
+    block_close(b);
+    close(fd);
+    unlink(large);
+}
+
+static void test_other_formats(void)
+{
+    make(16);
+    FILE *f = fopen(path, "r+");
+    fwrite("QFI\xfb", 1, 4, f);
+    fclose(f);
+    CHECK(block_open(path, 0, &err) == NULL);
+    CHECK_CONTAINS(err.text, "qemu-nbd -t -f qcow2");
+}
+
+/* The locks are QEMU's: each sees what the other has. */
+static void test_locks_of_qemu(void)
+{
+    char command[200];
+    if (system("command -v qemu-io >/dev/null 2>&1"))
+        SKIP("qemu-io is not installed (package qemu-utils)");
+    make(16);
+    struct block *b = block_open(path, 0, &err);
+    snprintf(command, sizeof command, "qemu-io -f raw -c 'write 0 512' %s >/dev/null 2>&1", path);
+    CHECK(system(command) != 0);
+    block_close(b);
+    CHECK(system(command) == 0);
+    snprintf(command, sizeof command, "sleep 5 | qemu-io -f raw %s >/dev/null 2>&1 & sleep 1", path);
+    CHECK(system(command) == 0);
+    CHECK(block_open(path, 0, &err) == NULL);
+    CHECK_CONTAINS(err.text, "is locked");
+    CHECK(block_open(path, BLOCK_SNAPSHOT, &err) == NULL);
+}
+
 /* As somebody who is not root, in a child. */
 static void test_not_writable(void)
 {
@@ -186,6 +273,8 @@ int main(int argc, char **argv)
     static const struct check tests[] = {
         { "read_write", test_read_write }, { "bounds", test_bounds }, { "snapshot", test_snapshot }, { "readonly", test_readonly },
         { "host_refuses", test_host_refuses }, { "locks", test_locks }, { "bad_images", test_bad_images }, { "not_writable", test_not_writable },
+        { "odd_size", test_odd_size }, { "becomes_shorter", test_becomes_shorter }, { "too_large", test_too_large },
+        { "other_formats", test_other_formats }, { "locks_of_qemu", test_locks_of_qemu },
         { NULL, NULL },
     };
     close(mkstemp(path));

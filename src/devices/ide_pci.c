@@ -80,9 +80,12 @@ static void ide_info(const struct device *d, FILE *out)
     const struct ide *p = (const struct ide *)d;
     for (int i = 0; i < 4; i++) {
         const struct ide_drive *drive = &p->channel[i / 2].drive[i % 2];
-        if (drive->image)
-            fprintf(out, "ide%d: %s, %llu bytes%s, status %02x: %s\n", i, drive->is_cd ? "CD" : "disk", (unsigned long long)block_size(drive->image),
-                    block_readonly(drive->image) ? ", read-only" : "", drive->status, block_path(drive->image));
+        if (!drive->image)
+            continue;
+        fprintf(out, "ide%d: %s, %llu bytes%s, status %02x: %s (%s)\n", i, drive->is_cd ? "CD" : "disk", (unsigned long long)block_size(drive->image),
+                block_readonly(drive->image) ? ", read-only" : "", drive->status, block_path(drive->image), block_kind(drive->image));
+        if (*block_trouble(drive->image))
+            fprintf(out, "ide%d: the host refused: %s\n", i, block_trouble(drive->image));
     }
 }
 
