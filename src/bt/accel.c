@@ -57,7 +57,7 @@ static enum accel_result run(void *self, cycles_t deadline)
         }
         if (!core_run(t, deadline))
             return ACCEL_STEP;
-    } while (t->context.leave == LEAVE_MISS && t->cpu->clock->now < deadline);
+    } while ((t->context.leave == LEAVE_MISS || t->context.leave == LEAVE_LINK) && t->cpu->clock->now < deadline);
     adapt(t);
     if (t->context.leave == LEAVE_CALLOUT && adapted(t->bt, t->context.eip)) {
         t->adapted_eip = t->context.eip;

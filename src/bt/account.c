@@ -7,21 +7,23 @@
 
 /* Which event is the callout of an instruction? What is not listed costs nothing beside its own cycles: a plain instruction that
  * this translator leaves to the interpreter would be copied by a better one. */
-static const struct { u16 mnemonic; enum event event; } callouts[] = {
-    { MN_CLI, EV_BT_FLAGS },     { MN_STI, EV_BT_FLAGS },     { MN_PUSHF, EV_BT_FLAGS },   { MN_POPF, EV_BT_FLAGS },
-    { MN_IN, EV_BT_PORT },       { MN_OUT, EV_BT_PORT },      { MN_INS, EV_BT_PORT },      { MN_OUTS, EV_BT_PORT },
-    { MN_MOV_CR, EV_BT_CR },     { MN_CLTS, EV_BT_CR },       { MN_LMSW, EV_BT_CR },       { MN_SMSW, EV_BT_CR },
-    { MN_INVLPG, EV_BT_INVLPG }, { MN_CPUID, EV_BT_CPUID },   { MN_RDTSC, EV_BT_RDTSC },   { MN_RDMSR, EV_BT_MSR },
-    { MN_WRMSR, EV_BT_MSR },     { MN_HLT, EV_BT_HLT },       { MN_IRET, EV_BT_IRET },     { MN_SYSEXIT, EV_BT_IRET },
-    { MN_INT, EV_BT_INT },       { MN_INT3, EV_BT_INT },      { MN_INTO, EV_BT_INT },      { MN_SYSENTER, EV_BT_INT },
-    { MN_MOV_SREG, EV_BT_SEG },  { MN_POP_SREG, EV_BT_SEG },  { MN_PUSH_SREG, EV_BT_SEG }, { MN_LDS, EV_BT_SEG },
-    { MN_LES, EV_BT_SEG },       { MN_LFS, EV_BT_SEG },       { MN_LGS, EV_BT_SEG },       { MN_LSS, EV_BT_SEG },
-    { MN_CALLF, EV_BT_SEG },     { MN_JMPF, EV_BT_SEG },      { MN_RETF, EV_BT_SEG },      { MN_LAR, EV_BT_SEG },
-    { MN_LSL, EV_BT_SEG },       { MN_VERR, EV_BT_SEG },      { MN_VERW, EV_BT_SEG },      { MN_LGDT, EV_BT_DTABLE },
-    { MN_LIDT, EV_BT_DTABLE },   { MN_SGDT, EV_BT_DTABLE },   { MN_SIDT, EV_BT_DTABLE },   { MN_LLDT, EV_BT_DTABLE },
-    { MN_SLDT, EV_BT_DTABLE },   { MN_LTR, EV_BT_DTABLE },    { MN_STR, EV_BT_DTABLE },    { MN_MOV_DR, EV_BT_CR },
-    { MN_WBINVD, EV_BT_MSR },    { MN_INVD, EV_BT_MSR },
+#define AS(e) { true, e }
+static const struct { bool charged; u16 event; } callouts[MN_COUNT] = {
+    [MN_CLI] = AS(EV_BT_FLAGS), [MN_STI] = AS(EV_BT_FLAGS), [MN_PUSHF] = AS(EV_BT_FLAGS), [MN_POPF] = AS(EV_BT_FLAGS),
+    [MN_IN] = AS(EV_BT_PORT), [MN_OUT] = AS(EV_BT_PORT), [MN_INS] = AS(EV_BT_PORT), [MN_OUTS] = AS(EV_BT_PORT),
+    [MN_MOV_CR] = AS(EV_BT_CR), [MN_CLTS] = AS(EV_BT_CR), [MN_LMSW] = AS(EV_BT_CR), [MN_SMSW] = AS(EV_BT_CR),
+    [MN_INVLPG] = AS(EV_BT_INVLPG), [MN_CPUID] = AS(EV_BT_CPUID), [MN_RDTSC] = AS(EV_BT_RDTSC), [MN_RDMSR] = AS(EV_BT_MSR),
+    [MN_WRMSR] = AS(EV_BT_MSR), [MN_HLT] = AS(EV_BT_HLT), [MN_IRET] = AS(EV_BT_IRET), [MN_SYSEXIT] = AS(EV_BT_IRET),
+    [MN_INT] = AS(EV_BT_INT), [MN_INT3] = AS(EV_BT_INT), [MN_INTO] = AS(EV_BT_INT), [MN_SYSENTER] = AS(EV_BT_INT),
+    [MN_MOV_SREG] = AS(EV_BT_SEG), [MN_POP_SREG] = AS(EV_BT_SEG), [MN_PUSH_SREG] = AS(EV_BT_SEG), [MN_LDS] = AS(EV_BT_SEG),
+    [MN_LES] = AS(EV_BT_SEG), [MN_LFS] = AS(EV_BT_SEG), [MN_LGS] = AS(EV_BT_SEG), [MN_LSS] = AS(EV_BT_SEG),
+    [MN_CALLF] = AS(EV_BT_SEG), [MN_JMPF] = AS(EV_BT_SEG), [MN_RETF] = AS(EV_BT_SEG), [MN_LAR] = AS(EV_BT_SEG),
+    [MN_LSL] = AS(EV_BT_SEG), [MN_VERR] = AS(EV_BT_SEG), [MN_VERW] = AS(EV_BT_SEG), [MN_LGDT] = AS(EV_BT_DTABLE),
+    [MN_LIDT] = AS(EV_BT_DTABLE), [MN_SGDT] = AS(EV_BT_DTABLE), [MN_SIDT] = AS(EV_BT_DTABLE), [MN_LLDT] = AS(EV_BT_DTABLE),
+    [MN_SLDT] = AS(EV_BT_DTABLE), [MN_LTR] = AS(EV_BT_DTABLE), [MN_STR] = AS(EV_BT_DTABLE), [MN_MOV_DR] = AS(EV_BT_CR),
+    [MN_WBINVD] = AS(EV_BT_MSR), [MN_INVD] = AS(EV_BT_MSR),
 };
+#undef AS
 
 /* The same for what the interpreter intercepts; INT and the like are no intercepts. */
 static const enum event intercepts[ICEPT_COUNT] = {
@@ -74,28 +76,37 @@ static void account_translated(struct bt_vcpu *t, const struct unit *u)
     trace(t->cpu->tracer, BT, "unit eip=0x%x insns=0x%x bytes=0x%x host_bytes=0x%x key=0x%x", u->eip, u->ninsns, u->len, u->host_len, u->key);
 }
 
-static const struct insn *insn_at_eip(struct bt_vcpu *t, struct insn *i)
+static bool insn_at_eip(struct bt_vcpu *t, struct insn *i)
 {
     u8 bytes[INSN_MAX];
     u64 n = cpu_peek(t->cpu, cpu_linear_rip(t->cpu), bytes, sizeof bytes);
-    return decode_insn(bytes, n, 32, i) == DECODE_OK ? i : NULL;
+    return decode_insn(bytes, n, 32, i) == DECODE_OK;
+}
+
+/* MOV to CR3 is an event of its own. */
+static bool loads_cr3(struct bt_vcpu *t)
+{
+    struct insn i;
+    return t->mnemonic == MN_MOV_CR && insn_at_eip(t, &i) && i.row->cost == COST_CR3;
 }
 
 void account_callout(struct bt_vcpu *t)
 {
-    struct insn i;
     t->bt->stats.callouts++;
+    trace(t->cpu->tracer, BT, "callout eip=0x%" PRIx64 " insn=%s", t->cpu->state.rip, mnemonic_names[t->mnemonic]);
+    if (callouts[t->mnemonic].charged)
+        ledger_charge(t->cpu->ledger, loads_cr3(t) ? EV_BT_CR3 : callouts[t->mnemonic].event);
+    else if (adapted(t->bt, t->context.eip))
+        ledger_charge(t->cpu->ledger, EV_BT_ADAPTED);
+}
+
+void account_step(struct bt_vcpu *t)
+{
+    struct insn i;
     if (!insn_at_eip(t, &i))
         return;
-    trace(t->cpu->tracer, BT, "callout eip=0x%" PRIx64 " insn=%s", t->cpu->state.rip, mnemonic_names[i.mnemonic]);
-    for (unsigned n = 0; n < ARRAY_LEN(callouts); n++) {
-        if (callouts[n].mnemonic == i.mnemonic) {
-            ledger_charge(t->cpu->ledger, i.row->cost == COST_CR3 ? EV_BT_CR3 : callouts[n].event);
-            return;
-        }
-    }
-    if (adapted(t->bt, t->context.eip))
-        ledger_charge(t->cpu->ledger, EV_BT_ADAPTED);
+    t->mnemonic = i.mnemonic;
+    account_callout(t);
 }
 
 void account_intercept(struct bt_vcpu *t)

@@ -20,10 +20,10 @@ void account_init(struct cpu *c);
 
 extern const struct policy account_policy;
 
-void account_callout(struct bt_vcpu *t);                    /* before the instruction at EIP is emulated */
+void account_callout(struct bt_vcpu *t);                    /* before the instruction for which the cache was left is emulated */
+void account_step(struct bt_vcpu *t);                       /* the same for one that was not translated: decoded anew */
 void account_intercept(struct bt_vcpu *t);                  /* the same, from cpu->stop.icept */
 void account_fault(struct bt_vcpu *t);                      /* a fault that was not hidden: t->fault says which */
 void account_interrupt(struct bt_vcpu *t);
-
 
 #endif

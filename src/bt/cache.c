@@ -11,30 +11,34 @@
 
 #include "bt/emit.h"
 
+#define MAPS_PER_UNIT 6         /* instructions, on average; a full cache begins anew */
+
 static unsigned hash_of(u32 eip, gpa_t gpa) { return (eip ^ (gpa >> PAGE_SHIFT) * 0x9e3779b1u) % HASH_SIZE; }
 static unsigned page_hash(gpa_t gpa) { return (gpa >> PAGE_SHIFT) % PAGE_HASH; }
 
 int cache_init(struct bt *b, u32 size, struct error *err)
 {
-    b->code_size = size;
-    b->max_units = size / 128;
-    b->max_maps = size / 32;
+    b->code_size = size / 4;
+    b->max_units = size / 4 / (sizeof *b->units + MAPS_PER_UNIT * sizeof *b->maps);
+    b->max_maps = b->max_units * MAPS_PER_UNIT;
     b->units = malloc(b->max_units * sizeof *b->units);
     b->maps = malloc(b->max_maps * sizeof *b->maps);
     int fd = memfd_create("emu-translation-cache", MFD_CLOEXEC);
-    if (!b->units || !b->maps || fd < 0 || ftruncate(fd, size) < 0)
+    if (!b->units || !b->maps || fd < 0 || ftruncate(fd, b->code_size) < 0)
         return error_set(err, "bt: no memory for a translation cache of %u MiB: %s", size >> 20, strerror(errno));
-    b->code = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    b->exec = mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+    b->code = mmap(NULL, b->code_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    b->exec = mmap(NULL, b->code_size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_32BIT, fd, 0); /* so that four bytes can say where a unit is */
     close(fd);
     if (b->code == MAP_FAILED || b->exec == MAP_FAILED)
         return error_set(err, "bt: this host does not let a program make code at run time (%s)", strerror(errno));
+    b->bmi2 = __builtin_cpu_supports("bmi2");
     stubs_emit(b);
-    return 0;
+    return code_pages_init(b, size / 2 / (PAGE_SIZE * sizeof(u32)), err);
 }
 
 void cache_fini(struct bt *b)
 {
+    code_pages_fini(b);
     free(b->units);
     free(b->maps);
     if (b->code && b->code != MAP_FAILED)
@@ -55,7 +59,7 @@ void cache_flush(struct bt *b)
     b->nunits = b->nmaps = 0;
     b->epoch++;
     stubs_emit(b);
-    windows_forget_all_code(b);
+    code_pages_flush(b);
 }
 
 struct unit *cache_find(struct bt *b, u32 eip, gpa_t gpa, u16 key)
@@ -161,7 +165,7 @@ void cache_kill(struct bt *b, struct unit *u)
     unlink_from_page(b, u, u->gpa[0]);
     if (u->gpa[1] && page_hash(u->gpa[1]) != page_hash(u->gpa[0]))
         unlink_from_page(b, u, u->gpa[1]);
-    window_forget_code(b, u->eip, (u64)b->exec + u->host);
+    code_page_forget(b, u);
     u->dead = true;
     b->stats.invalidated++;
 }

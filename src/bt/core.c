@@ -8,7 +8,7 @@
 
 #include "bt/emit.h"
 
-#define CACHE_SIZE (32u << 20)
+#define CACHE_SIZE (64u << 20)
 
 /* --- set-up --- */
 
@@ -66,6 +66,7 @@ struct bt_vcpu *core_new(struct cpu *c, const struct policy *policy, void *owner
     t->owner = owner;
     t->context.fpu = &c->state.fpu;
     t->context.guard = (u64)b->guard + PAGE_SIZE - 8;
+    t->context.fpu_gate = (u64)b->exec + b->fpu_load;
     return t;
 }
 
@@ -151,77 +152,126 @@ static struct unit *unit_for(struct bt_vcpu *t, u32 eip, u16 key)
             return NULL;
         t->policy->translated(t, u);
     }
-    if (!u->gpa[1]) { /* the table follows the mapping of one page only */
-        window_depend(t->bt, t->window, &x, eip);
-        window_install(t->bt, t->window, eip, (u64)t->bt->exec + u->host);
-    }
-    return u;
+    if (u->gpa[1])
+        return u; /* the view follows the mapping of one page only */
+    window_depend(t->bt, t->window, &x, eip);
+    if (view_install(t->bt, t->window, t->view, u))
+        return u;
+    cache_flush(t->bt); /* out of code pages: begin anew */
+    return NULL;
 }
 
 /* A link may lead to u for as long as both stand on one page and under one key. */
-static void chain(struct bt_vcpu *t, u64 epoch, struct unit *u)
+static void chain(struct bt_vcpu *t, struct unit *u)
 {
-    struct link *l = (struct link *)t->context.link;
-    if (l && epoch == t->bt->epoch && l->eip == u->eip && l->from->key == u->key && !u->gpa[1] && (l->from->gpa[0] ^ u->gpa[0]) < PAGE_SIZE)
+    struct link *l = t->link;
+    t->link = NULL;
+    if (l && t->link_epoch == t->bt->epoch && l->eip == u->eip && l->from->key == u->key && !u->gpa[1] && (l->from->gpa[0] ^ u->gpa[0]) < PAGE_SIZE)
         cache_chain(t->bt, l, u);
 }
 
-#define SYSTEM_FLAGS (FLAG_IOPL | FLAG_NT | FLAG_AC | FLAG_ID)
+/* hva of the code for EIP, or 0. The short way: a view leads there already. */
+static u32 code_for(struct bt_vcpu *t, u32 eip, u16 key)
+{
+    u32 hva = view_lookup(t->view, eip);
+    if (hva != (u32)(u64)t->bt->exec + t->bt->miss && !t->link)
+        return hva;
+    struct unit *u = unit_for(t, eip, key);
+    if (!u)
+        return 0;
+    chain(t, u);
+    return (u64)t->bt->exec + u->host;
+}
 
-static void load_context(struct bt_vcpu *t, struct unit *u, cycles_t deadline)
+/* --- the doors --- */
+
+/* Flags as LAHF and SETO give them: the high byte is the low byte of EFLAGS, the low byte is OF. */
+static u16 flags_in(u64 rflags) { return (rflags & 0xd5) << 8 | (rflags >> 11 & 1); }
+static u64 flags_out(u16 flags) { return (flags >> 8 & 0xd5) | (u64)(flags & 1) << 11; }
+
+#define SYSTEM_FLAGS (FLAG_IOPL | FLAG_NT | FLAG_AC | FLAG_ID | FLAG_DF)
+
+static void load_context(struct bt_vcpu *t, u32 hva, cycles_t deadline)
 {
     struct cpu *c = t->cpu;
+    const struct cpu_state *s = &c->state;
     struct context *x = &t->context;
     for (int r = 0; r < 8; r++)
-        x->gpr[r] = (u32)c->state.gpr[r];
-    x->rflags = (c->state.rflags & (FLAG_STATUS | FLAG_DF)) | FLAG_FIXED | FLAG_IF;
-    x->table = (u64)t->window->table;
-    x->target = (u64)t->bt->exec + u->host;
+        x->gpr[r] = (u32)s->gpr[r];
+    x->flags = flags_in(s->rflags);
+    x->directory = (u64)t->view->directory + DIRECTORY_BIAS;
+    x->target = hva;
     x->budget = deadline - c->clock->now;
     x->icount = 0;
     x->window = (u64)t->window->base;
     x->minus_window = -x->window;
     x->tsc_end = cpu_read_tsc(c) + x->budget;
-    for (int r = 0; r <= 4; r++)
-        x->cr[r] = (const u64[]){ c->state.cr0, 0, c->state.cr2, c->state.cr3, c->state.cr4 }[r];
-    x->system_flags = c->state.rflags & SYSTEM_FLAGS;
-    x->interrupt_flag = c->state.rflags & FLAG_IF;
+    x->cr[0] = s->cr0;
+    x->cr[2] = s->cr2;
+    x->cr[3] = s->cr3;
+    x->cr[4] = s->cr4;
+    x->system_flags = s->rflags & SYSTEM_FLAGS;
+    x->interrupt_flag = s->rflags & FLAG_IF;
     x->interrupt_waits = t->policy->interrupt_waits(t) ? 255 : 0;
-    x->fs_base = c->state.seg[FS].base;
-    x->gs_base = c->state.seg[GS].base;
-    x->fpu_wanted = (u->key & KEY_FPU) != 0;
+    x->fs_base = s->seg[FS].base;
+    x->gs_base = s->seg[GS].base;
+}
+
+/* Where in the guest was that? Stubs leave a number, so that a unit's exits are short. */
+static void settle_leave(struct bt_vcpu *t)
+{
+    struct context *x = &t->context;
+    if (x->leave == LEAVE_LINK) {
+        t->link = link_by_number(t->bt, x->from);
+        t->link_epoch = t->bt->epoch;
+        x->eip = t->link->eip;
+    } else if (x->leave == LEAVE_CALLOUT) {
+        const struct unit *u = &t->bt->units[x->from];
+        x->eip = u->eip + u->map[u->ninsns - 1].guest;
+        t->mnemonic = u->map[u->ninsns - 1].mnemonic;
+    } else if (x->leave == LEAVE_GUARD) {
+        x->leave = LEAVE_CALLOUT;
+    }
 }
 
 static void save_context(struct bt_vcpu *t, cycles_t deadline, cycles_t began)
 {
     struct cpu *c = t->cpu;
     struct context *x = &t->context;
+    settle_leave(t);
     for (int r = 0; r < 8; r++)
         c->state.gpr[r] = (u32)x->gpr[r];
-    c->state.rflags = (c->state.rflags & ~(u64)(FLAG_STATUS | FLAG_DF | FLAG_IF | SYSTEM_FLAGS)) | (x->rflags & (FLAG_STATUS | FLAG_DF)) |
-                      x->interrupt_flag | x->system_flags;
+    c->state.rflags = (c->state.rflags & ~(u64)(FLAG_STATUS | FLAG_IF | SYSTEM_FLAGS)) | flags_out(x->flags) | x->interrupt_flag | x->system_flags;
     c->state.rip = x->eip;
     t->policy->ran(t, (s64)(deadline - began) - x->budget);
+}
+
+/* The window and view for the processor's state. */
+static bool settle_view(struct bt_vcpu *t, u16 key)
+{
+    struct window *w = window_for(t->bt, t->cpu);
+    if (w != t->window) {
+        t->link = NULL;
+        t->view = NULL;
+    }
+    t->window = w;
+    if (w && (!t->view || !t->view->used || t->view->key != key))
+        t->view = view_for(t->bt, w, key);
+    return w && t->view;
 }
 
 /* Run translated code from the guest's EIP until it comes back. False: there is none to run. */
 bool core_run(struct bt_vcpu *t, cycles_t deadline)
 {
     struct cpu *c = t->cpu;
-    u64 epoch = t->bt->epoch;
     u16 key = key_of(c);
-    struct window *w = window_for(t->bt, c);
-    if (!w)
+    if (!settle_view(t, key))
         return false;
-    if (w != t->window)
-        t->context.link = 0;
-    t->window = w;
-    struct unit *u = unit_for(t, c->state.rip, key);
-    if (!u)
+    u32 hva = code_for(t, c->state.rip, key);
+    if (!hva)
         return false;
-    chain(t, epoch, u);
     cycles_t began = c->clock->now;
-    load_context(t, u, deadline);
+    load_context(t, hva, deadline);
     fault_enter(t);
     save_context(t, deadline, began);
     return true;

@@ -75,6 +75,8 @@ static enum cpu_stop_kind after_cache(struct bt_vcpu *t, cycles_t deadline)
     case LEAVE_DEADLINE: /* less is left than the next unit costs: the last instructions one by one, up to the very deadline */
         return emulate(t, deadline);
     case LEAVE_MISS:
+    case LEAVE_LINK:
+    case LEAVE_GUARD: /* a callout by now */
         break;
     }
     return STOP_DEADLINE;
@@ -116,7 +118,7 @@ static enum cpu_stop_kind run_once(struct bt_vcpu *t, cycles_t deadline)
     if (c->state.activity == CPU_HALTED)
         return STOP_HLT;
     if (!c->debug && (c->state.rflags & (FLAG_TF | FLAG_RF) || c->state.sti_shadow || c->state.movss_shadow)) {
-        account_callout(t); /* STI; HLT comes this way */
+        account_step(t); /* STI; HLT comes this way */
         return cpu_step(c);
     }
     if (!core_translatable(c))

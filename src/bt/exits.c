@@ -2,27 +2,61 @@
 /* The ends of a unit: its head, where the deadline is noticed, and its ways out. */
 #include "bt/maker.h"
 
+/* --- the jump table (codepage.c) --- */
+
+/* r13d = r8 >> 12. Without SHRX no shift leaves the flags alone: by LEA to the left, through memory to the right. */
+static void page_number(struct maker *m)
+{
+    struct emitter *e = &m->e;
+    if (m->bt->bmi2) {
+        EMIT(e, 0xc4, 0x42, 0x2b, 0xf7, 0xe8);  /* shrx r13d, r8d, r10d: by DIRECTORY_BIAS bits, the lowest five of r10 */
+        return;
+    }
+    EMIT(e, 0x4e, 0x8d, 0x2c, 0xc5);            /* lea r13, [r8 * 8] */
+    emit32(e, 0);
+    EMIT(e, 0x4f, 0x8d, 0x6c, 0x2d, 0x00);      /* lea r13, [r13 + r13] */
+    store_ctx(e, R13, CTX(scratch));
+    EMIT(e, 0x45, 0x8b);                        /* mov r13d, [r15 + scratch + 2] */
+    emit_ctx(e, R13, CTX(scratch) + 2);
+}
+
+static void jump_by_entry(struct emitter *e)
+{
+    EMIT(e, 0x47, 0x8b, 0x6c, 0x85, 0x00);      /* mov r13d, [r13 + r8*4] */
+    EMIT(e, 0x41, 0xff, 0xe5);                  /* jmp r13 */
+}
+
+/* To the code for the guest address in r8, or to the miss stub. */
+static void jump_by_table(struct maker *m)
+{
+    page_number(m);
+    EMIT(&m->e, 0x4f, 0x8b, 0x6c, 0xea, (u8)-DIRECTORY_BIAS);   /* mov r13, [r10 + r13*8 - bias] */
+    jump_by_entry(&m->e);
+}
+
+/* The same for a target that is known, but stands in another page. */
+static void jump_by_table_to(struct maker *m, u32 eip)
+{
+    mov_r8d_imm(&m->e, eip);
+    EMIT(&m->e, 0x4d, 0x8b, 0xaa);              /* mov r13, [r10 + page*8 - bias] */
+    emit32(&m->e, (eip >> PAGE_SHIFT) * 8 - DIRECTORY_BIAS);
+    jump_by_entry(&m->e);
+}
+
 /* --- exits to the monitor and to other units --- */
 
-static void store_ctx_imm(struct emitter *e, u32 field, u32 value)
+/* Leave by that stub, with a number that says where from. */
+static void leave_from(struct maker *m, u32 stub, u32 number)
 {
-    EMIT(e, 0x41, 0xc7);                        /* mov dword [r15 + field], imm32 */
-    emit_ctx(e, 0, field);
-    emit32(e, value);
-}
-
-static void jump_to_leave(struct maker *m)
-{
+    EMIT(&m->e, 0x41, 0xc7);                    /* mov dword [r15 + from], number */
+    emit_ctx(&m->e, 0, CTX(from));
+    emit32(&m->e, number);
     emit8(&m->e, 0xe9);
-    emit32(&m->e, m->bt->leave - (offset_of(m) + 4));
+    emit32(&m->e, stub - (offset_of(m) + 4));
 }
 
-void leave_to_monitor(struct maker *m, enum leave why, u32 eip)
-{
-    store_ctx_imm(&m->e, CTX(leave), why);
-    store_ctx_imm(&m->e, CTX(eip), eip);
-    jump_to_leave(m);
-}
+/* The unit's last instruction is the monitor's. */
+void leave_for_callout(struct maker *m) { leave_from(m, m->bt->callout, m->u - m->bt->units); }
 
 /* The same for a target that only the guest's registers or memory know. In kernel code it is counted: there the published
  * translator's lookup is a cost, while user code ran directly. */
@@ -32,7 +66,7 @@ void jump_indirect(struct maker *m)
         EMIT(&m->e, 0x4d, 0x8d, 0x9b);          /* lea r11, [r11 + step] */
         emit32(&m->e, INDIRECT_STEP);
     }
-    jump_by_table(&m->e);
+    jump_by_table(m);
 }
 
 /* May that target be chained directly? Within one page both addresses stay or go together; to another page the way leads through
@@ -54,17 +88,12 @@ void exit_to(struct maker *m, u32 site, u32 eip)
     if (site)
         memcpy(m->bt->code + site, &rel, 4);
     if (!same_page(m, eip)) {
-        mov_r8d_imm(&m->e, eip);
-        jump_by_table(&m->e);
+        jump_by_table_to(m, eip);
         return;
     }
     struct link *l = &m->u->link[m->nlinks++];
     *l = (struct link){ .from = m->u, .eip = eip, .site = site, .stub = stub };
-    EMIT(&m->e, 0x49, 0xb8);                    /* mov r8, link */
-    emit64(&m->e, (u64)l);
-    EMIT(&m->e, 0x4d, 0x89);                    /* mov [r15 + link], r8 */
-    emit_ctx(&m->e, R8, CTX(link));
-    leave_to_monitor(m, LEAVE_MISS, eip);
+    leave_from(m, m->bt->link, link_number(m->bt, l));
 }
 
 /* --- head --- */
@@ -77,5 +106,15 @@ void unit_head(struct maker *m)
     EMIT(e, 0x4d, 0x8d, 0xb6);                  /* lea r14, [r14 - cycles] */
     emit32(e, -m->u->cycles);
     EMIT(e, 0x4d, 0x8d, 0x5b, m->u->ncounted);  /* lea r11, [r11 + n] */
-    leave_if_negative(e, R14);
+    leave_if_negative(m, R14);
+}
+
+/* A unit with x87 or SSE instructions: their state may not be in the host's registers yet. */
+void unit_fpu_gate(struct maker *m)
+{
+    struct emitter *e = &m->e;
+    EMIT(e, 0x4c, 0x8d, 0x2d);                  /* lea r13, [rip + 7]: behind the jump */
+    emit32(e, 7);
+    EMIT(e, 0x41, 0xff);                        /* jmp [r15 + fpu_gate] */
+    emit_ctx(e, 4, CTX(fpu_gate));
 }

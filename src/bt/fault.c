@@ -3,7 +3,7 @@
  * Entering the cache, and the host signals by which it is left in the middle of a unit.
  *
  * While translated code runs, RSP holds the guest's ESP, so every handler of this process must run on the alternate stack. A
- * signal of ours is one that finds RIP in the cache, or at 0 (a jump through an empty table entry). Everything else goes
+ * signal of ours is one that finds RIP in the cache. Everything else goes
  * to the handler that stood there before: a real bug in the emulator is still reported as one.
  *
  * The handler may do real work (walk page tables, map pages): the faulting instruction is translated code, never the emulator's
@@ -43,7 +43,6 @@ static void leave_at(struct bt_vcpu *v, ucontext_t *uc, enum leave why, u32 eip)
 {
     v->context.leave = why;
     v->context.eip = eip;
-    v->context.link = 0;
     *reg(uc, REG_RIP) = (greg_t)(v->bt->exec + v->bt->leave);
 }
 
@@ -87,10 +86,6 @@ static bool handle(struct bt_vcpu *v, int sig, siginfo_t *si, ucontext_t *uc)
 {
     struct bt *b = v->bt;
     u64 rip = *reg(uc, REG_RIP);
-    if (rip == 0) {
-        leave_at(v, uc, LEAVE_MISS, *reg(uc, REG_R8));
-        return true;
-    }
     struct unit *u = cache_holds(b, rip) ? cache_unit_at(b, rip) : NULL;
     if (!u)
         return false;
@@ -99,7 +94,8 @@ static bool handle(struct bt_vcpu *v, int sig, siginfo_t *si, ucontext_t *uc)
     if (sig == SIGSEGV && (u64)si->si_addr - (u64)b->guard < GUARD_SIZE) { /* the head's, or one that stands for a callout */
         bool deadline = offset < u->map[0].host;
         refund(uc, u, n);
-        leave_at(v, uc, deadline ? LEAVE_DEADLINE : LEAVE_CALLOUT, u->eip + u->map[n].guest);
+        v->mnemonic = u->map[n].mnemonic;
+        leave_at(v, uc, deadline ? LEAVE_DEADLINE : LEAVE_GUARD, u->eip + u->map[n].guest);
         return true;
     }
     v->fault = FILL_FAULT;
@@ -114,6 +110,7 @@ static bool handle(struct bt_vcpu *v, int sig, siginfo_t *si, ucontext_t *uc)
     if (u->map[n].window_regs && offset == u->map[n].window_at)
         unconvert(v, uc, &u->map[n]);
     refund(uc, u, n);
+    v->mnemonic = u->map[n].mnemonic;
     leave_at(v, uc, LEAVE_FAULT, u->eip + u->map[n].guest);
     return true;
 }
@@ -189,7 +186,6 @@ void fault_fini(void)
 __attribute__((target("fsgsbase"))) void fault_enter(struct bt_vcpu *v)
 {
     void (*enter)(struct context *) = (void (*)(struct context *))(v->bt->exec + v->bt->enter);
-    v->context.link = 0;
     v->context.host_mxcsr = _mm_getcsr();
     _writegsbase_u64((u64)v->window->base);
     running = v;

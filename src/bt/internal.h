@@ -6,7 +6,7 @@
  * rest of the host's registers belong to the translator:
  *
  *     r8, r9, r13  scratch within one guest instruction
- *     r10          the jump table of the current window: r10[eip] is the host code for eip, or 0
+ *     r10          the directory of the current view, plus DIRECTORY_BIAS: the way from a guest address to its host code (codepage.c)
  *     r11          guest instructions retired since entry
  *     r12          the guard: r12[0] may be read, r12[8 * n] may not, for n from 1 to 65535
  *     r14          virtual cycles left until the deadline
@@ -25,6 +25,8 @@
 #define UNIT_MAX_INSNS 12       /* Adams and Agesen: a unit is a basic block of at most 12 instructions */
 #define INDIRECT_STEP (1u << 26)    /* r11 counts indirect transfers from this bit on */
 #define MAX_WINDOWS 12
+#define MAX_VIEWS 8             /* of a window: translations under different keys */
+#define DIRECTORY_BIAS 12       /* its low five bits are a shift count: SHRX by r10 makes a page number of an address */
 #define ADAPT_AFTER 3           /* faults of one instruction before it is retranslated as a callout */
 #define REVERT_AFTER 32         /* callouts in a row that would not have faulted before it is retranslated as it was */
 #define CODE_PATIENCE 8         /* writes to a page with code, wherever they hit, before all of its code is forgotten; */
@@ -33,8 +35,10 @@
 
 /* Why translated code came back to the monitor. */
 enum leave {
-    LEAVE_MISS,         /* jump to an address that has no translation in this window yet */
-    LEAVE_CALLOUT,      /* an instruction that the monitor emulates */
+    LEAVE_MISS,         /* indirect jump to an address that has no translation in this view yet */
+    LEAVE_LINK,         /* direct jump to such an address: to be chained */
+    LEAVE_CALLOUT,      /* an instruction that the monitor emulates: the last one of a unit, */
+    LEAVE_GUARD,        /* or one that is usually emulated in the cache */
     LEAVE_FAULT,        /* a host fault that is not a mere hidden one: the monitor emulates the instruction */
     LEAVE_DEADLINE,     /* no cycles left */
 };
@@ -54,16 +58,16 @@ enum in_cache { IN_CACHE_FLAGS, IN_CACHE_CR, IN_CACHE_RDTSC, IN_CACHE_COUNT };
 /* What the generated code reads and writes, addressed from r15. */
 struct context {
     u64 gpr[8];
-    u64 rflags;                 /* arithmetic flags and DF */
+    u16 flags;                  /* arithmetic flags, as LAHF and SETO give them: SF ZF AF PF CF above, OF below */
     u64 host_rsp;
-    u64 table;                  /* hva of the window's jump table */
+    u64 directory;              /* hva of the view's, plus DIRECTORY_BIAS */
     u64 guard;
     s64 budget;
     u64 icount;
     u64 target;                 /* hva of the code to enter */
     u32 leave;                  /* enum leave */
-    u32 eip;                    /* guest address to go on at */
-    u64 link;                   /* struct link to patch once eip is translated, or 0 */
+    u32 eip;                    /* guest address to go on at; LEAVE_LINK and LEAVE_CALLOUT: derived from `from` */
+    u32 from;                   /* LEAVE_LINK: link_number(); LEAVE_CALLOUT: unit number */
     u32 fs_base, gs_base;
     u64 scratch;
     u64 window, minus_window;   /* base of the window, and its negative: LEA can only add */
@@ -74,7 +78,7 @@ struct context {
     u8 interrupt_waits;         /* 255 if an interrupt would be taken as soon as IF is set, else 0 */
     u64 in_cache[IN_CACHE_COUNT]; /* sensitive instructions emulated without leaving, since entry */
     u8 fpu_loaded;              /* the guest's x87/SSE state is in the host's registers */
-    u8 fpu_wanted;              /* load it on entry */
+    u64 fpu_gate;               /* where a unit with such instructions goes first: hva of the stub that loads the state, or of the one that returns */
     u32 host_mxcsr;
     struct fpu_state *fpu;
 };
@@ -95,6 +99,7 @@ struct insn_map {
     u16 window_at;              /* ... at this offset */
     bool repeats;               /* and it has charged ECX iterations in advance */
     u32 cycles;                 /* of all instructions before it */
+    u16 mnemonic;
 };
 struct unit {
     u32 eip;                    /* guest linear address of the first instruction */
@@ -109,10 +114,30 @@ struct unit {
     struct insn_map *map;       /* ninsns of them */
     struct link link[2];
     struct link *incoming;
+    struct code_page *page;     /* whose table leads here; NULL: none does (it crosses pages) */
     struct unit *next_hash;     /* units of equal hash */
     struct unit *next_page[2];  /* units on the same guest-physical page */
 };
 enum unit_key { KEY_CPL = 3, KEY_FPU = 4 /* CR0.EM and TS are clear */, KEY_SSE = 8 /* CR4.OSFXSR is set */, KEY_FS = 16, KEY_GS = 32 /* reach all of 4 GiB */, KEY_DF = 64 /* strings run downwards */, KEY_WATCHED = 128 /* RDTSC or reads of control registers are intercepted */ };
+
+/* Where the units of one guest page begin in host memory. It holds for every window that shows that guest-physical page at that guest
+ * address, under that key. */
+struct code_page {
+    gpa_t gpa;
+    u32 gva_page;
+    u16 key;
+    u16 live;                   /* entries that lead to a unit */
+    u32 *entry;                 /* by byte of the page: hva of the code (it lies below 4 GiB); the miss stub where there is none */
+    struct code_page *next;     /* of equal hash, or in the list of free ones */
+};
+
+/* From a guest address to its code, in one window under one key: by gva page, the table of a code page. See codepage.c. */
+struct view {
+    bool used;
+    u16 key;
+    u64 *directory;             /* 2^20 entries */
+    u64 last_used;
+};
 
 /* A window: host mappings of one guest address space under one privilege. It is a shadow page table: filled on
  * hidden faults, kept over CR3 loads, kept true by traces on the guest's page tables. */
@@ -121,10 +146,11 @@ struct window {
     const struct stage2 *stage2;
     u64 cr0, cr3, cr4, efer, pdpte[4];  /* what the translation depends on */
     u8 *base;                   /* 4 GiB and a guard */
-    u64 *table;                 /* 2^32 entries, mostly not there: host code by eip */
-    u32 *frame;                 /* gpa page number + 1 by gva page, 0 = not mapped; 2^20 entries */
+    u32 *frame;                 /* gpa page number by gva page, where present; 2^20 entries */
+    u64 *present;               /* bit by gva page: mapped */
     u64 *writable;              /* bit by gva page */
-    u64 *code;                  /* bit by gva page: the table has entries for it */
+    u64 *code;                  /* bit by gva page: some view leads there */
+    struct view view[MAX_VIEWS];
     u64 mapped;                 /* pages */
     u64 last_used;
 };
@@ -168,12 +194,19 @@ struct bt {
     struct phys_observer observer;
     u8 *code, *exec;            /* the cache: written through one mapping, run through the other */
     u32 code_size, code_used;
-    u32 enter, leave;           /* offsets of the two stubs */
+    u32 enter, leave;           /* offsets of the two doors, */
+    u32 miss, link, callout;    /* of the ways to the second one, */
+    u32 fpu_load, fpu_return;   /* and of what the FPU gate leads to */
+    bool bmi2;                  /* the host has SHRX */
     u64 epoch;                  /* of the cache: grows when it is emptied, and every struct link dies */
     struct unit *units; u32 nunits, max_units;  /* in order of host code */
     struct insn_map *maps; u32 nmaps, max_maps;
     struct unit *hash[HASH_SIZE];
     struct unit *page_units[PAGE_HASH];
+    struct code_page *code_page, *free_code_page; u32 ncode_pages, max_code_pages; /* [0] is the one without units */
+    struct code_page *code_page_hash[PAGE_HASH];
+    u32 *entries;               /* the storage of their tables */
+    int directory_fd;           /* what a fresh directory looks like */
     struct window window[MAX_WINDOWS];
     u64 window_clock;
     struct trace_dep *traces[PAGE_HASH];
@@ -195,6 +228,10 @@ struct bt_vcpu {
     const struct policy *policy;
     void *owner;                /* the policy's: the engine's vcpu */
     struct window *window;
+    struct view *view;
+    u16 mnemonic;               /* of the instruction for which it left (callouts, faults) */
+    struct link *link;          /* the direct jump by which it left, to be chained; NULL: none */
+    u64 link_epoch;
     u8 fault;                   /* enum fill: what the fault was that made it leave (LEAVE_FAULT) */
     u32 adapted_eip;            /* hardware policy: an adapted instruction that the interpreter executes now, or 0 */
     u64 adapted_before;
@@ -221,6 +258,8 @@ void cache_chain(struct bt *b, struct link *l, struct unit *to);
 void cache_written(struct bt *b, gpa_t gpa, u64 len);   /* the guest has written there: its code may have changed */
 void cache_forget(struct bt *b, gpa_t gpa, u64 len);    /* units of these bytes are not to be used any more */
 void cache_kill(struct bt *b, struct unit *u);
+static inline u32 link_number(const struct bt *b, const struct link *l) { return (l->from - b->units) * 2 + (l - l->from->link); }
+static inline struct link *link_by_number(struct bt *b, u32 n) { return &b->units[n / 2].link[n % 2]; }
 static inline bool cache_holds(const struct bt *b, u64 rip) { return rip - (u64)b->exec < b->code_size; }
 
 /* --- translate.c --- */
@@ -245,12 +284,26 @@ void windows_fini(struct bt *b);
 struct window *window_for(struct bt *b, struct cpu *c);  /* the one that fits the processor's state */
 enum fill window_fill(struct bt *b, struct window *w, struct cpu *c, u32 gva, bool write);
 void window_depend(struct bt *b, struct window *w, const struct xlat *x, u32 gva); /* trace what a translation used */
-void window_install(struct bt *b, struct window *w, u32 eip, u64 host);
-void window_forget_code(struct bt *b, u32 eip, u64 host);   /* in every window */
-void windows_forget_all_code(struct bt *b);
 void windows_flush(struct bt *b);
 void windows_marked(struct bt *b, gpa_t page, u8 marks);
 void windows_pt_written(struct bt *b, gpa_t gpa, u64 len);
+
+/* --- codepage.c --- */
+int code_pages_init(struct bt *b, u32 count, struct error *err);
+void code_pages_fini(struct bt *b);
+void code_pages_flush(struct bt *b);    /* no view leads anywhere any more */
+struct view *view_for(struct bt *b, struct window *w, u16 key); /* NULL when there is no address space for it */
+void views_reset(struct bt *b, struct window *w);
+void views_forget_page(struct bt *b, struct window *w, u32 gva_page); /* that page may be another one now */
+void views_release(struct window *w);
+/* The unit is to be found through that view from now on, and by all that show its page at the same place. False: out of code pages. */
+bool view_install(struct bt *b, struct window *w, struct view *v, struct unit *u);
+void code_page_forget(struct bt *b, struct unit *u);
+/* hva of the code for eip; that of the miss stub where there is none. */
+static inline u32 view_lookup(const struct view *v, u32 eip)
+{
+    return *(const u32 *)(v->directory[eip >> PAGE_SHIFT] + (u64)eip * sizeof(u32));
+}
 
 /* --- fault.c --- */
 int fault_init(struct error *err);

@@ -43,20 +43,22 @@ static inline void store_ctx(struct emitter *e, unsigned reg, u32 field)  /* mov
     emit_ctx(e, reg, field);
 }
 
-/* jmp [r10 + r8*8]: r8 holds the guest target. Where there is no translation the entry is 0, and the jump faults there. */
-static inline void jump_by_table(struct emitter *e) { EMIT(e, 0x43, 0xff, 0x24, 0xc2); }
-
 static inline void mov_r8d_imm(struct emitter *e, u32 v) { EMIT(e, 0x41, 0xb8); emit32(e, v); }
 
 /* Leave for the monitor if r13 is not 0: the load from the guard faults then, and the handler knows where it stands. */
 static inline void callout_if_r13(struct emitter *e) { EMIT(e, 0x47, 0x8a, 0x2c, 0xec); }
 
-/* The deadline's test: leave for the monitor if that register is below zero. Through r13: the sign byte comes last. */
-static inline void leave_if_negative(struct emitter *e, unsigned reg)
+/* The deadline's test: leave for the monitor if that register is below zero, through r13, which becomes 0 or 255. */
+static inline void leave_if_negative(struct maker *m, unsigned reg)
 {
-    EMIT(e, 0x4d, 0x89, 0xc5 | (reg & 7) << 3);         /* mov r13, reg */
-    EMIT(e, 0x49, 0x0f, 0xcd);                          /* bswap r13 */
-    EMIT(e, 0x45, 0x0f, 0xb6, 0xed);                    /* movzx r13d, r13b: 0 or 255 */
+    struct emitter *e = &m->e;
+    if (m->bt->bmi2) {
+        EMIT(e, 0xc4, 0x42, 0x9b, 0xf7, 0xe8 | (reg & 7));   /* shrx r13, reg, r12: by 56 bits, the lowest six of the guard's address */
+    } else {
+        EMIT(e, 0x4d, 0x89, 0xc5 | (reg & 7) << 3);     /* mov r13, reg */
+        EMIT(e, 0x49, 0x0f, 0xcd);                      /* bswap r13: the sign byte comes last */
+        EMIT(e, 0x45, 0x0f, 0xb6, 0xed);                /* movzx r13d, r13b */
+    }
     callout_if_r13(e);
 }
 
@@ -73,7 +75,8 @@ bool ends_unit(enum rule r);
 
 /* --- exits.c --- */
 void unit_head(struct maker *m);                                        /* charge the unit, and leave when the deadline has passed */
-void leave_to_monitor(struct maker *m, enum leave why, u32 eip);
+void unit_fpu_gate(struct maker *m);                                    /* behind the head of a unit with x87 or SSE instructions */
+void leave_for_callout(struct maker *m);                                /* the last instruction is the monitor's */
 void exit_to(struct maker *m, u32 site, u32 eip);                       /* on to guest address eip; site: the rel32 that leads here, 0: emit a jump */
 void jump_indirect(struct maker *m);                                    /* on to the guest address in r8 */
 

@@ -11,14 +11,15 @@ static u8 string_regs(const struct insn *i)
 }
 
 /* r14 -= ecx * cycles, by as many LEAs as `cycles` has bits; but if that is more than is left, nothing, and it is the monitor's. */
-static void charge_iterations(struct emitter *e, u32 cycles)
+static void charge_iterations(struct maker *m, u32 cycles)
 {
+    struct emitter *e = &m->e;
     EMIT(e, 0x49, 0x89, 0xcd, 0x49, 0xf7, 0xd5);        /* mov r13, rcx; not r13: -(ecx + 1) */
     EMIT(e, 0x4d, 0x89, 0xf0);                          /* mov r8, r14 */
     for (unsigned b = 0; b < 4; b++)
         if (cycles >> b & 1)
             EMIT(e, 0x4f, 0x8d, 0x44, 0x28 | b << 6, 1 << b);   /* lea r8, [r8 + r13 * 2^b + 2^b] */
-    leave_if_negative(e, R8);
+    leave_if_negative(m, R8);
     EMIT(e, 0x4d, 0x89, 0xc6);                          /* mov r14, r8 */
 }
 /* r14 += rcx * cycles */
@@ -56,7 +57,7 @@ void body_string(struct maker *m, const struct insn *i, struct insn_map *map)
     map->repeats = repeats(i);
     if (map->repeats) {
         callout_if_long(e);
-        charge_iterations(e, cycles);
+        charge_iterations(m, cycles);
     }
     convert(e, map->window_regs, CTX(window), 0x4a);
     map->window_at = offset_of(m) - m->u->host;

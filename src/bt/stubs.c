@@ -13,14 +13,21 @@ static const u8 pop_saved[] = { 0x41, 0x5f, 0x41, 0x5e, 0x41, 0x5d, 0x41, 0x5c, 
 static void load(struct emitter *e, unsigned reg, u32 field) { emit8(e, 0x49 | (reg & 8) >> 1); emit8(e, 0x8b); emit_ctx(e, reg, field); }
 static void store(struct emitter *e, unsigned reg, u32 field) { emit8(e, 0x49 | (reg & 8) >> 1); emit8(e, 0x89); emit_ctx(e, reg, field); }
 
-/* Jump over what follows if the byte at `field` is zero; returns where the rel8 is to be fixed. */
-static u8 *skip_if_zero(struct emitter *e, u32 field)
+static u64 hva_of(const struct bt *b, u32 offset) { return (u64)b->exec + offset; }
+
+static void store_byte(struct emitter *e, u32 field, u8 value)
 {
-    EMIT(e, 0x41, 0x80);            /* cmp byte [r15 + field], 0 */
-    emit_ctx(e, 7, field);
-    emit8(e, 0);
-    EMIT(e, 0x74, 0);               /* je */
-    return e->p - 1;
+    EMIT(e, 0x41, 0xc6);            /* mov byte [r15 + field], value */
+    emit_ctx(e, 0, field);
+    emit8(e, value);
+}
+
+/* The gate leads there from now on. Uses r8. */
+static void set_gate(struct emitter *e, u64 hva)
+{
+    EMIT(e, 0x41, 0xb8);            /* mov r8d, hva: the cache lies below 4 GiB */
+    emit32(e, hva);
+    store(e, R8, CTX(fpu_gate));
 }
 
 /* void enter(struct context *): guest state from the context into the host's registers, and away. */
@@ -28,58 +35,101 @@ static void emit_enter(struct emitter *e)
 {
     emit_bytes(e, push_saved, sizeof push_saved);
     EMIT(e, 0x49, 0x89, 0xff);      /* mov r15, rdi */
-    u8 *skip = skip_if_zero(e, CTX(fpu_wanted));
-    load(e, RAX, CTX(fpu));
-    EMIT(e, 0x48, 0x0f, 0xae, 0x08); /* fxrstor64 [rax] */
-    EMIT(e, 0x41, 0xc6);            /* mov byte [r15 + fpu_loaded], 1 */
-    emit_ctx(e, 0, CTX(fpu_loaded));
-    emit8(e, 1);
-    *skip = e->p - skip - 1;
     store(e, RSP, CTX(host_rsp));
-    load(e, R10, CTX(table));
+    load(e, R10, CTX(directory));
     load(e, R11, CTX(icount));
     load(e, R12, CTX(guard));
     load(e, R14, CTX(budget));
-    EMIT(e, 0x41, 0xff);            /* push qword [r15 + rflags] */
-    emit_ctx(e, 6, CTX(rflags));
-    EMIT(e, 0x9d);                  /* popfq */
+    EMIT(e, 0x41, 0x0f, 0xb7);      /* movzx eax, word [r15 + flags] */
+    emit_ctx(e, RAX, CTX(flags));
+    EMIT(e, 0x04, 0x7f, 0x9e);      /* add al, 7Fh: OF if it was 1; sahf */
     for (unsigned r = RAX; r <= RDI; r++)
         load(e, r, CTX(gpr[0]) + 8 * r); /* MOV leaves the flags alone; RSP now holds the guest's ESP */
     EMIT(e, 0x41, 0xff);            /* jmp [r15 + target] */
     emit_ctx(e, 4, CTX(target));
 }
 
-/* The way back: every exit jumps here with leave, eip and link already in the context. */
-static void emit_leave(struct emitter *e)
+/* The x87, MMX and SSE state, if it was loaded. */
+static void emit_save_fpu(struct bt *b, struct emitter *e)
 {
-    for (unsigned r = RAX; r <= RDI; r++)
-        store(e, r, CTX(gpr[0]) + 8 * r);
-    load(e, RSP, CTX(host_rsp));
-    EMIT(e, 0x9c, 0x41, 0x8f);      /* pushfq; pop qword [r15 + rflags] */
-    emit_ctx(e, 0, CTX(rflags));
-    EMIT(e, 0xfc);                  /* cld: the C ABI wants it */
-    store(e, R11, CTX(icount));
-    store(e, R14, CTX(budget));
-    u8 *skip = skip_if_zero(e, CTX(fpu_loaded));
+    EMIT(e, 0x41, 0x80);            /* cmp byte [r15 + fpu_loaded], 0 */
+    emit_ctx(e, 7, CTX(fpu_loaded));
+    EMIT(e, 0, 0x74, 0);            /* je */
+    u8 *skip = e->p - 1;
     load(e, RAX, CTX(fpu));
     EMIT(e, 0x48, 0x0f, 0xae, 0x00); /* fxsave64 [rax] */
     EMIT(e, 0xdb, 0xe3);            /* fninit: an empty x87 stack, as the C ABI wants */
     EMIT(e, 0x41, 0x0f, 0xae);      /* ldmxcsr [r15 + host_mxcsr] */
     emit_ctx(e, 2, CTX(host_mxcsr));
-    EMIT(e, 0x41, 0xc6);            /* mov byte [r15 + fpu_loaded], 0 */
-    emit_ctx(e, 0, CTX(fpu_loaded));
-    emit8(e, 0);
+    store_byte(e, CTX(fpu_loaded), 0);
+    set_gate(e, hva_of(b, b->fpu_load));
     *skip = e->p - skip - 1;
+}
+
+/* The way back: every exit jumps here, with what it has to say in the context. */
+static void emit_leave(struct bt *b, struct emitter *e)
+{
+    for (unsigned r = RAX; r <= RDI; r++)
+        store(e, r, CTX(gpr[0]) + 8 * r);
+    load(e, RSP, CTX(host_rsp));
+    EMIT(e, 0x9f, 0x0f, 0x90, 0xc0); /* lahf; seto al */
+    EMIT(e, 0x66, 0x41, 0x89);      /* mov [r15 + flags], ax */
+    emit_ctx(e, RAX, CTX(flags));
+    store(e, R11, CTX(icount));
+    store(e, R14, CTX(budget));
+    emit_save_fpu(b, e);
     emit_bytes(e, pop_saved, sizeof pop_saved);
     EMIT(e, 0xc3);
+}
+
+/* Ways to it that say why. The miss: an indirect jump whose target is in r8. */
+static void emit_reason(struct bt *b, struct emitter *e, enum leave why)
+{
+    EMIT(e, 0x41, 0xc7);            /* mov dword [r15 + leave], why */
+    emit_ctx(e, 0, CTX(leave));
+    emit32(e, why);
+    if (why == LEAVE_MISS) {
+        EMIT(e, 0x45, 0x89);        /* mov [r15 + eip], r8d */
+        emit_ctx(e, R8, CTX(eip));
+    }
+    emit8(e, 0xe9);                 /* jmp leave */
+    emit32(e, b->leave - (e->p + 4 - e->start));
+}
+
+/* The FPU gate. The state of x87 and SSE is loaded when a unit first needs it, since most visits of the cache do not:
+ * such a unit begins with a jump through the gate, its own address in r13. */
+static void emit_fpu_load(struct bt *b, struct emitter *e)
+{
+    load(e, R8, CTX(fpu));
+    EMIT(e, 0x49, 0x0f, 0xae, 0x08); /* fxrstor64 [r8] */
+    store_byte(e, CTX(fpu_loaded), 1);
+    set_gate(e, hva_of(b, b->fpu_return));
+    EMIT(e, 0x41, 0xff, 0xe5);      /* jmp r13 */
+}
+
+static u32 align(struct emitter *e)
+{
+    while ((e->p - e->start) % 16)
+        emit8(e, 0xcc);
+    return e->p - e->start;
 }
 
 void stubs_emit(struct bt *b)
 {
     struct emitter e = { b->code, b->code };
-    b->enter = 0;
+    b->fpu_return = align(&e);
+    EMIT(&e, 0x41, 0xff, 0xe5);     /* jmp r13 */
+    b->fpu_load = align(&e);
+    emit_fpu_load(b, &e);
+    b->enter = align(&e);
     emit_enter(&e);
-    b->leave = e.p - e.start;
-    emit_leave(&e);
-    b->code_used = (e.p - e.start + 63) & ~63u;
+    b->leave = align(&e);
+    emit_leave(b, &e);
+    b->miss = align(&e);
+    emit_reason(b, &e, LEAVE_MISS);
+    b->link = align(&e);
+    emit_reason(b, &e, LEAVE_LINK);
+    b->callout = align(&e);
+    emit_reason(b, &e, LEAVE_CALLOUT);
+    b->code_used = (align(&e) + 63) & ~63u;
 }

@@ -30,7 +30,7 @@ static void body(struct maker *m, unsigned n, u32 eip)
     const struct insn *i = &m->scan->insn[n];
     u32 next = eip + i->len;
     switch (m->scan->rule[n]) {
-    case RULE_CALLOUT: leave_to_monitor(m, LEAVE_CALLOUT, eip); break;
+    case RULE_CALLOUT: leave_for_callout(m); break;
     case RULE_IDENT: body_ident(m, i); break;
     case RULE_INCDEC: body_incdec(m, i); break;
     case RULE_LEA: body_lea(m, i); break;
@@ -81,7 +81,7 @@ static void plan(struct maker *m, const struct bt_vcpu *v)
     struct unit *u = m->u;
     for (unsigned n = 0; n < m->scan->n; n++) {
         const struct insn *i = &m->scan->insn[n];
-        u->map[n] = (struct insn_map){ 0 };
+        u->map[n] = (struct insn_map){ .mnemonic = i->mnemonic };
         if (too_odd(m, i, m->scan->rule[n])) {
             m->scan->rule[n] = RULE_CALLOUT;
             m->scan->n = n + 1;
@@ -116,6 +116,8 @@ struct unit *translate(struct bt_vcpu *v, u32 eip, u16 key, gpa_t gpa)
     plan(&m, v);
     b->nmaps += u->ninsns;
     unit_head(&m);
+    if (u->uses_fpu)
+        unit_fpu_gate(&m);
     u32 at = eip;
     for (unsigned n = 0; n < s.n; n++) {
         u->map[n].host = offset_of(&m) - u->host;

@@ -21,7 +21,6 @@
 
 #define WINDOW_SIZE ((u64)1 << 32)
 #define WINDOW_GUARD ((u64)1 << 20)     /* an access at the top may reach over 4 GiB: it must fault, and then wraps in the interpreter */
-#define TABLE_SIZE (WINDOW_SIZE * 8)
 #define PAGES ((u64)1 << 20)
 #define MAX_AREAS 40000                 /* host mappings in all windows: the kernel's limit is 65,530 areas a process */
 
@@ -53,10 +52,11 @@ static void unmap(void *p, u64 size)
 static void window_release(struct window *w)
 {
     unmap(w->base, WINDOW_SIZE + WINDOW_GUARD);
-    unmap(w->table, TABLE_SIZE);
     unmap(w->frame, PAGES * sizeof *w->frame);
+    unmap(w->present, PAGES / 8);
     unmap(w->writable, PAGES / 8);
     unmap(w->code, PAGES / 8);
+    views_release(w);
     w->base = NULL;
 }
 
@@ -64,11 +64,11 @@ static void window_release(struct window *w)
 static int window_reserve(struct window *w)
 {
     w->base = reserve(WINDOW_SIZE + WINDOW_GUARD, PROT_NONE);
-    w->table = reserve(TABLE_SIZE, PROT_READ | PROT_WRITE);
     w->frame = reserve(PAGES * sizeof *w->frame, PROT_READ | PROT_WRITE);
+    w->present = reserve(PAGES / 8, PROT_READ | PROT_WRITE);
     w->writable = reserve(PAGES / 8, PROT_READ | PROT_WRITE);
     w->code = reserve(PAGES / 8, PROT_READ | PROT_WRITE);
-    bool ok = w->base != MAP_FAILED && w->table != MAP_FAILED && w->frame != MAP_FAILED && w->writable != MAP_FAILED && w->code != MAP_FAILED;
+    bool ok = w->base != MAP_FAILED && w->present != MAP_FAILED && w->frame != MAP_FAILED && w->writable != MAP_FAILED && w->code != MAP_FAILED;
     if (!ok)
         window_release(w);
     return ok ? 0 : -1;
@@ -116,34 +116,51 @@ static void rmap_remove(struct bt *b, gpa_t gpa, u32 window, u32 gva_page)
     }
 }
 
-static gpa_t frame_gpa(const struct window *w, u32 gva_page) { return (gpa_t)(w->frame[gva_page] - 1) << PAGE_SHIFT; }
+static gpa_t frame_gpa(const struct window *w, u32 gva_page) { return (gpa_t)w->frame[gva_page] << PAGE_SHIFT; }
 
 /* --- dropping --- */
 
-static void forget_page_code(struct window *w, u32 gva_page)
+static void drop_page(struct bt *b, struct window *w, u32 p)
 {
-    if (!bit(w->code, gva_page))
+    views_forget_page(b, w, p);
+    if (!bit(w->present, p))
         return;
-    bit_clear(w->code, gva_page);
-    madvise(w->table + ((u64)gva_page << PAGE_SHIFT), PAGE_SIZE * 8, MADV_DONTNEED); /* zeros again */
+    rmap_remove(b, frame_gpa(w, p), w - b->window, p);
+    bit_clear(w->present, p);
+    bit_clear(w->writable, p);
+    w->mapped--;
 }
 
-/* Forget all that the window knows of [gva_page, gva_page + n). */
-static void window_drop(struct bt *b, struct window *w, u32 gva_page, u32 n)
+static void unmap_pages(struct window *w, u32 first, u32 n)
 {
-    u32 index = w - b->window, dropped = 0;
-    for (u32 p = gva_page; p < gva_page + n; p++) {
-        forget_page_code(w, p);
-        if (!w->frame[p])
-            continue;
-        rmap_remove(b, frame_gpa(w, p), index, p);
-        w->frame[p] = 0;
-        bit_clear(w->writable, p);
-        w->mapped--;
-        dropped++;
+    mmap(w->base + ((u64)first << PAGE_SHIFT), (u64)n << PAGE_SHIFT, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+}
+
+/* The next page from p on, before `end`, of which the window knows something; `end` if there is none. */
+static u32 next_known(const struct window *w, u32 p, u32 end)
+{
+    while (p < end) {
+        u64 known = (w->present[p / 64] | w->code[p / 64]) >> p % 64;
+        if (known)
+            return p + __builtin_ctzll(known) < end ? p + __builtin_ctzll(known) : end;
+        p = (p | 63) + 1;
     }
-    if (dropped)
-        mmap(w->base + ((u64)gva_page << PAGE_SHIFT), (u64)n << PAGE_SHIFT, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    return end;
+}
+
+/* Forget all that the window knows of [first, first + n). */
+static void window_drop(struct bt *b, struct window *w, u32 first, u32 n)
+{
+    u32 end = first + n, lowest = end, highest = 0;
+    for (u32 p = next_known(w, first, end); p < end; p = next_known(w, p + 1, end)) {
+        if (bit(w->present, p)) {
+            lowest = lowest < p ? lowest : p;
+            highest = p;
+        }
+        drop_page(b, w, p);
+    }
+    if (lowest < end)
+        unmap_pages(w, lowest, highest - lowest + 1);
 }
 
 static void traces_forget_window(struct bt *b, u32 index)
@@ -166,17 +183,13 @@ static void window_empty(struct bt *b, struct window *w)
     u32 index = w - b->window;
     if (!w->base)
         return;
-    for (u32 p = 0; p < PAGES && w->mapped; p++) {
-        if (!w->frame[p])
-            continue;
-        rmap_remove(b, frame_gpa(w, p), index, p);
-        w->mapped--;
-    }
+    for (u32 p = next_known(w, 0, PAGES); w->mapped; p = next_known(w, p + 1, PAGES))
+        drop_page(b, w, p);
     mmap(w->base, WINDOW_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
-    madvise(w->table, TABLE_SIZE, MADV_DONTNEED);
     madvise(w->frame, PAGES * sizeof *w->frame, MADV_DONTNEED);
+    madvise(w->present, PAGES / 8, MADV_DONTNEED);
     madvise(w->writable, PAGES / 8, MADV_DONTNEED);
-    madvise(w->code, PAGES / 8, MADV_DONTNEED);
+    views_reset(b, w);
     w->mapped = 0;
     traces_forget_window(b, index);
 }
@@ -185,16 +198,6 @@ void windows_flush(struct bt *b)
 {
     for (unsigned i = 0; i < MAX_WINDOWS; i++)
         window_empty(b, &b->window[i]);
-}
-
-void windows_forget_all_code(struct bt *b)
-{
-    for (unsigned i = 0; i < MAX_WINDOWS; i++) {
-        if (!b->window[i].base)
-            continue;
-        madvise(b->window[i].table, TABLE_SIZE, MADV_DONTNEED);
-        madvise(b->window[i].code, PAGES / 8, MADV_DONTNEED);
-    }
 }
 
 /* --- finding the window of a processor state --- */
@@ -341,13 +344,14 @@ static bool may_write(const struct window *w, const struct cpu *c, const struct 
 static void map_page(struct bt *b, struct window *w, u32 gva_page, const struct region *r, gpa_t page, bool writable)
 {
     u32 index = w - b->window;
-    if (w->frame[gva_page]) {
+    if (bit(w->present, gva_page)) {
         rmap_remove(b, frame_gpa(w, gva_page), index, gva_page);
         w->mapped--;
     }
     mmap(w->base + ((u64)gva_page << PAGE_SHIFT), PAGE_SIZE, PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED | MAP_FIXED | MAP_POPULATE,
          b->map->fd, r->fd_offset + (page - r->gpa));
-    w->frame[gva_page] = (page >> PAGE_SHIFT) + 1;
+    w->frame[gva_page] = page >> PAGE_SHIFT;
+    bit_set(w->present, gva_page);
     (writable ? bit_set : bit_clear)(w->writable, gva_page);
     rmap_add(b, page, index, gva_page);
     w->mapped++;
@@ -378,21 +382,4 @@ enum fill window_fill(struct bt *b, struct window *w, struct cpu *c, u32 gva, bo
     b->stats.hidden_faults++;
     trace(c->tracer, SHADOW, "fault=hidden gva=0x%x write=0x%x gpa=0x%" PRIx64, gva, write, x.gpa);
     return FILL_OK;
-}
-
-/* --- code --- */
-
-void window_install(struct bt *b, struct window *w, u32 eip, u64 host)
-{
-    w->table[eip] = host;
-    bit_set(w->code, eip >> PAGE_SHIFT);
-}
-
-void window_forget_code(struct bt *b, u32 eip, u64 host)
-{
-    for (unsigned i = 0; i < MAX_WINDOWS; i++) {
-        struct window *w = &b->window[i];
-        if (w->base && bit(w->code, eip >> PAGE_SHIFT) && w->table[eip] == host)
-            w->table[eip] = 0;
-    }
 }

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From a guest address to its host code, for jumps whose target is not known before: returns, calls through pointers, and all that
+ * leave their page. It is a two-level table like the guest's own page tables, and for the same reason: the upper level
+ * belongs to an address space, the lower one to a page, which many address spaces show.
+ *
+ *     view        one window under one key        directory[gva page] -> table of a code page
+ *     code page   one guest page under one key    entry[byte of the page] -> host code
+ *
+ * No entry is empty: where there is no unit, it leads to the miss stub, and where there is no code page, to the table of
+ * one without units. So the jump needs no test (maker.h, jump_by_table). A directory's entry is biased by its own address,
+ * so that it may be indexed by the whole of EIP.
+ *
+ * A process that was just started finds all that was ever translated of its program, and of the kernel, as soon as it is
+ * there in its page tables.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "bt/emit.h"
+
+#define PAGES ((u64)1 << 20)
+#define DIRECTORY_SIZE (PAGES * sizeof(u64))
+#define ENTRIES PAGE_SIZE
+
+static unsigned hash_of(gpa_t gpa, u32 gva_page) { return ((gpa >> PAGE_SHIFT) ^ gva_page * 0x9e3779b1u >> 8) % PAGE_HASH; }
+
+/* What a directory holds for that page: indexed by all of EIP it gives the page's own entries. */
+static u64 biased(const u32 *entry, u64 gva_page) { return (u64)entry - (gva_page << PAGE_SHIFT) * sizeof *entry; }
+static u64 nowhere(const struct bt *b, u64 gva_page) { return biased(b->entries, gva_page); }
+
+static void fill_with_miss(const struct bt *b, u32 *entry)
+{
+    for (unsigned i = 0; i < ENTRIES; i++)
+        entry[i] = (u64)b->exec + b->miss;
+}
+
+/* --- set-up --- */
+
+/* The file that fresh directories are private mappings of: nothing is copied before something is installed. */
+static int make_directory_file(struct bt *b, struct error *err)
+{
+    b->directory_fd = memfd_create("emu-directory", MFD_CLOEXEC);
+    if (b->directory_fd < 0 || ftruncate(b->directory_fd, DIRECTORY_SIZE) < 0)
+        return error_set(err, "bt: no memory for a directory of code pages: %s", strerror(errno));
+    u64 *d = mmap(NULL, DIRECTORY_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, b->directory_fd, 0);
+    if (d == MAP_FAILED)
+        return error_set(err, "bt: cannot map a directory of code pages: %s", strerror(errno));
+    for (u64 page = 0; page < PAGES; page++)
+        d[page] = nowhere(b, page);
+    munmap(d, DIRECTORY_SIZE);
+    return 0;
+}
+
+int code_pages_init(struct bt *b, u32 count, struct error *err)
+{
+    b->directory_fd = -1;
+    b->max_code_pages = count;
+    b->code_page = calloc(count, sizeof *b->code_page);
+    b->entries = mmap(NULL, (u64)count * ENTRIES * sizeof *b->entries, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (!b->code_page || b->entries == MAP_FAILED)
+        return error_set(err, "bt: no memory for %u code pages", count);
+    if (make_directory_file(b, err) < 0)
+        return -1;
+    code_pages_flush(b);
+    return 0;
+}
+
+void code_pages_fini(struct bt *b)
+{
+    free(b->code_page);
+    if (b->entries && b->entries != MAP_FAILED)
+        munmap(b->entries, (u64)b->max_code_pages * ENTRIES * sizeof *b->entries);
+    if (b->directory_fd >= 0)
+        close(b->directory_fd);
+}
+
+void code_pages_flush(struct bt *b)
+{
+    memset(b->code_page_hash, 0, sizeof b->code_page_hash);
+    b->free_code_page = NULL;
+    b->ncode_pages = 1;
+    fill_with_miss(b, b->entries);
+    for (unsigned i = 0; i < MAX_WINDOWS; i++)
+        if (b->window[i].base)
+            views_reset(b, &b->window[i]);
+}
+
+/* --- views --- */
+
+/* Lead nowhere: what was written into the private mapping is thrown away. */
+static void view_clear(struct view *v) { madvise(v->directory, DIRECTORY_SIZE, MADV_DONTNEED); }
+
+void views_reset(struct bt *b, struct window *w)
+{
+    for (unsigned i = 0; i < MAX_VIEWS; i++) {
+        if (w->view[i].used)
+            view_clear(&w->view[i]);
+        w->view[i].used = false;
+    }
+    madvise(w->code, PAGES / 8, MADV_DONTNEED);
+}
+
+void views_release(struct window *w)
+{
+    for (unsigned i = 0; i < MAX_VIEWS; i++)
+        if (w->view[i].directory)
+            munmap(w->view[i].directory, DIRECTORY_SIZE);
+    memset(w->view, 0, sizeof w->view);
+}
+
+static bool view_reserve(struct bt *b, struct view *v)
+{
+    if (v->directory)
+        return true;
+    void *p = mmap(NULL, DIRECTORY_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, b->directory_fd, 0);
+    v->directory = p == MAP_FAILED ? NULL : p;
+    return v->directory;
+}
+
+struct view *view_for(struct bt *b, struct window *w, u16 key)
+{
+    struct view *oldest = &w->view[0];
+    for (unsigned i = 0; i < MAX_VIEWS; i++) {
+        struct view *v = &w->view[i];
+        if (v->used && v->key == key) {
+            v->last_used = b->window_clock;
+            return v;
+        }
+        if (!v->used || (oldest->used && v->last_used < oldest->last_used))
+            oldest = v;
+    }
+    if (!view_reserve(b, oldest))
+        return NULL;
+    if (oldest->used)
+        view_clear(oldest);
+    oldest->used = true;
+    oldest->key = key;
+    oldest->last_used = b->window_clock;
+    return oldest;
+}
+
+void views_forget_page(struct bt *b, struct window *w, u32 gva_page)
+{
+    u64 bit = BIT(gva_page % 64);
+    if (!(w->code[gva_page / 64] & bit))
+        return;
+    w->code[gva_page / 64] &= ~bit;
+    for (unsigned i = 0; i < MAX_VIEWS; i++)
+        if (w->view[i].used)
+            w->view[i].directory[gva_page] = nowhere(b, gva_page);
+}
+
+/* --- code pages --- */
+
+static struct code_page *code_page_find(struct bt *b, gpa_t gpa, u32 gva_page, u16 key)
+{
+    struct code_page *p = b->code_page_hash[hash_of(gpa, gva_page)];
+    while (p && (p->gpa != gpa || p->gva_page != gva_page || p->key != key))
+        p = p->next;
+    return p;
+}
+
+static struct code_page *code_page_new(struct bt *b, gpa_t gpa, u32 gva_page, u16 key)
+{
+    struct code_page *p = b->free_code_page;
+    if (p)
+        b->free_code_page = p->next;
+    else if (b->ncode_pages < b->max_code_pages)
+        p = &b->code_page[b->ncode_pages++];
+    else
+        return NULL;
+    struct code_page **head = &b->code_page_hash[hash_of(gpa, gva_page)];
+    *p = (struct code_page){ .gpa = gpa, .gva_page = gva_page, .key = key, .entry = b->entries + (p - b->code_page) * (u64)ENTRIES, .next = *head };
+    fill_with_miss(b, p->entry);
+    return *head = p;
+}
+
+/* Its last unit is gone: no view may lead there any more. */
+static void code_page_free(struct bt *b, struct code_page *p)
+{
+    struct code_page **at = &b->code_page_hash[hash_of(p->gpa, p->gva_page)];
+    while (*at != p)
+        at = &(*at)->next;
+    *at = p->next;
+    u64 leads_here = biased(p->entry, p->gva_page);
+    for (unsigned i = 0; i < MAX_WINDOWS; i++)
+        for (unsigned k = 0; k < MAX_VIEWS; k++)
+            if (b->window[i].view[k].used && b->window[i].view[k].directory[p->gva_page] == leads_here)
+                b->window[i].view[k].directory[p->gva_page] = nowhere(b, p->gva_page);
+    p->next = b->free_code_page;
+    b->free_code_page = p;
+}
+
+void code_page_forget(struct bt *b, struct unit *u)
+{
+    if (!u->page)
+        return;
+    u->page->entry[u->eip & ~PAGE_MASK] = (u64)b->exec + b->miss;
+    if (--u->page->live == 0)
+        code_page_free(b, u->page);
+    u->page = NULL;
+}
+
+bool view_install(struct bt *b, struct window *w, struct view *v, struct unit *u)
+{
+    u32 gva_page = u->eip >> PAGE_SHIFT;
+    struct code_page *p = u->page;
+    if (!p) {
+        gpa_t gpa = u->gpa[0] & PAGE_MASK;
+        p = code_page_find(b, gpa, gva_page, u->key);
+        if (!p && !(p = code_page_new(b, gpa, gva_page, u->key)))
+            return false;
+        p->entry[u->eip & ~PAGE_MASK] = (u64)b->exec + u->host;
+        p->live++;
+        u->page = p;
+    }
+    v->directory[gva_page] = biased(p->entry, gva_page);
+    w->code[gva_page / 64] |= BIT(gva_page % 64);
+    return true;
+}
