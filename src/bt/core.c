@@ -154,7 +154,7 @@ static struct unit *unit_for(struct bt_vcpu *t, u32 eip, u16 key)
     }
     if (u->gpa[1])
         return u; /* the view follows the mapping of one page only */
-    window_depend(t->bt, t->window, &x, eip);
+    window_depend(t->bt, t->window, &t->cpu->mmu, &x, eip);
     if (view_install(t->bt, t->window, t->view, u))
         return u;
     cache_flush(t->bt); /* out of code pages: begin anew */

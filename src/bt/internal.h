@@ -153,7 +153,14 @@ struct window {
     struct view view[MAX_VIEWS];
     u64 mapped;                 /* pages */
     u64 last_used;
+    gpa_t root;                 /* the page of the top-level table (32-bit paging), or NO_ROOT */
+    bool root_changed;          /* it was written since the slots were compared with it, */
+    bool root_untraced;         /* or is no longer traced */
+    u64 slot_used[16];          /* by entry of the top level: something that it governs is shown, and then it said so: */
+    u64 slot[1024];
 };
+#define NO_ROOT (~(gpa_t)0)
+#define ROOT_SPAN 0             /* trace_dep.span_shift of a root */
 
 /* A guest page table page that some window depends on. */
 struct trace_dep {
@@ -208,6 +215,7 @@ struct bt {
     u32 *entries;               /* the storage of their tables */
     int directory_fd;           /* what a fresh directory looks like */
     struct window window[MAX_WINDOWS];
+    struct window *last_window;
     u64 window_clock;
     struct trace_dep *traces[PAGE_HASH];
     struct rmap *rmap[PAGE_HASH];
@@ -281,12 +289,28 @@ void stubs_emit(struct bt *b);
 /* --- window.c --- */
 int windows_init(struct bt *b, struct error *err);
 void windows_fini(struct bt *b);
-struct window *window_for(struct bt *b, struct cpu *c);  /* the one that fits the processor's state */
+int window_reserve(struct window *w);                   /* 0, or -1: no address space left */
+void window_empty(struct bt *b, struct window *w);
+void window_drop(struct bt *b, struct window *w, u32 first, u32 n);    /* forget all that is known of those gva pages */
 enum fill window_fill(struct bt *b, struct window *w, struct cpu *c, u32 gva, bool write);
-void window_depend(struct bt *b, struct window *w, const struct xlat *x, u32 gva); /* trace what a translation used */
+void window_depend(struct bt *b, struct window *w, const struct mmu *u, const struct xlat *x, u32 gva); /* trace what a translation used */
 void windows_flush(struct bt *b);
 void windows_marked(struct bt *b, gpa_t page, u8 marks);
+
+/* --- space.c --- */
+struct window *window_for(struct bt *b, struct cpu *c);  /* the one that fits the processor's state; NULL: no address space left */
+void root_depend(struct bt *b, struct window *w, const struct mmu *u, const struct xlat *x, u32 gva);
+void root_written(struct window *w);
+void root_lost(struct window *w);       /* nobody watches it any more */
+
+/* --- traces.c --- */
+void trace_root(struct bt *b, struct window *w, gpa_t page);
+void untrace_root(struct bt *b, struct window *w, gpa_t page);
+/* The window shows what that entry, which governs 2^span_shift bytes around gva, says. */
+void trace_entry(struct bt *b, struct window *w, gpa_t entry_gpa, u8 entry_size, u8 span_shift, u32 gva);
 void windows_pt_written(struct bt *b, gpa_t gpa, u64 len);
+void traces_forget_window(struct bt *b, u32 window);
+void traces_fini(struct bt *b);
 
 /* --- codepage.c --- */
 int code_pages_init(struct bt *b, u32 count, struct error *err);

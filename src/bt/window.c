@@ -61,7 +61,7 @@ static void window_release(struct window *w)
 }
 
 /* 0, or -1 when the process may not have so much address space (ulimit -v). */
-static int window_reserve(struct window *w)
+int window_reserve(struct window *w)
 {
     w->base = reserve(WINDOW_SIZE + WINDOW_GUARD, PROT_NONE);
     w->frame = reserve(PAGES * sizeof *w->frame, PROT_READ | PROT_WRITE);
@@ -80,16 +80,12 @@ void windows_fini(struct bt *b)
         if (b->window[i].base)
             window_release(&b->window[i]);
     unmap(b->guard, GUARD_SIZE);
-    for (unsigned i = 0; i < PAGE_HASH; i++) {
-        for (struct trace_dep *d = b->traces[i], *next; d; d = next) {
-            next = d->next;
-            free(d);
-        }
+    traces_fini(b);
+    for (unsigned i = 0; i < PAGE_HASH; i++)
         for (struct rmap *r = b->rmap[i], *next; r; r = next) {
             next = r->next;
             free(r);
         }
-    }
 }
 
 /* --- reverse map: which windows show a guest-physical page, and where --- */
@@ -149,7 +145,7 @@ static u32 next_known(const struct window *w, u32 p, u32 end)
 }
 
 /* Forget all that the window knows of [first, first + n). */
-static void window_drop(struct bt *b, struct window *w, u32 first, u32 n)
+void window_drop(struct bt *b, struct window *w, u32 first, u32 n)
 {
     u32 end = first + n, lowest = end, highest = 0;
     for (u32 p = next_known(w, first, end); p < end; p = next_known(w, p + 1, end)) {
@@ -163,24 +159,8 @@ static void window_drop(struct bt *b, struct window *w, u32 first, u32 n)
         unmap_pages(w, lowest, highest - lowest + 1);
 }
 
-static void traces_forget_window(struct bt *b, u32 index)
+void window_empty(struct bt *b, struct window *w)
 {
-    for (unsigned h = 0; h < PAGE_HASH; h++) {
-        for (struct trace_dep **p = &b->traces[h]; *p;) {
-            struct trace_dep *d = *p;
-            if (d->window != index) {
-                p = &d->next;
-                continue;
-            }
-            *p = d->next;
-            free(d);
-        }
-    }
-}
-
-static void window_empty(struct bt *b, struct window *w)
-{
-    u32 index = w - b->window;
     if (!w->base)
         return;
     for (u32 p = next_known(w, 0, PAGES); w->mapped; p = next_known(w, p + 1, PAGES))
@@ -191,7 +171,9 @@ static void window_empty(struct bt *b, struct window *w)
     madvise(w->writable, PAGES / 8, MADV_DONTNEED);
     views_reset(b, w);
     w->mapped = 0;
-    traces_forget_window(b, index);
+    traces_forget_window(b, w - b->window);
+    memset(w->slot_used, 0, sizeof w->slot_used);
+    w->root = NO_ROOT;
 }
 
 void windows_flush(struct bt *b)
@@ -200,122 +182,12 @@ void windows_flush(struct bt *b)
         window_empty(b, &b->window[i]);
 }
 
-/* --- finding the window of a processor state --- */
-
-#define CR0_MATTERS (CR0_PG | CR0_WP)
-#define CR4_MATTERS ((u64)CR4_PSE | CR4_PAE | CR4_PGE)
-
-static bool window_fits(const struct window *w, const struct cpu *c, bool user)
+/* Top-level tables of 32-bit paging are the root's (space.c); all below are traced entry by entry. */
+void window_depend(struct bt *b, struct window *w, const struct mmu *u, const struct xlat *x, u32 gva)
 {
-    const struct mmu *u = &c->mmu;
-    return w->used && w->user == user && w->stage2 == u->stage2 && w->cr0 == (u->cr0 & CR0_MATTERS) && w->cr4 == (u->cr4 & CR4_MATTERS) && w->efer == u->efer &&
-           (u->mode == PAGING_OFF || w->cr3 == u->cr3) && (u->mode != PAGING_PAE || !memcmp(w->pdpte, u->pdpte, sizeof w->pdpte));
-}
-
-static struct window *least_recent(struct bt *b)
-{
-    struct window *best = &b->window[0];
-    for (unsigned i = 0; i < MAX_WINDOWS; i++) {
-        struct window *w = &b->window[i];
-        if (!w->used)
-            return w;
-        if (w->last_used < best->last_used)
-            best = w;
-    }
-    return best;
-}
-
-struct window *window_for(struct bt *b, struct cpu *c)
-{
-    bool user = state_cpl(&c->state) == 3;
-    b->window_clock++;
-    for (unsigned i = 0; i < MAX_WINDOWS; i++) {
-        if (window_fits(&b->window[i], c, user)) {
-            b->window[i].last_used = b->window_clock;
-            return &b->window[i];
-        }
-    }
-    struct window *w = least_recent(b);
-    b->stats.windows_made++;
-    b->stats.windows_lost += w->used;
-    if (!w->base && window_reserve(w) < 0)
-        return NULL;
-    window_empty(b, w);
-    w->used = true;
-    w->user = user;
-    w->stage2 = c->mmu.stage2;
-    w->cr0 = c->mmu.cr0 & CR0_MATTERS;
-    w->cr3 = c->mmu.cr3;
-    w->cr4 = c->mmu.cr4 & CR4_MATTERS;
-    w->efer = c->mmu.efer;
-    memcpy(w->pdpte, c->mmu.pdpte, sizeof w->pdpte);
-    w->last_used = b->window_clock;
-    return w;
-}
-
-/* --- traces --- */
-
-static void trace_entry(struct bt *b, u32 window, gpa_t entry_gpa, u8 entry_size, u8 span_shift, u32 gva)
-{
-    gpa_t page = entry_gpa & PAGE_MASK;
-    u64 span = BIT(span_shift);
-    u32 va_base = (gva & ~(span - 1)) - (entry_gpa & ~PAGE_MASK) / entry_size * span;
-    struct trace_dep **head = &b->traces[page_hash(page)];
-    for (struct trace_dep *d = *head; d; d = d->next)
-        if (d->page == page && d->window == window && d->va_base == va_base && d->span_shift == span_shift) {
-            d->idle_writes = 0;
-            return;
-        }
-    struct trace_dep *d = malloc(sizeof *d);
-    *d = (struct trace_dep){ page, window, va_base, span_shift, entry_size, 0, *head };
-    *head = d;
-    physmap_mark(b->map, page, MARK_TRACE);
-}
-
-void window_depend(struct bt *b, struct window *w, const struct xlat *x, u32 gva)
-{
-    for (unsigned i = 0; i < x->depth; i++)
-        trace_entry(b, w - b->window, x->entry[i].gpa, x->entry[i].size, x->entry[i].span_shift, gva);
-}
-
-/* What entries first..last of a page table govern is no longer known. */
-static void drop_entries(struct bt *b, const struct trace_dep *d, u32 first, u32 last)
-{
-    u32 pages = BIT(d->span_shift - PAGE_SHIFT);
-    for (u32 i = first; i <= last; i++)
-        window_drop(b, &b->window[d->window], (u32)(d->va_base + ((u64)i << d->span_shift)) >> PAGE_SHIFT, pages);
-}
-
-/* Nobody has used it as a page table for many writes: it is data now. What it governed is dropped for good. */
-static void untrace(struct bt *b, gpa_t page)
-{
-    for (struct trace_dep **p = &b->traces[page_hash(page)]; *p;) {
-        struct trace_dep *d = *p;
-        if (d->page != page) {
-            p = &d->next;
-            continue;
-        }
-        drop_entries(b, d, 0, PAGE_SIZE / d->entry_size - 1);
-        *p = d->next;
-        free(d);
-    }
-    b->stats.untraced++;
-    physmap_unmark(b->map, page, MARK_TRACE);
-}
-
-/* A page table was written. */
-void windows_pt_written(struct bt *b, gpa_t gpa, u64 len)
-{
-    gpa_t page = gpa & PAGE_MASK;
-    bool in_use = false;
-    for (struct trace_dep *d = b->traces[page_hash(page)]; d; d = d->next) {
-        if (d->page != page)
-            continue;
-        drop_entries(b, d, (gpa & ~PAGE_MASK) / d->entry_size, ((gpa & ~PAGE_MASK) + len - 1) / d->entry_size);
-        in_use |= ++d->idle_writes < UNTRACE_AFTER;
-    }
-    if (!in_use)
-        untrace(b, page);
+    root_depend(b, w, u, x, gva);
+    for (unsigned i = u->mode == PAGING_32; i < x->depth; i++)
+        trace_entry(b, w, x->entry[i].gpa, x->entry[i].size, x->entry[i].span_shift, gva);
 }
 
 /* A page got watched: no window may show it writable any more. */
@@ -374,7 +246,7 @@ enum fill window_fill(struct bt *b, struct window *w, struct cpu *c, u32 gva, bo
         return FILL_MMIO;
     if (b->rmaps > MAX_AREAS)
         windows_flush(b);
-    window_depend(b, w, &x, gva);
+    window_depend(b, w, &c->mmu, &x, gva);
     u8 marks = r->page_marks[(page - r->gpa) >> PAGE_SHIFT];
     if (write && marks)
         return marks & MARK_TRACE ? FILL_TRACED : FILL_CODE;
