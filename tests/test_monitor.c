@@ -298,7 +298,7 @@ static void test_shared_terminal(void)
     type(fd, "\001x");
     see(fd, "\001");
     waitpid(pid, &status, 0);
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == STATUS_STOPPED);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == STATUS_POWEROFF);
     close(fd);
 }
 

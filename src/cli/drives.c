@@ -22,6 +22,24 @@ static int set_index(struct vm_drive *d, const char *value, struct error *err)
     return 0;
 }
 
+/* QEMU's other way to say index=: two drives a channel. */
+static int set_bus(struct vm_drive *d, const char *value, struct error *err)
+{
+    u64 n;
+    if (parse_number(value, &n) || n > 1)
+        return error_set(err, "-drive bus=%s: give 0 or 1", value);
+    d->index = (d->index < 0 ? 0 : d->index % 2) + 2 * n;
+    return 0;
+}
+static int set_unit(struct vm_drive *d, const char *value, struct error *err)
+{
+    u64 n;
+    if (parse_number(value, &n) || n > 1)
+        return error_set(err, "-drive unit=%s: give 0 or 1", value);
+    d->index = (d->index < 0 ? 0 : d->index / 2 * 2) + n;
+    return 0;
+}
+
 static int set_media(struct vm_drive *d, const char *value, struct error *err)
 {
     if (strcmp(value, "cdrom") == 0)
@@ -60,6 +78,8 @@ static const struct { const char *key; int (*set)(struct vm_drive *d, const char
     { "file", set_file }, { "index", set_index }, { "media", set_media }, { "if", set_interface }, { "format", set_format },
     { "snapshot", set_snapshot }, { "readonly", set_readonly }, { "read-only", set_readonly }, { "cache", set_nothing }, { "id", set_nothing },
     { "aio", set_nothing }, { "discard", set_nothing }, { "werror", set_nothing }, { "rerror", set_nothing },
+    { "bus", set_bus }, { "unit", set_unit }, { "driver", set_format }, { "serial", set_nothing }, { "file.locking", set_nothing },
+    { "copy-on-read", set_nothing }, { "detect-zeroes", set_nothing },
 };
 
 static int set_key(struct vm_drive *d, char *word, struct error *err)

@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "machine/loader.h"
+
 static bool is_directory(const char *path)
 {
     struct stat st;
@@ -31,4 +33,21 @@ int guest_path(const char *guest, const struct engine_ops *engine, char *path, s
     if (access(path, R_OK))
         return error_set(err, "%s: is a directory with no build for engine %s (%s); run `make guests`, or name an image", guest, engine->name, path);
     return 0;
+}
+
+/* A boot sector alone can be started by itself. */
+bool guest_is_disk(const char *path)
+{
+    enum { SECTOR = 512 };
+    u8 head[64 * SECTOR];   /* all that loaders look at */
+    FILE *in = is_directory(path) ? NULL : fopen(path, "rb");
+    struct file f = { .data = head, .size = in ? fread(head, 1, sizeof head, in) : 0, .path = path };
+    if (in)
+        fclose(in);
+    if (f.size <= SECTOR || head[SECTOR - 2] != 0x55 || head[SECTOR - 1] != 0xaa)
+        return false;
+    const struct loader *const *l = loaders;
+    while (!(*l)->match(&f))
+        l++;
+    return !l[1];   /* the last takes what no other knows */
 }

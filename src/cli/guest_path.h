@@ -11,4 +11,7 @@
  * build/guests/NAME.native.elf or NAME.xen.elf. 0, or -1 with *err. */
 int guest_path(const char *guest, const struct engine_ops *engine, char *path, size_t size, struct error *err);
 
+/* Is it the image of a disk, which a BIOS would boot, and no kernel of any kind? Only looks; false if it cannot be read. */
+bool guest_is_disk(const char *path);
+
 #endif

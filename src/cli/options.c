@@ -7,7 +7,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "cli/accepted.h"
 #include "cli/drives.h"
 #include "cli/nearest.h"
 
@@ -56,6 +58,7 @@ typedef int option_fn(struct options *o, const char *arg, struct error *err);
 static int opt_kernel(struct options *o, const char *arg, struct error *err)
 {
     o->guest = arg;
+    o->kernel = true;
     return 0;
 }
 static int opt_initrd(struct options *o, const char *arg, struct error *err)
@@ -137,11 +140,14 @@ static int opt_m(struct options *o, const char *arg, struct error *err)
         return error_set(err, "-m %s: is no size of memory; give MiB, or a number with K, M or G, as -m 256", arg);
     return 0;
 }
+/* QEMU's -accel has words behind the name, and its translator is whichever engine is best here. */
 static int opt_engine(struct options *o, const char *arg, struct error *err)
 {
-    o->engine = arg;
+    snprintf(o->engine_name, sizeof o->engine_name, "%.*s", (int)strcspn(arg, ",:"), arg);
+    o->engine = strcmp(o->engine_name, "tcg") ? o->engine_name : NULL;
     return 0;
 }
+static int opt_enable_kvm(struct options *o, const char *arg, struct error *err) { return opt_engine(o, "kvm", err); }
 static int opt_profile(struct options *o, const char *arg, struct error *err)
 {
     o->vm.profile = arg;
@@ -151,14 +157,39 @@ static int opt_serial(struct options *o, const char *arg, struct error *err)
 {
     if (o->nserial == MAX_SERIAL)
         return error_set(err, "-serial: a PC has at most %d serial ports", MAX_SERIAL);
+    o->serial_said = true;
     o->serial[o->nserial++] = arg;
     return 0;
 }
+static int opt_parallel(struct options *o, const char *arg, struct error *err)
+{
+    o->parallel = strcmp(arg, "none") && strcmp(arg, "null") && strcmp(arg, "vc") ? arg : NULL;
+    return 0;
+}
+static int opt_echr(struct options *o, const char *arg, struct error *err)
+{
+    u64 key;
+    if (parse_number(arg, &key) || key > 127)
+        return error_set(err, "-echr %s: give the number of a key, as 20 for Ctrl-T", arg);
+    o->escape = key;
+    return 0;
+}
+
+/* QEMU's other kinds of windows are this one; what stands behind a comma is about how they draw. */
 static int opt_display(struct options *o, const char *arg, struct error *err)
 {
-    o->display = arg;
-    return CHOICE("display", "none", "sdl", "text", "auto");
+    static const struct { const char *given, *kind; } kinds[] = {
+        { "none", "none" }, { "sdl", "sdl" }, { "text", "text" }, { "auto", "auto" }, { "gtk", "sdl" }, { "cocoa", "sdl" }, { "curses", "text" },
+    };
+    size_t len = strcspn(arg, ",");
+    for (unsigned i = 0; i < ARRAY_LEN(kinds); i++)
+        if (strlen(kinds[i].given) == len && memcmp(arg, kinds[i].given, len) == 0) {
+            o->display = kinds[i].kind;
+            return 0;
+        }
+    return error_set(err, "-display %s: give none, sdl, text or auto", arg);
 }
+static int opt_curses(struct options *o, const char *arg, struct error *err) { return opt_display(o, "text", err); }
 static int opt_screenshot_at(struct options *o, const char *arg, struct error *err) { return screenshots_add(&o->screenshots, arg, err); }
 static int opt_vga(struct options *o, const char *arg, struct error *err)
 {
@@ -168,6 +199,7 @@ static int opt_vga(struct options *o, const char *arg, struct error *err)
 }
 static int opt_nographic(struct options *o, const char *arg, struct error *err)
 {
+    o->nographic = true;
     o->display = "none";
     return 0;
 }
@@ -194,6 +226,8 @@ static int opt_device(struct options *o, const char *arg, struct error *err)
     word = strtok_r(copy, ",", &save);
     if (!word || strcmp(word, "isa-debug-exit"))
         return error_set(err, "-device %s: only isa-debug-exit can be set up; the machine's other devices are always there (emu list devices)", arg);
+    o->vm.debug_exit_port = 0x501; /* QEMU's, where nothing else is said */
+    o->vm.debug_exit_size = 2;
     while ((word = strtok_r(NULL, ",", &save)))
         if (set_exit_property(o, word, err))
             return -1;
@@ -224,6 +258,11 @@ static int opt_gdb(struct options *o, const char *arg, struct error *err)
 {
     o->gdb = strcmp(arg, "none") ? arg : NULL;
     return 0;
+}
+static int opt_p(struct options *o, const char *arg, struct error *err)
+{
+    snprintf(o->gdb_port, sizeof o->gdb_port, "tcp::%s", arg);
+    return opt_gdb(o, o->gdb_port, err);
 }
 static int opt_s(struct options *o, const char *arg, struct error *err) { return opt_gdb(o, "tcp::1234", err); }
 static int opt_S(struct options *o, const char *arg, struct error *err)
@@ -317,11 +356,71 @@ static int opt_smp(struct options *o, const char *arg, struct error *err)
         return error_set(err, "-smp %s: the machine has one processor so far; give -smp 1", arg);
     return 0;
 }
-static int opt_machine(struct options *o, const char *arg, struct error *err)
+/* "pc", "pc-i440fx-7.2", "accel=kvm", or what has no meaning for this machine, as "usb=off". */
+static int set_machine(struct options *o, const char *arg, struct error *err)
 {
+    const char *value = strchr(arg, '=');
+    if (strncmp(arg, "accel=", 6) == 0)
+        return opt_engine(o, value + 1, err);
     if (strncmp(arg, "type=", 5) == 0)
         arg += 5;
-    return CHOICE("machine", "pc");
+    else if (value) {
+        fprintf(stderr, "emu: -machine %s makes no difference here\n", arg);
+        return 0;
+    }
+    return strncmp(arg, "pc-i440fx", 9) == 0 ? 0 : CHOICE("machine", "pc");
+}
+
+static int opt_machine(struct options *o, const char *arg, struct error *err)
+{
+    char copy[128], *save;
+    snprintf(copy, sizeof copy, "%s", arg);
+    for (char *word = strtok_r(copy, ",", &save); word; word = strtok_r(NULL, ",", &save))
+        if (set_machine(o, word, err))
+            return -1;
+    return 0;
+}
+/* The host's clock comes into the guest only where it is asked for: otherwise every run sees the same. */
+static int set_rtc_base(struct options *o, const char *when, struct error *err)
+{
+    struct tm tm = { .tm_mday = 1 };
+    time_t now = time(NULL);
+    if (strcmp(when, "utc") == 0)
+        o->vm.rtc_base = now;
+    else if (strcmp(when, "localtime") == 0)
+        o->vm.rtc_base = now + localtime_r(&now, &tm)->tm_gmtoff;
+    else {
+        const char *end = strptime(when, strchr(when, 'T') ? "%Y-%m-%dT%H:%M:%S" : "%Y-%m-%d", &tm);
+        if (!end || *end)
+            return error_set(err, "-rtc base=%s: give a date, as 2006-06-17T16:01:21, or utc or localtime", when);
+        o->vm.rtc_base = timegm(&tm);
+    }
+    return 0;
+}
+
+/* clock= and driftfix= are about catching up with the host, which virtual time need not. */
+static int opt_rtc(struct options *o, const char *arg, struct error *err)
+{
+    char copy[128], *save;
+    snprintf(copy, sizeof copy, "%s", arg);
+    for (char *word = strtok_r(copy, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
+        if (strncmp(word, "base=", 5) == 0 && set_rtc_base(o, word + 5, err))
+            return -1;
+        if (strncmp(word, "base=", 5) && strncmp(word, "clock=", 6) && strncmp(word, "driftfix=", 9))
+            return error_set(err, "-rtc %s: give base=WHEN", word);
+    }
+    return 0;
+}
+
+static int opt_pidfile(struct options *o, const char *arg, struct error *err)
+{
+    o->pidfile = arg;
+    return 0;
+}
+static int opt_daemonize(struct options *o, const char *arg, struct error *err)
+{
+    o->daemonize = true;
+    return 0;
 }
 static int opt_kvm(struct options *o, const char *arg, struct error *err)
 {
@@ -355,7 +454,10 @@ static int opt_strict_io(struct options *o, const char *arg, struct error *err)
 }
 static int opt_monitor(struct options *o, const char *arg, struct error *err)
 {
+    if (strncmp(arg, "vc", 2) == 0 || strcmp(arg, "null") == 0)
+        arg = "none"; /* a window has no pages beside the guest's screen */
     o->monitor = strcmp(arg, "stdio") == 0;
+    o->monitor_said = true;
     return CHOICE("monitor", "stdio", "none");
 }
 static int opt_help(struct options *o, const char *arg, struct error *err)
@@ -412,6 +514,18 @@ static int unknown_option(const char *given, const char *name, struct error *err
     return error_set(err, "%s: no such option; emu --help-all lists them", given);
 }
 
+/* An option of QEMU's that is no option here, or nobody's. */
+static int parse_accepted(const char *given, const char *name, size_t len, const char *arg, int argc, char **argv, int *i, struct error *err)
+{
+    const struct accepted_row *r = accepted_find(name, len, NULL);
+    if (!r)
+        return unknown_option(given, name, err);
+    if (r->arg && !arg && *i + 1 < argc)
+        arg = argv[++*i];
+    r = accepted_find(name, len, arg);
+    return r ? accepted_take(r, arg, err) : error_set(err, "%s %s: this machine has none", given, arg);
+}
+
 /* Parse the option at argv[*i] and move *i over its argument. */
 static int parse_option(struct options *o, int argc, char **argv, int *i, struct error *err)
 {
@@ -420,7 +534,7 @@ static int parse_option(struct options *o, int argc, char **argv, int *i, struct
     const char *arg = name[len] ? name + len + 1 : NULL;
     int row = find_option(name, len);
     if (row < 0)
-        return unknown_option(given, name, err);
+        return parse_accepted(given, name, len, arg, argc, argv, i, err);
     if (option_rows[row].arg && !arg) {
         if (*i + 1 >= argc)
             return error_set(err, "%s: needs an argument: -%s %s", given, option_rows[row].name, option_rows[row].arg);
@@ -444,6 +558,7 @@ int options_parse(struct options *o, int argc, char **argv, struct error *err)
     *o = (struct options){ 0 };
     vm_config_defaults(&o->vm);
     o->vm.accel = &bt_accel;
+    o->escape = CHARDEV_ESCAPE;
     for (int i = 1; i < argc; i++) {
         bool option = argv[i][0] == '-' && argv[i][1];
         if (option ? parse_option(o, argc, argv, &i, err) : parse_guest(o, argv[i], err))

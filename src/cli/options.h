@@ -18,16 +18,25 @@ struct options {
     enum action action;
     struct vm_config vm;            /* strings are borrowed from argv */
     const char *engine;             /* NULL or "auto": choose */
+    char engine_name[32];           /* where -accel's argument had more than a name */
     const char *guest;              /* kernel or positional argument, as given */
+    bool kernel;                    /* it is -kernel's */
     const char *serial[MAX_SERIAL]; unsigned nserial;
+    bool serial_said;              /* by the user, not by default */
     char *drive_spec[VM_MAX_DRIVES]; /* owned; NULL where -hda or its like named the drive */
     char boot[8];
     const char *debugcon;           /* NULL: nowhere */
-    const char *display;            /* "none", "sdl", "text", "auto"; NULL: none */
+    const char *display;            /* "none", "sdl", "text", "auto"; NULL: nothing was said */
+    const char *parallel;           /* as -serial's; NULL: there is no printer port */
+    int escape;                     /* the terminal's key for emu */
+    bool nographic;                 /* Ctrl-C on the terminal is the guest's even without mon: */
+    const char *pidfile;            /* NULL: none */
+    bool daemonize;
     struct screenshots screenshots;
+    char gdb_port[16];              /* of -p */
     const char *gdb;                /* where gdb may attach, NULL: nowhere */
     bool stopped;                   /* -S */
-    bool monitor;                   /* a prompt on the terminal */
+    bool monitor, monitor_said;     /* a prompt on the terminal; -monitor was given, so -nographic's serial port has none */
     struct script_plan script;
     enum clock_choice clock;
     bool stats, screen_text;

@@ -2,9 +2,11 @@
 /* `emu [OPTION]... GUEST`: from the command line to a machine, and from its end to an exit status. */
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/background.h"
 #include "cli/commands.h"
 #include "cli/engines.h"
 #include "cli/guest_path.h"
@@ -18,7 +20,7 @@ struct run {
     struct options options;
     char kernel[PATH_MAX];
     unsigned nserial;       /* serial ports opened */
-    struct chardev *debugcon;
+    struct chardev *debugcon, *parallel;
     struct vm *vm;          /* while it runs */
     struct console console;
     struct gdb *gdb;
@@ -26,6 +28,7 @@ struct run {
     struct script *script;
     struct chardev *serial[MAX_SERIAL]; /* as opened; the machine may have the script's taps instead */
     struct display display;
+    struct background background;
 };
 
 static int choose_engine(struct run *r, struct error *err)
@@ -41,9 +44,20 @@ static int choose_engine(struct run *r, struct error *err)
     return 0;
 }
 
+/* `emu disk.img`: QEMU's way to name the first disk. */
+static void take_disk_image(struct options *o)
+{
+    struct vm_config *c = &o->vm;
+    if (!o->guest || o->kernel || c->ndrives == VM_MAX_DRIVES || !guest_is_disk(o->guest))
+        return;
+    c->drive[c->ndrives++] = (struct vm_drive){ .file = o->guest, .media = DRIVE_DISK, .index = 0 };
+    o->guest = NULL;
+}
+
 static int find_guest(struct run *r, struct error *err)
 {
     struct vm_config *c = &r->options.vm;
+    take_disk_image(&r->options);
     if (!r->options.guest && (c->ndrives || c->bios)) {
         c->bios = c->bios ? c->bios : VM_BIOS;
         return 0;
@@ -59,8 +73,10 @@ static int find_guest(struct run *r, struct error *err)
 static void quit(void *run)
 {
     struct run *r = run;
-    if (r->vm)
-        vm_interrupt(r->vm, SIGINT);
+    if (!r->vm)
+        return;
+    fprintf(stderr, "\nemu: terminated\n");
+    vm_stop(r->vm, STATUS_POWEROFF, "ended from the terminal");
 }
 
 /* Others that want the terminal. */
@@ -70,7 +86,9 @@ static bool text_display(const struct options *o) { return o->display && strcmp(
 /* Without a word about it, the first serial port is the terminal, as far as the others leave it. */
 static const char *default_serial(const struct options *o)
 {
-    return gdb_at_terminal(o) || text_display(o) ? "none" : o->monitor ? "stdout" : "mon:stdio";
+    if (gdb_at_terminal(o) || text_display(o) || o->daemonize)
+        return "none";
+    return o->monitor ? "stdout" : o->monitor_said ? "stdio" : "mon:stdio";
 }
 
 /* The terminal's input can be one's only. */
@@ -79,7 +97,15 @@ static int check_terminal(const struct options *o, struct error *err)
     unsigned users = gdb_at_terminal(o) + text_display(o) + o->monitor;
     for (unsigned i = 0; i < o->nserial; i++)
         users += strstr(o->serial[i], "stdio") != NULL;
+    if (users && o->daemonize)
+        return error_set(err, "-daemonize: there will be no terminal; give -serial, -monitor and -gdb others, as -serial file:F");
     return users < 2 ? 0 : error_set(err, "only one of -serial, -monitor, -gdb and -display text can have the terminal; give the others none, stdout, file:F or tcp::PORT");
+}
+
+static struct chardev *open_chardev(struct run *r, const char *spec, struct error *err)
+{
+    const struct options *o = &r->options;
+    return serial_open(spec, &(struct serial_keys){ quit, r, o->escape, !o->nographic && o->serial_said }, err);
 }
 
 static int open_serials(struct run *r, struct error *err)
@@ -89,7 +115,7 @@ static int open_serials(struct run *r, struct error *err)
     if (check_terminal(&r->options, err))
         return -1;
     for (; r->nserial < r->options.nserial; r->nserial++) {
-        struct chardev *c = serial_open(r->options.serial[r->nserial], quit, r, err);
+        struct chardev *c = open_chardev(r, r->options.serial[r->nserial], err);
         if (!c)
             return -1;
         r->serial[r->nserial] = r->options.vm.serial[r->nserial] = c;
@@ -97,12 +123,18 @@ static int open_serials(struct run *r, struct error *err)
     return 0;
 }
 
-static int open_debugcon(struct run *r, struct error *err)
+static int open_other(struct run *r, const char *spec, struct chardev **opened, struct chardev **config, struct error *err)
 {
-    if (!r->options.debugcon)
+    if (!spec)
         return 0;
-    r->options.vm.debugcon = r->debugcon = serial_open(r->options.debugcon, quit, r, err);
-    return r->debugcon ? 0 : -1;
+    *config = *opened = open_chardev(r, spec, err);
+    return *opened ? 0 : -1;
+}
+
+static int open_others(struct run *r, struct error *err)
+{
+    struct options *o = &r->options;
+    return open_other(r, o->debugcon, &r->debugcon, &o->vm.debugcon, err) || open_other(r, o->parallel, &r->parallel, &o->vm.parallel, err) ? -1 : 0;
 }
 
 static void close_serials(struct run *r)
@@ -110,6 +142,15 @@ static void close_serials(struct run *r)
     while (r->nserial)
         chardev_close(r->serial[--r->nserial]);
     chardev_close(r->debugcon);
+    chardev_close(r->parallel);
+}
+
+/* Who starts a machine from its disks sits before its screen, if there is a screen; who starts a kernel reads its console. */
+static void choose_display(struct options *o)
+{
+    bool screen = getenv("DISPLAY") || getenv("WAYLAND_DISPLAY"), person = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+    if (!o->display && o->vm.bios && screen && person)
+        o->display = "auto";
 }
 
 static bool has_display(const struct options *o) { return o->display && strcmp(o->display, "none"); }
@@ -136,7 +177,7 @@ static int open_console(struct run *r, struct error *err)
         return -1;
     if (r->gdb)
         gdb_set_monitor(r->gdb, monitor_run, r->monitor);
-    if (o->stopped && !r->console.nclients)
+    if (o->stopped && !console_is_served(&r->console))
         return error_set(err, "-S: nobody could start the guest; add -s or -gdb tcp::PORT, or -monitor stdio");
     console_configure(&r->console, &r->options.vm);
     return 0;
@@ -180,8 +221,9 @@ static int prepare(struct run *r, struct error *err)
 {
     if (choose_engine(r, err) || find_guest(r, err))
         return -1;
+    choose_display(&r->options);
     choose_clock(&r->options);
-    return open_serials(r, err) || open_debugcon(r, err) || open_console(r, err) || open_script(r, err) ? -1 : 0;
+    return open_serials(r, err) || open_others(r, err) || open_console(r, err) || open_script(r, err) ? -1 : 0;
 }
 
 static void report_end(struct run *r, struct vm *vm)
@@ -198,9 +240,12 @@ static void report_end(struct run *r, struct vm *vm)
 static int run_vm(struct run *r, struct error *err)
 {
     signals_install();
+    if (background_start(&r->background, r->options.pidfile, r->options.daemonize, err))
+        return -1;
     r->vm = vm_new(&r->options.vm, err);
     if (!r->vm)
         return -1;
+    background_ready(&r->background);
     signals_watch(r->vm);
     console_attach(&r->console, r->vm);
     if (r->script)
@@ -226,12 +271,13 @@ static int do_run(struct run *r, struct error *err)
     close_console(r);
     close_serials(r);
     script_free(r->script);
+    background_end(&r->background);
     return status;
 }
 
 static int do_help(void) { return help_print(), 0; }
 static int do_help_all(void) { return help_print_all(), 0; }
-static int do_version(void) { return puts("emu 0.1"), 0; }
+static int do_version(void) { return puts("emu 0.1, with the command line of QEMU emulator version 7.2"), 0; }
 
 int cli_run(int argc, char **argv)
 {

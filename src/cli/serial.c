@@ -18,15 +18,23 @@ static struct chardev *stdout_new(void)
     return c;
 }
 
-struct chardev *serial_open(const char *spec, void (*quit)(void *opaque), void *opaque, struct error *err)
+static struct chardev *terminal_new(bool with_monitor, const struct serial_keys *k, struct error *err)
+{
+    struct chardev *c = chardev_stdio_new(k->quit, k->opaque, err);
+    if (c)
+        chardev_stdio_set_keys(c, &(struct chardev_keys){ k->escape, .in_pipes = with_monitor, .signals = k->signals && !with_monitor });
+    return c;
+}
+
+struct chardev *serial_open(const char *spec, const struct serial_keys *keys, struct error *err)
 {
     if (strcmp(spec, "stdio") == 0 || strcmp(spec, "mon:stdio") == 0)
-        return chardev_stdio_new(quit, opaque, err);
+        return terminal_new(*spec == 'm', keys, err);
     if (strcmp(spec, "stdout") == 0)
         return stdout_new();
     if (strncmp(spec, "file:", 5) == 0)
         return chardev_file_new(spec + 5, err);
-    if (strcmp(spec, "none") == 0 || strcmp(spec, "null") == 0)
+    if (strcmp(spec, "none") == 0 || strcmp(spec, "null") == 0 || strncmp(spec, "vc", 2) == 0)
         return chardev_null_new();
     error_set(err, "-serial %s: give stdio, mon:stdio, stdout, none or file:NAME", spec);
     return NULL;

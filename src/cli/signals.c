@@ -52,6 +52,8 @@ static void install_stop(void)
     struct sigaction a = { .sa_handler = on_stop, .sa_flags = SA_ONSTACK }; /* the guest's stack pointer may be in RSP just then */
     sigaction(SIGINT, &a, NULL);
     sigaction(SIGTERM, &a, NULL);
+    if (signal(SIGHUP, SIG_IGN) != SIG_IGN) /* nohup's wish */
+        sigaction(SIGHUP, &a, NULL);
 }
 
 /* On a stack of its own: a crash may be an overflow of the other. One crash in the report itself ends it (SA_RESETHAND). */

@@ -18,7 +18,8 @@ void console_add(struct console *c, const struct console_client *client)
 static void pump_clients(struct console *c)
 {
     for (unsigned i = 0; i < c->nclients; i++)
-        c->client[i].pump(c->client[i].opaque);
+        if (c->client[i].pump)
+            c->client[i].pump(c->client[i].opaque);
 }
 
 static void pump(struct vm *vm, void *opaque)
@@ -31,9 +32,17 @@ static void pump(struct vm *vm, void *opaque)
     pump_clients(c);
 }
 
+bool console_is_served(const struct console *c)
+{
+    for (unsigned i = 0; i < c->nclients; i++)
+        if (c->client[i].pump)
+            return true;
+    return false;
+}
+
 void console_configure(struct console *c, struct vm_config *config)
 {
-    if (!c->nclients)
+    if (!console_is_served(c))
         return;
     config->pump = pump;
     config->pump_opaque = c;

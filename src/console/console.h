@@ -15,7 +15,7 @@
 struct console_client {
     const char *name;
     void *opaque;
-    /* Look for input without waiting. Called between slices while the guest runs, and while it is stopped. */
+    /* Look for input without waiting. Called between slices while the guest runs, and while it is stopped. NULL: input comes otherwise. */
     void (*pump)(void *opaque);
     /* The guest has stopped (debugger.why says why) or has ended (vm->status is VM_ENDED); may be NULL. */
     void (*stopped)(void *opaque);
@@ -35,7 +35,9 @@ struct console {
 
 /* *c's storage is the caller's, zeroed. */
 void console_add(struct console *c, const struct console_client *client);
-/* With clients, the configuration of the machine-to-be gets their pump. */
+/* Is there a client that looks for input of its own? */
+bool console_is_served(const struct console *c);
+/* If so, the configuration of the machine-to-be gets their pump. */
 void console_configure(struct console *c, struct vm_config *config);
 /* From now on the console is about this machine, NULL: about none (before vm_free()). */
 void console_attach(struct console *c, struct vm *vm);

@@ -19,7 +19,8 @@ void monitor_run(void *monitor, const char *line, FILE *out);
 /* A prompt on the process's stdin and stdout, as a client of the console: with history and completion on a terminal, plain lines
  * otherwise. One in a process. 0 or -1 with *err. */
 int monitor_open_terminal(struct monitor *m, struct error *err);
-/* The same, where serial port `stdio` (of chardev_stdio_new(), borrowed) has the terminal: Ctrl-A c goes to the prompt and back. */
+/* The same, where serial port `stdio` (of chardev_stdio_new(), borrowed) has the terminal: Ctrl-A c goes to the prompt and back. With a
+ * pipe there, what comes between two Ctrl-A c are the monitor's lines. */
 int monitor_share_terminal(struct monitor *m, struct chardev *stdio, struct error *err);
 void monitor_close_terminal(struct monitor *m);
 

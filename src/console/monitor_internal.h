@@ -10,6 +10,7 @@ struct monitor {
     unsigned steps;             /* still to do behind the current one */
     bool waits;                 /* of plain input: the next line is for when the guest has stopped */
     struct chardev *shared;     /* the serial port that has the terminal when the prompt has not; NULL: none */
+    bool piped;                 /* and that is a pipe: it hands on what comes behind Ctrl-A c */
     bool away, leaving;         /* and it has it now; it gets it behind this line */
     bool terminal, editing, ended; /* a prompt is open; with libedit; and its input is over */
     char line[512]; unsigned len; /* of plain input: what there is of the next line */

@@ -10,7 +10,6 @@
 #include "devices/chardev.h"
 
 #define PROMPT "(emu) "
-enum { CTRL_A = 1 };
 
 /* libedit's callbacks get no argument of ours: the one monitor that has the terminal. */
 static struct monitor *at_terminal;
@@ -121,7 +120,7 @@ static int read_key(FILE *in)
     u8 key[2];
     if (read(STDIN_FILENO, key, 1) != 1)
         return -1;
-    if (key[0] != CTRL_A || !at_terminal->shared || poll(&p, 1, 500) <= 0 || read(STDIN_FILENO, key + 1, 1) != 1)
+    if (!at_terminal->shared || key[0] != chardev_stdio_escape(at_terminal->shared) || poll(&p, 1, 500) <= 0 || read(STDIN_FILENO, key + 1, 1) != 1)
         return key[0];
     at_terminal->leaving = key[1] == 'c';
     return at_terminal->leaving ? '\n' : key[1];
@@ -135,6 +134,37 @@ static void enter_prompt(void *monitor)
     printf("\n");
     rl_callback_handler_install(PROMPT, on_line);
     fflush(stdout);
+}
+
+/* --- a pipe that the guest's serial line has, too: Ctrl-A c, lines, Ctrl-A c --- */
+
+static void prompt_in_pipe(const struct monitor *m)
+{
+    if (!m->away && !m->waits)
+        fputs(PROMPT, stdout);
+}
+
+static void take_byte(void *monitor, int byte)
+{
+    struct monitor *m = monitor;
+    struct vm *vm = m->console->vm;
+    if (byte >= 0 && m->len < sizeof m->line - 1)
+        m->line[m->len++] = byte == '\r' ? '\n' : byte;
+    m->ended = byte < 0;
+    while (!m->waits && run_buffered_line(m))
+        prompt_in_pipe(m);
+    if (m->ended && vm->status == VM_PAUSED && !m->waits) /* nobody is left to let it go on */
+        vm_stop(vm, STATUS_POWEROFF, "the monitor's input ended");
+}
+
+static void toggle_pipe(void *monitor)
+{
+    struct monitor *m = monitor;
+    m->away = !m->away;
+    m->waits = false; /* whoever comes back does not wait for a stop */
+    chardev_stdio_divert(m->shared, m->away ? NULL : take_byte, m);
+    puts("");
+    prompt_in_pipe(m);
 }
 
 /* --- the console's client --- */
@@ -151,6 +181,16 @@ static void pump(void *opaque)
         rl_callback_read_char();
     if (m->ended && !m->len && vm->status == VM_PAUSED && !m->waits) /* nobody is left to let it go on */
         vm_stop(vm, STATUS_POWEROFF, "the monitor's input ended");
+}
+
+/* Lines that came while the guest ran. */
+static void go_on_in_pipe(struct monitor *m)
+{
+    if (!m->piped || m->away)
+        return;
+    prompt_in_pipe(m);
+    while (!m->waits && run_buffered_line(m))
+        prompt_in_pipe(m);
 }
 
 static void stopped(void *opaque)
@@ -171,6 +211,7 @@ static void stopped(void *opaque)
     monitor_print_place(m, stdout);
     if (m->editing && !m->away)
         rl_forced_update_display();
+    go_on_in_pipe(m);
     fflush(stdout);
 }
 
@@ -206,10 +247,19 @@ int monitor_open_terminal(struct monitor *m, struct error *err)
     return 0;
 }
 
+static int share_pipe(struct monitor *m, struct chardev *stdio)
+{
+    m->shared = stdio;
+    m->piped = m->away = true;
+    chardev_stdio_on_monitor(stdio, toggle_pipe, m);
+    console_add(m->console, &(struct console_client){ .name = "monitor", .opaque = m, .stopped = stopped, .fd = fd_of });
+    return 0;
+}
+
 int monitor_share_terminal(struct monitor *m, struct chardev *stdio, struct error *err)
 {
-    if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) /* a pipe has no keys */
-        return 0;
+    if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+        return share_pipe(m, stdio);
     chardev_stdio_lend(stdio, true); /* libedit does not edit on a terminal that it finds without echo */
     if (take_terminal(m, err))
         return -1;

@@ -135,6 +135,12 @@ static void write_block(struct ide_drive *d)
         ide_done(d);
 }
 
+void ata_keep_written(struct ide_drive *d)
+{
+    if (d->channel->running == d && d->step == write_block)
+        block_write(d->image, d->pos, d->buf, d->end);
+}
+
 /* The first block is asked for without an interrupt. */
 static void do_write(struct ide_drive *d, unsigned flags)
 {

@@ -11,14 +11,15 @@
 
 #include "devices/chardev.h"
 
-enum { ESCAPE = 0x01 };     /* Ctrl-A */
-
 struct stdio_back {
     struct chardev c;
     void (*quit)(void *opaque);
     void *opaque;
     void (*monitor)(void *opaque);
     void *monitor_opaque;
+    void (*take)(void *opaque, int byte); /* gets what is typed instead of the guest; NULL: the guest gets it */
+    void *take_opaque;
+    struct chardev_keys keys;
     bool lent;                  /* input is somebody else's now */
     bool escape;                /* Ctrl-A was the last key */
     bool ended;                 /* end of file was seen: nothing more will come */
@@ -35,21 +36,41 @@ static void stdio_write(struct chardev *c, u8 byte)
         fflush(stdout);
 }
 
-/* Act on the escape key. Is this byte for the guest? */
-static bool for_guest(struct stdio_back *s, u8 byte)
+static void print_keys(const struct stdio_back *s)
 {
-    if (!s->raw)
-        return true;            /* a pipe has no keys */
-    if (!s->escape) {
-        s->escape = byte == ESCAPE;
-        return !s->escape;
-    }
-    s->escape = false;
+    char key[8] = "Ctrl-A";
+    key[5] = '@' + s->keys.escape;
+    if (s->keys.escape >= ' ')
+        snprintf(key, sizeof key, "%c", s->keys.escape);
+    printf("\n%s h  this list\n%s x  leave emu\n", key, key);
+    if (s->monitor)
+        printf("%s c  to the monitor and back\n", key);
+    printf("%s %s  the key itself, to the guest\n", key, key);
+}
+
+static void do_key(struct stdio_back *s, u8 byte)
+{
     if (byte == 'x' && s->quit)
         s->quit(s->opaque);
     if (byte == 'c' && s->monitor)
         s->monitor(s->monitor_opaque);
-    return byte == ESCAPE;
+    if (byte == 'h' || byte == '?')
+        print_keys(s);
+}
+
+/* Act on the escape key. Is this byte to be handed on? */
+static bool is_typed(struct stdio_back *s, u8 byte)
+{
+    if (!s->raw && !s->keys.in_pipes)
+        return true;
+    if (!s->escape) {
+        s->escape = byte == s->keys.escape;
+        return !s->escape;
+    }
+    s->escape = false;
+    if (byte != s->keys.escape)
+        do_key(s, byte);
+    return byte == s->keys.escape;
 }
 
 static unsigned room(const struct stdio_back *s)
@@ -60,7 +81,7 @@ static unsigned room(const struct stdio_back *s)
 /* What an idle run loop waits on: nothing while there is no room. */
 static void choose_fd(struct stdio_back *s)
 {
-    s->c.fd = s->ended || s->lent || (!s->raw && !room(s)) ? -1 : STDIN_FILENO;
+    s->c.fd = s->ended || s->lent || (!s->raw && !s->take && !room(s)) ? -1 : STDIN_FILENO;
 }
 
 static int stdio_read(struct chardev *c)
@@ -73,6 +94,14 @@ static int stdio_read(struct chardev *c)
     return byte;
 }
 
+static void hand_on(struct stdio_back *s, u8 byte)
+{
+    if (s->take)
+        s->take(s->take_opaque, byte);
+    else if (room(s))
+        s->in[s->filled++] = byte;
+}
+
 /* Of a terminal everything is read at once, so that Ctrl-A x works even if the guest takes no input; what it
  * then has no room for is lost, as on a real line. A pipe waits. */
 static void stdio_fill(struct stdio_back *s)
@@ -81,11 +110,13 @@ static void stdio_fill(struct stdio_back *s)
     u8 chunk[sizeof s->in];
     if (s->c.fd < 0 || poll(&p, 1, 0) <= 0)
         return;
-    ssize_t n = read(s->c.fd, chunk, s->raw ? sizeof chunk : room(s));
+    ssize_t n = read(s->c.fd, chunk, s->raw || s->take ? sizeof chunk : room(s));
     s->ended = n <= 0;
     for (ssize_t i = 0; i < n; i++)
-        if (for_guest(s, chunk[i]) && room(s))
-            s->in[s->filled++] = chunk[i];
+        if (is_typed(s, chunk[i]))
+            hand_on(s, chunk[i]);
+    if (s->ended && s->take)
+        s->take(s->take_opaque, -1);
     choose_fd(s);
 }
 
@@ -114,10 +145,30 @@ static void make_raw(struct stdio_back *s)
         return;
     struct termios t = s->saved;
     t.c_iflag &= ~(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
-    t.c_lflag &= ~(ECHO | ECHONL | ICANON | ISIG | IEXTEN);
+    t.c_lflag &= ~(ECHO | ECHONL | ICANON | IEXTEN | (s->keys.signals ? 0 : ISIG));
     t.c_cc[VMIN] = 1;
     t.c_cc[VTIME] = 0;
     s->raw = tcsetattr(STDIN_FILENO, TCSANOW, &t) == 0;
+}
+
+void chardev_stdio_set_keys(struct chardev *c, const struct chardev_keys *keys)
+{
+    struct stdio_back *s = (struct stdio_back *)c;
+    s->keys = *keys;
+    if (!s->raw)
+        return;
+    tcsetattr(STDIN_FILENO, TCSANOW, &s->saved);
+    make_raw(s);
+}
+
+u8 chardev_stdio_escape(const struct chardev *c) { return ((const struct stdio_back *)c)->keys.escape; }
+
+void chardev_stdio_divert(struct chardev *c, void (*take)(void *opaque, int byte), void *opaque)
+{
+    struct stdio_back *s = (struct stdio_back *)c;
+    s->take = take;
+    s->take_opaque = opaque;
+    choose_fd(s);
 }
 
 void chardev_stdio_on_monitor(struct chardev *c, void (*monitor)(void *opaque), void *opaque)
@@ -149,6 +200,7 @@ struct chardev *chardev_stdio_new(void (*quit)(void *opaque), void *opaque, stru
                              .fd = STDIN_FILENO };
     s->quit = quit;
     s->opaque = opaque;
+    s->keys.escape = CHARDEV_ESCAPE;
     make_raw(s);
     return &s->c;
 }

@@ -38,6 +38,7 @@ struct platform {
     struct intc *intc;              /* the controller itself; filled in by its create(). NULL: none */
     struct pci_bus *pci;            /* bus 0, published by the host bridge's create(). NULL: the machine has none */
     struct chardev *serial[4];      /* back-end of COM1..COM4; NULL: none */
+    struct chardev *parallel;       /* back-end of the printer port; NULL: there is none */
     struct chardev *debugcon;       /* where firmware's messages go; NULL: nowhere */
     struct dma *dma;                /* published by the DMA controllers' create() */
     struct fwcfg *fwcfg;            /* published by fw_cfg's create() */

@@ -135,6 +135,8 @@ static void reset_drive(struct ide_drive *d)
 
 static void stop(struct ide_channel *c)
 {
+    if (c->running)
+        ata_keep_written(c->running);
     timer_cancel(c->clock, &c->timer);
     c->running = NULL;
     c->bm.status &= ~1;
@@ -166,6 +168,12 @@ void ide_channel_init(struct ide_channel *c, struct clock *clock, struct irq irq
     c->timer = (struct timer){ .fire = timer_fired, .opaque = c };
     for (int i = 0; i < 2; i++)
         c->drive[i].channel = c;
+}
+
+void ide_channel_fini(struct ide_channel *c)
+{
+    if (c->clock)
+        stop(c);
 }
 
 /* DEVICE RESET: of this drive, also while it is busy. */

@@ -68,6 +68,7 @@ struct ide_channel {
 
 void ide_channel_init(struct ide_channel *c, struct clock *clock, struct irq irq, struct pci_function *master);
 void ide_channel_reset(struct ide_channel *c);
+void ide_channel_fini(struct ide_channel *c);
 extern const struct bus_ops ide_command_ports, ide_control_ports;   /* dev is the channel */
 
 static inline bool ide_present(const struct ide_drive *d) { return d->image; }
@@ -95,6 +96,8 @@ void ide_dma_interrupt(struct ide_channel *c);
 
 void ata_command(struct ide_drive *d, u8 command);
 void ata_identify(struct ide_drive *d);
+/* The machine is reset or turned off: what the host has handed over is in the disk's buffer, and gets to the disk. */
+void ata_keep_written(struct ide_drive *d);
 void atapi_identify(struct ide_drive *d);
 void atapi_packet(struct ide_drive *d);
 /* Text into words of an IDENTIFY block, padded with blanks: two characters a word, the first in the high byte. */

@@ -56,8 +56,7 @@ static void ide_destroy(struct device *d)
 {
     struct ide *p = (struct ide *)d;
     for (int n = 0; n < 2; n++)
-        if (p->channel[n].clock)
-            timer_cancel(p->channel[n].clock, &p->channel[n].timer);
+        ide_channel_fini(&p->channel[n]);
     free(p);
 }
 

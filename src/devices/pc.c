@@ -18,6 +18,7 @@ const struct device_ops *const pc_devices[] = {
     &rtc_ops,
     &i8042_ops,
     &serial_ops,
+    &parallel_ops,
     &pci_host_ops,
     &piix3_ops,
     &vga_ops,

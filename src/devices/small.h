@@ -15,4 +15,6 @@ extern const struct device_ops piix3_ops;       /* the south bridge: PCI interru
 extern const struct device_ops fwcfg_ops;       /* what firmware asks the machine; contents by fwcfg.h */
 extern const struct device_ops fdc_ops;         /* the floppy controller with its drives */
 
+extern const struct device_ops parallel_ops;    /* a printer port */
+
 #endif

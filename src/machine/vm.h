@@ -45,7 +45,7 @@ struct vm_config {
     struct vm_drive drive[VM_MAX_DRIVES]; unsigned ndrives;
     bool snapshot;                  /* no image is written */
     struct chardev *debugcon;       /* the firmware's messages; NULL: nowhere */
-    struct chardev *serial[4];
+    struct chardev *serial[4], *parallel; /* parallel NULL: no printer port */
     u16 debug_exit_port; u8 debug_exit_size; /* default 0xf4, 1 */
     cycles_t max_cycles;            /* 0: none */
     double max_seconds;             /* wall; 0: none */

@@ -108,6 +108,7 @@ void wiring_init_platform(struct vm *vm)
         .clock = &vm->clock,
         .tracer = &vm->tracer,
         .cpu_intr = { set_intr, vm, 0 },
+        .parallel = vm->config.parallel,
         .debugcon = vm->config.debugcon,
         .ram_size = vm->config.ram_size,
         .request = on_request,
