@@ -9,6 +9,7 @@ int main(int argc, char **argv)
     static const struct { const char *name; int (*run)(int argc, char **argv); } commands[] = {
         { "compare", cli_compare },
         { "list", cli_list },
+        { "translate", cli_translate },
     };
     for (unsigned i = 0; argc > 1 && i < ARRAY_LEN(commands); i++)
         if (strcmp(argv[1], commands[i].name) == 0)

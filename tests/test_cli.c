@@ -244,7 +244,7 @@ static const struct { const char *name, *arg; } samples[] = {
     { "kernel", "x" },      { "initrd", "x" },       { "append", "-x y" },     { "module", "x y" },    { "m", "64" },         { "engine", "bare" },
     { "profile", "modern" }, { "serial", "none" },   { "display", "none" },    { "nographic", NULL },  { "device", "isa-debug-exit,iobase=0x501,iosize=2" },
     { "no-reboot", NULL },  { "max-seconds", "1.5" }, { "max-cycles", "0x10" }, { "gdb", "tcp::1234" }, { "D", "/dev/null" },  { "trace", "irq,e*" },
-    { "stats", NULL },      { "screen-text", NULL }, { "d", "int,in_asm,guest_errors" }, { "S", NULL }, { "s", NULL },        { "cpu", "core2" },
+    { "stats", NULL },      { "dump-bt", "/dev/null" },     { "screen-text", NULL }, { "d", "int,in_asm,guest_errors" }, { "S", NULL }, { "s", NULL },        { "cpu", "core2" },
     { "smp", "1" },         { "machine", "pc" },     { "kvm", "model" },       { "hw", "ept,no-vpid" }, { "timing", "model" }, { "exec", "interpret" }, { "clock", "virtual" },
     { "bios", "b" }, { "L", "." }, { "hda", "x" }, { "hdb", "x" }, { "hdc", "x" }, { "hdd", "x" }, { "cdrom", "x" }, { "fda", "x" }, { "fdb", "x" },
     { "drive", "file=x,index=1,media=disk,format=raw" }, { "snapshot", NULL }, { "boot", "order=dc,menu=off" }, { "debugcon", "none" },

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "bt/rules.h"
 #include "machine/vm.h"
 
 /* Which event is the callout of an instruction? What is not listed costs nothing beside its own cycles: a plain instruction that
@@ -52,6 +53,7 @@ static u64 charge_in_cache(struct bt_vcpu *t)
     for (int k = 0; k < IN_CACHE_COUNT; k++) {
         ledger_charge_n(t->cpu->ledger, in_cache_events[k], t->context.in_cache[k]);
         cycles += t->context.in_cache[k] * in_cache_cycles(t, k);
+        t->bt->stats.in_cache[k] += t->context.in_cache[k];
         t->context.in_cache[k] = 0;
     }
     return cycles;
@@ -80,7 +82,7 @@ static bool insn_at_eip(struct bt_vcpu *t, struct insn *i)
 {
     u8 bytes[INSN_MAX];
     u64 n = cpu_peek(t->cpu, cpu_linear_rip(t->cpu), bytes, sizeof bytes);
-    return decode_insn(bytes, n, 32, i) == DECODE_OK;
+    return decode_insn(bytes, n, state_code_bits(&t->cpu->state), i) == DECODE_OK;
 }
 
 /* MOV to CR3 is an event of its own. */
@@ -92,7 +94,6 @@ static bool loads_cr3(struct bt_vcpu *t)
 
 void account_callout(struct bt_vcpu *t)
 {
-    t->bt->stats.callouts++;
     trace(t->cpu->tracer, BT, "callout eip=0x%" PRIx64 " insn=%s", t->cpu->state.rip, mnemonic_names[t->mnemonic]);
     if (callouts[t->mnemonic].charged)
         ledger_charge(t->cpu->ledger, loads_cr3(t) ? EV_BT_CR3 : callouts[t->mnemonic].event);
@@ -105,13 +106,20 @@ void account_step(struct bt_vcpu *t)
     struct insn i;
     if (!insn_at_eip(t, &i))
         return;
+    if (!rule_is_sensitive(&i)) {
+        t->bt->stats.stepped++;
+        return;
+    }
     t->mnemonic = i.mnemonic;
+    census_callout(t);
     account_callout(t);
 }
 
 void account_intercept(struct bt_vcpu *t)
 {
-    t->bt->stats.callouts++;
+    struct insn i;
+    t->mnemonic = insn_at_eip(t, &i) ? i.mnemonic : MN_INVALID;
+    census_callout(t);
     ledger_charge(t->cpu->ledger, intercepts[t->cpu->stop.icept.kind]);
 }
 

@@ -56,13 +56,14 @@ void cache_flush(struct bt *b)
     memset(b->hash, 0, sizeof b->hash);
     memset(b->page_units, 0, sizeof b->page_units);
     b->stats.units_flushed += b->nunits;
+    b->stats.flushes++;
     b->nunits = b->nmaps = 0;
     b->epoch++;
     stubs_emit(b);
     code_pages_flush(b);
 }
 
-struct unit *cache_find(struct bt *b, u32 eip, gpa_t gpa, u16 key)
+struct unit *cache_find(const struct bt *b, u32 eip, gpa_t gpa, u16 key)
 {
     for (struct unit *u = b->hash[hash_of(eip, gpa)]; u; u = u->next_hash)
         if (u->eip == eip && u->gpa[0] == gpa && u->key == key)

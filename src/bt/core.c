@@ -32,6 +32,7 @@ static void bt_free(struct bt *b)
         physmap_unobserve(b->map, &b->observer);
     windows_fini(b);
     cache_fini(b);
+    census_free(b->census);
     free(b);
 }
 
@@ -274,5 +275,12 @@ bool core_run(struct bt_vcpu *t, cycles_t deadline)
     load_context(t, hva, deadline);
     fault_enter(t);
     save_context(t, deadline, began);
+    census_left(t);
     return true;
+}
+
+struct unit *core_unit(struct bt_vcpu *t, u32 eip)
+{
+    u16 key = key_of(t->cpu);
+    return core_translatable(t->cpu) && settle_view(t, key) ? unit_for(t, eip, key) : NULL;
 }

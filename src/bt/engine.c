@@ -12,6 +12,7 @@
 
 #include "bt/account.h"
 #include "bt/internal.h"
+#include "bt/show.h"
 #include "machine/vm.h"
 
 #define INTERPRET_SLICE 2000    /* cycles in the interpreter before we look again whether the translator can go on */
@@ -161,15 +162,7 @@ static void bt_kick(struct vcpu *v) { cpu_kick(&v->cpu); }
 static void bt_get_state(struct vcpu *v, struct cpu_state *s) { *s = v->cpu.state; }
 static void bt_set_state(struct vcpu *v, const struct cpu_state *s) { cpu_set_state(&v->cpu, s); }
 
-static void bt_info(const struct vm *vm, void *file)
-{
-    const struct bt_stats *s = &((const struct bt_vcpu *)vm->vcpu[0]->engine_data)->bt->stats;
-    fprintf(file, "bt: %llu units of %llu instructions, %.1f %% of them identical; %llu chained; %llu invalidated; %llu adapted\n",
-            (unsigned long long)s->units, (unsigned long long)s->insns, s->insns ? 100.0 * s->ident / s->insns : 0.0, (unsigned long long)s->chained,
-            (unsigned long long)s->invalidated, (unsigned long long)s->adapted);
-    fprintf(file, "bt: %llu entries of the cache, %llu callouts, %llu hidden faults; %llu windows made\n", (unsigned long long)s->entries,
-            (unsigned long long)s->callouts, (unsigned long long)s->hidden_faults, (unsigned long long)s->windows_made);
-}
+static void bt_info(const struct vm *vm, void *file) { bt_summary(vm->vcpu[0]->engine_data, file); }
 
 const struct engine_ops bt_engine = {
     .name = "bt",

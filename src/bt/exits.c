@@ -2,6 +2,24 @@
 /* The ends of a unit: its head, where the deadline is noticed, and its ways out. */
 #include "bt/maker.h"
 
+/* --- counting --- */
+
+/* One more, without touching a flag. For a census only: a store to memory in each unit would be a price for all. */
+static void count_at(struct emitter *e, const u64 *counter)
+{
+    EMIT(e, 0x49, 0xb9);                        /* mov r9, counter */
+    emit64(e, (u64)counter);
+    EMIT(e, 0x4d, 0x8b, 0x29);                  /* mov r13, [r9] */
+    EMIT(e, 0x4d, 0x8d, 0x6d, 0x01);            /* lea r13, [r13 + 1] */
+    EMIT(e, 0x4d, 0x89, 0x29);                  /* mov [r9], r13 */
+}
+
+static void count_table_jump(struct maker *m)
+{
+    if (m->bt->census)
+        count_at(&m->e, &m->bt->census->table_jumps);
+}
+
 /* --- the jump table (codepage.c) --- */
 
 /* r13d = r8 >> 12. Without SHRX no shift leaves the flags alone: by LEA to the left, through memory to the right. */
@@ -29,6 +47,7 @@ static void jump_by_entry(struct emitter *e)
 /* To the code for the guest address in r8, or to the miss stub. */
 static void jump_by_table(struct maker *m)
 {
+    count_table_jump(m);
     page_number(m);
     EMIT(&m->e, 0x4f, 0x8b, 0x6c, 0xea, (u8)-DIRECTORY_BIAS);   /* mov r13, [r10 + r13*8 - bias] */
     jump_by_entry(&m->e);
@@ -37,6 +56,7 @@ static void jump_by_table(struct maker *m)
 /* The same for a target that is known, but stands in another page. */
 static void jump_by_table_to(struct maker *m, u32 eip)
 {
+    count_table_jump(m);
     mov_r8d_imm(&m->e, eip);
     EMIT(&m->e, 0x4d, 0x8b, 0xaa);              /* mov r13, [r10 + page*8 - bias] */
     emit32(&m->e, (eip >> PAGE_SHIFT) * 8 - DIRECTORY_BIAS);
@@ -101,12 +121,14 @@ void exit_to(struct maker *m, u32 site, u32 eip)
 void unit_head(struct maker *m)
 {
     struct emitter *e = &m->e;
-    if (!m->u->ncounted)
-        return;
-    EMIT(e, 0x4d, 0x8d, 0xb6);                  /* lea r14, [r14 - cycles] */
-    emit32(e, -m->u->cycles);
-    EMIT(e, 0x4d, 0x8d, 0x5b, m->u->ncounted);  /* lea r11, [r11 + n] */
-    leave_if_negative(m, R14);
+    if (m->u->ncounted) {
+        EMIT(e, 0x4d, 0x8d, 0xb6);                  /* lea r14, [r14 - cycles] */
+        emit32(e, -m->u->cycles);
+        EMIT(e, 0x4d, 0x8d, 0x5b, m->u->ncounted);  /* lea r11, [r11 + n] */
+        leave_if_negative(m, R14);
+    }
+    if (m->bt->census) /* behind the deadline's test: who left there has not entered */
+        count_at(e, &census_heat(m->bt, m->u->eip, m->u->gpa[0], m->u->key)->entered);
 }
 
 /* A unit with x87 or SSE instructions: their state may not be in the host's registers yet. */

@@ -177,9 +177,23 @@ struct rmap { u32 window, gva_page; struct rmap *next; };
 #define HASH_SIZE 65536
 #define PAGE_HASH 16384
 
+#define MAX_RULES 24
+#define FILL_KINDS 5
+
 struct bt_stats {
-    u64 units, insns, ident, units_flushed, invalidated, chained, entries, callouts, adapted, reverted, untraced, hidden_faults, windows_made, windows_lost;
+    u64 units, insns, units_flushed, invalidated, chained, entries, callouts, adapted, reverted, untraced, hidden_faults, windows_made, windows_lost;
+    u64 by_rule[MAX_RULES];     /* instructions translated, by enum rule */
+    u64 guest_bytes, host_bytes; /* of code, translated */
+    u64 flushes;
+    u64 left[LEAVE_DEADLINE + 1]; /* the cache was left, by enum leave */
+    u64 faults[FILL_KINDS];     /* of memory accesses, by enum fill; the hidden ones are hidden_faults */
+    u64 exceptions;             /* faults that were no memory access */
+    u64 in_cache[IN_CACHE_COUNT]; /* emulated without leaving */
+    u64 callouts_by[MN_COUNT];  /* by mnemonic */
+    u64 stepped;                /* plain instructions that the monitor emulated one by one: a single step, a shadow of STI */
 };
+
+struct census;
 
 struct bt_vcpu;
 
@@ -226,6 +240,7 @@ struct bt {
     struct { gpa_t page; u32 writes, patience; } code_writes[1024]; /* by hash of the page; patience 0: none */
     u64 observed;               /* writes to marked pages, counted: did an emulated instruction make one? */
     struct bt_stats stats;
+    struct census *census;      /* NULL: nobody wants to know (census.c) */
 };
 
 /* The translator's side of a processor. */
@@ -255,11 +270,37 @@ bool core_translatable(const struct cpu *c);
 /* Run translated code from the processor's state until it comes back, with context.leave and .eip. False: there is none to run. */
 bool core_run(struct bt_vcpu *v, cycles_t deadline);
 
+/* The unit at eip in the address space of the processor's state, translated now if need be. NULL: none can be. */
+struct unit *core_unit(struct bt_vcpu *v, u32 eip);
+
+/* --- census.c: what is counted for who looks on, at a price --- */
+/* How often a unit was entered, however often it was made anew. */
+struct heat {
+    u64 entered;
+    u32 eip;
+    u16 key;
+    gpa_t gpa;
+    struct heat *next;          /* of equal hash */
+};
+#define CENSUS_HASH 4096
+#define CENSUS_MAX (1u << 18)   /* units counted one by one; the others together */
+struct census {
+    u64 table_jumps;            /* tried, also those that missed */
+    u64 nheat;
+    struct heat others;
+    struct heat *hash[CENSUS_HASH];
+};
+/* What the code of that unit is to count in; never NULL. b->census is not NULL. */
+struct heat *census_heat(struct bt *b, u32 eip, gpa_t gpa, u16 key);
+void census_free(struct census *c);
+void census_left(struct bt_vcpu *v);                /* the cache was left: why? */
+void census_callout(struct bt_vcpu *v);             /* the monitor is about to emulate v->mnemonic */
+
 /* --- cache.c --- */
 int cache_init(struct bt *b, u32 size, struct error *err);
 void cache_fini(struct bt *b);
 void cache_flush(struct bt *b);
-struct unit *cache_find(struct bt *b, u32 eip, gpa_t gpa, u16 key);
+struct unit *cache_find(const struct bt *b, u32 eip, gpa_t gpa, u16 key);
 struct unit *cache_unit_at(struct bt *b, u64 host_rip); /* NULL outside all units */
 void cache_add(struct bt *b, struct unit *u);
 void cache_chain(struct bt *b, struct link *l, struct unit *to);

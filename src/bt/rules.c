@@ -49,6 +49,61 @@ static const struct { u16 mnemonic; enum rule rule; const char *why; } special[]
     { MN_FLDENV, RULE_CALLOUT, "loads the instruction pointer" },
 };
 
+/* Why the rest of what is not plain leaves, for people. */
+static const struct { u16 mnemonic; const char *why; } reasons[] = {
+    { MN_IN, "the port is a virtual device's" },
+    { MN_OUT, "the port is a virtual device's" },
+    { MN_INS, "the port is a virtual device's" },
+    { MN_OUTS, "the port is a virtual device's" },
+    { MN_HLT, "an idle guest gives the processor back" },
+    { MN_INT, "through the guest's IDT, not the host's" },
+    { MN_INT3, "through the guest's IDT, not the host's" },
+    { MN_INTO, "through the guest's IDT, not the host's" },
+    { MN_IRET, "loads virtual IF, IOPL and privilege" },
+    { MN_SYSENTER, "enters the guest's kernel, not the host's" },
+    { MN_SYSEXIT, "changes the virtual privilege" },
+    { MN_MOV_SREG, "selectors are virtual: a real one would show the ring" },
+    { MN_PUSH_SREG, "selectors are virtual: a real one would show the ring" },
+    { MN_POP_SREG, "loads a descriptor of the guest's tables" },
+    { MN_LDS, "loads a descriptor of the guest's tables" },
+    { MN_LES, "loads a descriptor of the guest's tables" },
+    { MN_LFS, "loads a descriptor of the guest's tables" },
+    { MN_LGS, "loads a descriptor of the guest's tables" },
+    { MN_LSS, "loads a descriptor of the guest's tables" },
+    { MN_CALLF, "loads a descriptor of the guest's tables" },
+    { MN_JMPF, "loads a descriptor of the guest's tables" },
+    { MN_RETF, "loads a descriptor of the guest's tables" },
+    { MN_LAR, "looks into the guest's descriptor tables" },
+    { MN_LSL, "looks into the guest's descriptor tables" },
+    { MN_VERR, "looks into the guest's descriptor tables" },
+    { MN_VERW, "looks into the guest's descriptor tables" },
+    { MN_LGDT, "a virtual table register" },
+    { MN_LIDT, "a virtual table register" },
+    { MN_LLDT, "a virtual table register" },
+    { MN_LTR, "a virtual table register" },
+    { MN_SGDT, "would show the host's table, and not fault" },
+    { MN_SIDT, "would show the host's table, and not fault" },
+    { MN_SLDT, "would show the host's table, and not fault" },
+    { MN_STR, "would show the host's task, and not fault" },
+    { MN_SMSW, "would show the host's CR0, and not fault" },
+    { MN_LMSW, "virtual control registers" },
+    { MN_CLTS, "virtual control registers" },
+    { MN_MOV_DR, "virtual debug registers" },
+    { MN_INVLPG, "the window must forget the page" },
+    { MN_RDMSR, "virtual model-specific registers" },
+    { MN_WRMSR, "virtual model-specific registers" },
+    { MN_WBINVD, "the host's caches are not the guest's" },
+    { MN_INVD, "the host's caches are not the guest's" },
+};
+
+static const char *reason_of(u16 mnemonic)
+{
+    for (unsigned n = 0; n < ARRAY_LEN(reasons); n++)
+        if (reasons[n].mnemonic == mnemonic)
+            return reasons[n].why;
+    return "depends on privileged state";
+}
+
 static bool is_condition(u16 mnemonic) { return mnemonic >= MN_JO && mnemonic <= MN_JG; }
 
 /* Can the memory operand be reached through the window? */
@@ -88,14 +143,20 @@ static bool reaches_far(const struct insn *i)
 }
 
 /* Strings: upwards only (downwards they could leave the window at its lower end), through the flat segments. */
-static bool string_ok(const struct insn *i, u16 key)
+static bool string_ok(const struct insn *i, u16 key, const char **why)
 {
+    if (i->adsize != 4 || key & KEY_DF || i->seg_override == FS || i->seg_override == GS)
+        *why = "backwards, with 16-bit addresses, or in FS or GS";
     return i->adsize == 4 && !(key & KEY_DF) && i->seg_override != FS && i->seg_override != GS;
 }
 
 /* In-cache emulation is for ring 0: elsewhere these may fault. */
-static bool in_cache_ok(const struct insn *i, u16 key)
+static bool in_cache_ok(const struct insn *i, u16 key, const char **why)
 {
+    if (key & KEY_CPL)
+        *why = "outside ring 0 it may fault";
+    else if (key & KEY_WATCHED)
+        *why = "a monitor of the guest's wants to know";
     if (key & KEY_CPL || i->opsize_prefix || (key & KEY_WATCHED && (i->mnemonic == MN_MOV_CR || i->mnemonic == MN_RDTSC)))
         return false;
     if (i->mnemonic == MN_MOV_CR)
@@ -112,8 +173,10 @@ enum rule rule_for(const struct insn *i, u16 key, const char **why)
 {
     const char *unused;
     enum rule r = i->row->class == CLASS_PLAIN ? RULE_IDENT : RULE_CALLOUT;
-    why = why ? why : &unused;
-    *why = r == RULE_CALLOUT ? "depends on privileged state" : "";
+    if (!why)
+        why = &unused;
+    else
+        *why = r == RULE_CALLOUT ? reason_of(i->mnemonic) : "";
     for (unsigned n = 0; n < ARRAY_LEN(special); n++) {
         if (special[n].mnemonic == i->mnemonic) {
             r = special[n].rule;
@@ -127,9 +190,9 @@ enum rule rule_for(const struct insn *i, u16 key, const char **why)
     if (r == RULE_CALLOUT)
         return r;
     if (r == RULE_STRING)
-        return string_ok(i, key) ? r : RULE_CALLOUT;
+        return string_ok(i, key, why) ? r : RULE_CALLOUT;
     if (r >= RULE_CLI && r <= RULE_RDTSC)
-        return in_cache_ok(i, key) ? r : RULE_CALLOUT;
+        return in_cache_ok(i, key, why) ? r : RULE_CALLOUT;
     if (!memory_ok(i, key, why))
         return RULE_CALLOUT;
     if (r == RULE_IDENT && (i->row->attr & OPATTR_NO64 || !extension_ok(i, key))) {

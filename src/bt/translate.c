@@ -93,7 +93,7 @@ static void plan(struct maker *m, const struct bt_vcpu *v)
             u->ncounted++;
             u->uses_fpu |= is_fpu(i);
         }
-        m->bt->stats.ident += m->scan->rule[n] == RULE_IDENT;
+        m->bt->stats.by_rule[m->scan->rule[n]]++;
     }
     u->ninsns = m->scan->n;
 }
@@ -133,5 +133,7 @@ struct unit *translate(struct bt_vcpu *v, u32 eip, u16 key, gpa_t gpa)
     cache_add(b, u);
     b->stats.units++;
     b->stats.insns += s.n;
+    b->stats.guest_bytes += u->len;
+    b->stats.host_bytes += u->host_len;
     return u;
 }

@@ -11,6 +11,7 @@
 
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "cli/words.h"
 
 enum { MAX_GUESTS = 16 };
 #define DEFAULT_ENGINES "bare,bt,pv,kvm,kvm:no-ept"
@@ -41,18 +42,6 @@ static const char usage[] =
 
 /* --- command line ----------------------------------------------------------------------------- */
 
-/* "-name", "--name", "-name=value": is it the option called `name`? *value gets what is behind '=', or NULL. */
-static bool is_option(const char *arg, const char *name, const char **value)
-{
-    size_t len = strlen(name);
-    arg += 1 + (arg[1] == '-');
-    *value = NULL;
-    if (strncmp(arg, name, len) || (arg[len] && arg[len] != '='))
-        return false;
-    *value = arg[len] ? arg + len + 1 : NULL;
-    return true;
-}
-
 /* Options of compare alone. True if argv[*i] was one; *i then stands on its last word. */
 static bool parse_own(struct compare *c, int argc, char **argv, int *i)
 {
@@ -61,22 +50,12 @@ static bool parse_own(struct compare *c, int argc, char **argv, int *i)
         { "json", &c->json }, { "reasons", &c->reasons }, { "wall", &c->wall }, { "help", &c->help },
     };
     for (unsigned f = 0; f < ARRAY_LEN(flags); f++)
-        if (is_option(argv[*i], flags[f].name, &value) && !value)
+        if (word_is_option(argv[*i], flags[f].name, &value) && !value)
             return *flags[f].flag = true;
-    if (!is_option(argv[*i], "engines", &value) && !is_option(argv[*i], "engine", &value))
+    if (!word_is_option(argv[*i], "engines", &value) && !word_is_option(argv[*i], "engine", &value))
         return false;
     c->engines = value ? value : *i + 1 < argc ? argv[++*i] : "";
     return true;
-}
-
-/* Does this option of a single run take its argument from the next word? */
-static bool takes_next_word(const char *arg)
-{
-    const char *value;
-    for (unsigned r = 0; r < option_count; r++)
-        if (is_option(arg, option_rows[r].name, &value) || (option_rows[r].alias && is_option(arg, option_rows[r].alias, &value)))
-            return option_rows[r].arg && !value;
-    return false;
 }
 
 /* Sort the words: ours, guests, and the rest, which options_parse() reads. */
@@ -92,7 +71,7 @@ static int parse(struct compare *c, int argc, char **argv, struct error *err)
             c->guest[c->nguests++] = argv[i];
         } else if (!parse_own(c, argc, argv, &i)) {
             rest[nrest++] = argv[i];
-            if (takes_next_word(argv[i]) && i + 1 < argc)
+            if (word_takes_next(argv[i]) && i + 1 < argc)
                 rest[nrest++] = argv[++i];
         }
     }

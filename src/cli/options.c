@@ -337,6 +337,13 @@ static int opt_stats(struct options *o, const char *arg, struct error *err)
     o->stats = true;
     return 0;
 }
+static int opt_dump_bt(struct options *o, const char *arg, struct error *err)
+{
+    if (o->dump_bt && o->dump_bt != stdout)
+        fclose(o->dump_bt);
+    o->dump_bt = strcmp(arg, "-") ? fopen(arg, "w") : stdout;
+    return o->dump_bt ? 0 : error_set(err, "-dump-bt %s: %s", arg, strerror(errno));
+}
 static int opt_screen_text(struct options *o, const char *arg, struct error *err)
 {
     o->screen_text = true;
@@ -574,5 +581,8 @@ void options_fini(struct options *o)
     if (o->trace_file)
         fclose(o->trace_file);
     o->trace_file = NULL;
+    if (o->dump_bt && o->dump_bt != stdout)
+        fclose(o->dump_bt);
+    o->dump_bt = NULL;
     screenshots_fini(&o->screenshots);
 }

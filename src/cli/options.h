@@ -41,6 +41,7 @@ struct options {
     enum clock_choice clock;
     bool stats, screen_text;
     FILE *trace_file;               /* owned */
+    FILE *dump_bt;                  /* owned, or stdout; NULL: none */
 };
 
 struct option_row { const char *name, *alias, *arg; bool basic; const char *help; };

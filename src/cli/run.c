@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bt/bt.h"
 #include "cli/background.h"
 #include "cli/commands.h"
 #include "cli/engines.h"
@@ -13,8 +14,11 @@
 #include "cli/options.h"
 #include "cli/signals.h"
 #include "cli/stats.h"
+#include "cli/terminal.h"
 #include "console/gdb.h"
 #include "console/monitor.h"
+
+enum { HOTTEST_UNITS = 20 };
 
 struct run {
     struct options options;
@@ -226,6 +230,13 @@ static int prepare(struct run *r, struct error *err)
     return open_serials(r, err) || open_others(r, err) || open_console(r, err) || open_script(r, err) ? -1 : 0;
 }
 
+static void dump_translator(const struct run *r, const struct vm *vm)
+{
+    FILE *out = r->options.dump_bt;
+    if (out)
+        bt_dump(vm, HOTTEST_UNITS, out == stdout ? terminal_columns(BT_COLUMNS) : BT_COLUMNS, out);
+}
+
 static void report_end(struct run *r, struct vm *vm)
 {
     fflush(stdout);
@@ -235,6 +246,17 @@ static void report_end(struct run *r, struct vm *vm)
         fprintf(stderr, "emu: %s\n", vm->reason);
     if (r->options.stats)
         stats_print(vm, stderr);
+    dump_translator(r, vm);
+}
+
+static struct vm *new_vm(struct run *r, struct error *err)
+{
+    struct vm *vm = vm_new(&r->options.vm, err);
+    if (vm && r->options.dump_bt && bt_census_start(vm, err)) {
+        vm_free(vm);
+        return NULL;
+    }
+    return vm;
 }
 
 static int run_vm(struct run *r, struct error *err)
@@ -242,7 +264,7 @@ static int run_vm(struct run *r, struct error *err)
     signals_install();
     if (background_start(&r->background, r->options.pidfile, r->options.daemonize, err))
         return -1;
-    r->vm = vm_new(&r->options.vm, err);
+    r->vm = new_vm(r, err);
     if (!r->vm)
         return -1;
     background_ready(&r->background);
