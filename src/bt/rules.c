@@ -154,7 +154,7 @@ static bool string_ok(const struct insn *i, u16 key, const char **why)
 static bool in_cache_ok(const struct insn *i, u16 key, const char **why)
 {
     if (key & KEY_CPL)
-        *why = "outside ring 0 it may fault";
+        *why = "emulated in the cache for ring 0 only";
     else if (key & KEY_WATCHED)
         *why = "a monitor of the guest's wants to know";
     if (key & KEY_CPL || i->opsize_prefix || (key & KEY_WATCHED && (i->mnemonic == MN_MOV_CR || i->mnemonic == MN_RDTSC)))
