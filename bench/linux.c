@@ -6,18 +6,11 @@
  *
  * EMU_BENCH_RUNS=N in the environment sets RUNS; EMU_BENCH_LINUX=native,emu,qemu chooses.
  */
-#include <fcntl.h>
 #include <math.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
-#define MAX_RUNS 15
+#include "process.h"
+
 #define KERNEL "guests/real/linux32"
 #define INITRD "build/linux/bench-initrd"
 #define APPEND "console=ttyS0 run=compute run=switching"
@@ -35,9 +28,6 @@ static const struct { const char *name; enum kind kind; } rows[] = {
 };
 #define ROWS ARRAY_LEN(rows)
 
-struct instant { double wall, cpu; };   /* seconds */
-struct samples { unsigned n; struct instant at[MAX_RUNS]; };
-
 struct measurement {
     struct samples row[WHO_COUNT][ROWS];
     char result[ROWS][40];              /* what the parts returned, the same for everyone */
@@ -46,59 +36,6 @@ struct measurement {
     unsigned runs;
     bool has[WHO_COUNT];
 };
-
-/* --- a process, and its lines --- */
-
-struct process {
-    pid_t pid;
-    FILE *lines;
-    clockid_t cpu;
-    struct instant started;
-};
-
-static double seconds(clockid_t clock)
-{
-    struct timespec t = { 0, 0 };
-    clock_gettime(clock, &t);
-    return t.tv_sec + t.tv_nsec * 1e-9;
-}
-
-static struct instant now(const struct process *p) { return (struct instant){ seconds(CLOCK_MONOTONIC), seconds(p->cpu) }; }
-
-static void become(char *const argv[], int out)
-{
-    int nothing = open("/dev/null", O_RDWR);
-    dup2(nothing, 0);
-    dup2(out, 1);
-    dup2(nothing, 2);
-    execvp(argv[0], argv);
-    _exit(127);
-}
-
-static bool start(struct process *p, char *const argv[])
-{
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC))
-        return false;
-    p->started.wall = seconds(CLOCK_MONOTONIC);
-    p->started.cpu = 0;
-    p->pid = fork();
-    if (!p->pid)
-        become(argv, ends[1]);
-    close(ends[1]);
-    p->lines = fdopen(ends[0], "r");
-    clock_getcpuclockid(p->pid, &p->cpu);
-    return true;
-}
-
-/* Its exit status. It goes by itself: the guest turns its machine off. */
-static int finish(struct process *p)
-{
-    int status;
-    fclose(p->lines);
-    waitpid(p->pid, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
 
 /* Memory of the process itself: anonymous pages and page tables. Guest memory is a shared file (emu), or counted by its size (QEMU). */
 static long own_memory_kib(pid_t pid)
@@ -186,22 +123,6 @@ static void (*const runners[WHO_COUNT])(struct measurement *m) = { run_native, r
 
 /* --- what came out --- */
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
-/* Median seconds of a row, by the process's own time or by the host's clock; 0 if there is none. */
-static double median(const struct samples *s, bool wall)
-{
-    double v[MAX_RUNS];
-    for (unsigned i = 0; i < s->n; i++)
-        v[i] = wall ? s->at[i].wall : s->at[i].cpu;
-    qsort(v, s->n, sizeof *v, by_value);
-    return s->n ? v[s->n / 2] : 0;
-}
-
 /* a's time over b's in a row; 0 if one is missing. */
 static double ratio(const struct measurement *m, enum who a, enum who b, unsigned row, bool wall)
 {
@@ -248,16 +169,6 @@ static void print_rows(const struct measurement *m)
         print_cell("%*.2f", 14, ratio(m, QEMU, EMU, i, false));
         puts("");
     }
-}
-
-/* One bar: 1 if it is missed. Nothing was measured: nothing is said. */
-static int bar(const char *what, const char *detail, double value, bool at_most, double limit, double reach)
-{
-    if (value <= 0)
-        return 0;
-    bool met = at_most ? value <= limit : value >= limit;
-    printf("  %-52s %7.2f %-10s bar %s %g, reach for %g  %s\n", what, value, detail, at_most ? "<=" : ">=", limit, reach, met ? "ok" : "MISSED");
-    return !met;
 }
 
 static int print_bars(const struct measurement *m)

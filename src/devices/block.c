@@ -65,4 +65,34 @@ bool block_write(struct block *b, u64 offset, const void *buf, u64 len)
     return within(b, offset, len) && !b->readonly && b->ops->write(b, offset, buf, len);
 }
 
+static u64 length(const struct iovec *v, unsigned n)
+{
+    u64 len = 0;
+    for (unsigned i = 0; i < n; i++)
+        len += v[i].iov_len;
+    return len;
+}
+
+bool block_readv(struct block *b, u64 offset, const struct iovec *v, unsigned n)
+{
+    u64 len = length(v, n);
+    bool ok = within(b, offset, len);
+    if (ok && b->ops->readv && b->ops->readv(b, offset, v, n, len))
+        return true;
+    for (unsigned i = 0; i < n && ok; offset += v[i].iov_len, i++)
+        ok = b->ops->read(b, offset, v[i].iov_base, v[i].iov_len);
+    return ok;
+}
+
+bool block_writev(struct block *b, u64 offset, const struct iovec *v, unsigned n)
+{
+    u64 len = length(v, n);
+    bool ok = within(b, offset, len) && !b->readonly;
+    if (ok && b->ops->writev && b->ops->writev(b, offset, v, n, len))
+        return true;
+    for (unsigned i = 0; i < n && ok; offset += v[i].iov_len, i++)
+        ok = b->ops->write(b, offset, v[i].iov_base, v[i].iov_len);
+    return ok;
+}
+
 bool block_flush(struct block *b) { return b->readonly || b->ops->flush(b); }

@@ -6,6 +6,8 @@
 #ifndef EMU_DEVICES_BLOCK_H
 #define EMU_DEVICES_BLOCK_H
 
+#include <sys/uio.h>
+
 #include "base/error.h"
 #include "base/types.h"
 
@@ -33,5 +35,8 @@ const char *block_trouble(const struct block *b);
 bool block_read(struct block *b, u64 offset, void *buf, u64 len);
 bool block_write(struct block *b, u64 offset, const void *buf, u64 len);
 bool block_flush(struct block *b);
+/* The same with `n` pieces of memory one after another. */
+bool block_readv(struct block *b, u64 offset, const struct iovec *v, unsigned n);
+bool block_writev(struct block *b, u64 offset, const struct iovec *v, unsigned n);
 
 #endif

@@ -9,6 +9,9 @@ struct block_ops {
     const char *name;
     bool (*read)(struct block *b, u64 offset, u8 *buf, u64 len);
     bool (*write)(struct block *b, u64 offset, const u8 *buf, u64 len);
+    /* All pieces at once, or false without a word: then each is moved by itself. May be NULL. */
+    bool (*readv)(struct block *b, u64 offset, const struct iovec *v, unsigned n, u64 len);
+    bool (*writev)(struct block *b, u64 offset, const struct iovec *v, unsigned n, u64 len);
     bool (*flush)(struct block *b);
     void (*close)(struct block *b);     /* frees *b */
 };

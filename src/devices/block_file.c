@@ -146,6 +146,17 @@ static bool file_write(struct block *b, u64 offset, const u8 *buf, u64 len)
     return true;
 }
 
+static bool file_readv(struct block *b, u64 offset, const struct iovec *v, unsigned n, u64 len)
+{
+    return preadv(((struct block_file *)b)->fd, v, n, offset) == (ssize_t)len;
+}
+
+static bool file_writev(struct block *b, u64 offset, const struct iovec *v, unsigned n, u64 len)
+{
+    struct block_file *f = (struct block_file *)b;
+    return offset + len <= f->end && pwritev(f->fd, v, n, offset) == (ssize_t)len;
+}
+
 static bool file_flush(struct block *b)
 {
     return fdatasync(((struct block_file *)b)->fd) == 0 || block_refuse(b, "flush", NULL);
@@ -159,7 +170,7 @@ static void file_close(struct block *b)
     free(f);
 }
 
-static const struct block_ops file_ops = { "file", file_read, file_write, file_flush, file_close };
+static const struct block_ops file_ops = { "file", file_read, file_write, file_readv, file_writev, file_flush, file_close };
 
 struct block *block_file_open(const char *path, bool writes, struct error *err)
 {

@@ -200,7 +200,7 @@ static void server_close(struct block *b)
     free(n);
 }
 
-static const struct block_ops nbd_ops = { "nbd", server_read, server_write, server_flush, server_close };
+static const struct block_ops nbd_ops = { "nbd", server_read, server_write, NULL, NULL, server_flush, server_close };
 
 struct block *block_nbd_open(const char *path, bool writes, struct error *err)
 {

@@ -96,6 +96,15 @@ static bool overlay_write(struct block *b, u64 offset, const u8 *buf, u64 len)
     return block_pwrite(o->fd, offset, buf, len) || block_refuse(b, "write to the snapshot", NULL);
 }
 
+/* What lies wholly in one of the two. */
+static bool overlay_readv(struct block *b, u64 offset, const struct iovec *v, unsigned n, u64 len)
+{
+    struct block_overlay *o = (struct block_overlay *)b;
+    if (!len || alike(o, offset, len) < len)
+        return false;
+    return is_copied(o, offset / CLUSTER) ? preadv(o->fd, v, n, offset) == (ssize_t)len : block_readv(o->below, offset, v, n);
+}
+
 /* It is forgotten at the end in any case. */
 static bool overlay_flush(struct block *b) { return true; }
 
@@ -111,7 +120,7 @@ static void overlay_close(struct block *b)
     free(o);
 }
 
-static const struct block_ops overlay_ops = { "snapshot", overlay_read, overlay_write, overlay_flush, overlay_close };
+static const struct block_ops overlay_ops = { "snapshot", overlay_read, overlay_write, overlay_readv, NULL, overlay_flush, overlay_close };
 
 struct block *block_overlay_open(struct block *below, struct error *err)
 {

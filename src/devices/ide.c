@@ -121,7 +121,7 @@ static void reset_drive(struct ide_drive *d)
 {
     d->at = d->end = 0;
     d->dma = false;
-    d->multiple = 0;
+    d->multiple = IDE_MULTIPLE_MAX;
     d->tray_open = false;
     d->sense = d->asc = d->ascq = 0;
     d->transfer_mode = 0;

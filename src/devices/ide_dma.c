@@ -4,6 +4,7 @@
  * address of a table of memory regions, and the drive's data goes there by itself.
  */
 #include <endian.h>
+#include <string.h>
 
 #include "devices/ide.h"
 
@@ -43,29 +44,77 @@ static bool next_region(struct regions *r, bool *bus)
     return true;
 }
 
-/* buf to the guest's regions, or from them. */
-static enum ide_dma_end scatter(struct regions *r, u8 *buf, u32 len, bool to_host)
+/* --- moving --- */
+
+enum { PIECES = 256 };
+
+/* Pieces of guest memory that the image is read into, or written from, by one call of the host's. */
+struct gathered {
+    struct iovec piece[PIECES];
+    struct { gpa_t gpa; u32 len; } at[PIECES];
+    unsigned n;
+    u64 len;
+};
+
+/* Up to the next page of guest memory; pages that follow one another need not do so in ours. */
+static bool gather_page(struct gathered *g, struct regions *r, u64 want, bool to_host)
+{
+    u64 len = PAGE_SIZE - r->at % PAGE_SIZE;
+    len = len < r->len ? len : r->len;
+    len = len < want ? len : want;
+    u8 *p = pci_dma_ptr(r->channel->master, r->at, len, to_host);
+    if (!p)
+        return false;
+    g->at[g->n].gpa = r->at;
+    g->at[g->n].len = len;
+    g->piece[g->n++] = (struct iovec){ p, len };
+    g->len += len;
+    r->at += len;
+    r->len -= len;
+    return true;
+}
+
+/* At most `want` bytes of the guest's regions, and why there are not more. */
+static enum ide_dma_end gather(struct gathered *g, struct regions *r, u64 want, bool to_host)
 {
     bool bus = false;
-    for (u32 n; len; buf += n, len -= n) {
+    g->n = g->len = 0;
+    while (g->n < PIECES && g->len < want) {
         if (!next_region(r, &bus))
             return bus ? DMA_BUS : DMA_SHORT;
-        n = len < r->len ? len : r->len;
-        if (!(to_host ? pci_dma_write(r->channel->master, r->at, buf, n) : pci_dma_read(r->channel->master, r->at, buf, n)))
+        if (!gather_page(g, r, want - g->len, to_host))
             return DMA_BUS;
-        r->at += n;
-        r->len -= n;
     }
     return DMA_DONE;
 }
 
-static enum ide_dma_end move_piece(struct ide_drive *d, struct regions *r, u32 n)
+static bool move_image(struct ide_drive *d, const struct gathered *g)
 {
-    if (d->to_host && !d->from_buffer && !block_read(d->image, d->pos, d->buf, n))
+    bool ok = (d->to_host ? block_readv : block_writev)(d->image, d->pos, g->piece, g->n);
+    for (unsigned i = 0; i < g->n && d->to_host; i++)
+        pci_dma_written(d->channel->master, g->at[i].gpa, g->at[i].len);
+    return ok;
+}
+
+static void move_buffer(struct ide_drive *d, const struct gathered *g)
+{
+    for (unsigned i = 0; i < g->n; d->at += g->at[i].len, i++) {
+        memcpy(g->piece[i].iov_base, d->buf + d->at, g->at[i].len);
+        pci_dma_written(d->channel->master, g->at[i].gpa, g->at[i].len);
+    }
+}
+
+/* Some of what is left. */
+static enum ide_dma_end move_some(struct ide_drive *d, struct regions *r)
+{
+    struct gathered g;
+    enum ide_dma_end end = gather(&g, r, d->left, d->to_host);
+    if (d->from_buffer)
+        move_buffer(d, &g);
+    else if (!move_image(d, &g))
         return DMA_IMAGE;
-    enum ide_dma_end end = scatter(r, d->buf, n, d->to_host);
-    if (end == DMA_DONE && !d->to_host && !block_write(d->image, d->pos, d->buf, n))
-        end = DMA_IMAGE;
+    d->pos += g.len;
+    d->left -= g.len;
     return end;
 }
 
@@ -74,12 +123,8 @@ enum ide_dma_end ide_dma_move(struct ide_drive *d)
     struct ide_channel *c = d->channel;
     struct regions r = { .channel = c, .entry = c->bm.table };
     enum ide_dma_end end = DMA_DONE;
-    while (d->left && end == DMA_DONE) {
-        u32 n = d->left < IDE_BUFFER ? d->left : IDE_BUFFER;
-        end = move_piece(d, &r, n);
-        d->pos += end == DMA_DONE ? n : 0;
-        d->left -= end == DMA_DONE ? n : 0;
-    }
+    while (d->left && end == DMA_DONE)
+        end = move_some(d, &r);
     if (end != DMA_DONE || r.last)
         c->bm.status &= ~ACTIVE;    /* a table with more than the data stays active (1.0, table 2) */
     if (end == DMA_BUS)

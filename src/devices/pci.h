@@ -71,5 +71,9 @@ unsigned pci_pirq_of(unsigned slot, unsigned pin);
 /* Bus-master access: only RAM can be reached (and read from ROM). False when it is another place, or mastering is off. */
 bool pci_dma_read(const struct pci_function *f, gpa_t gpa, void *buf, u64 len);
 bool pci_dma_write(const struct pci_function *f, gpa_t gpa, const void *buf, u64 len);
+/* The same without a copy: where [gpa, gpa + len), which must not cross a page, is in our memory; NULL where nothing can be reached.
+ * After having written there: pci_dma_written(). */
+u8 *pci_dma_ptr(const struct pci_function *f, gpa_t gpa, u64 len, bool write);
+void pci_dma_written(const struct pci_function *f, gpa_t gpa, u64 len);
 
 #endif

@@ -103,12 +103,21 @@ static u64 in_page(gpa_t gpa, u64 len)
     return len < left ? len : left;
 }
 
-bool pci_dma_read(const struct pci_function *f, gpa_t gpa, void *buf, u64 len)
+u8 *pci_dma_ptr(const struct pci_function *f, gpa_t gpa, u64 len, bool write)
 {
     struct physmap *m = f->bus->bus->map;
+    if (!is_master(f))
+        return NULL;
+    return write ? physmap_ptr(m, gpa, len) : (u8 *)physmap_ptr_ro(m, gpa, len);
+}
+
+void pci_dma_written(const struct pci_function *f, gpa_t gpa, u64 len) { physmap_written(f->bus->bus->map, gpa, len); }
+
+bool pci_dma_read(const struct pci_function *f, gpa_t gpa, void *buf, u64 len)
+{
     for (u64 n; len; gpa += n, buf = (u8 *)buf + n, len -= n) {
         n = in_page(gpa, len);
-        const u8 *p = is_master(f) ? physmap_ptr_ro(m, gpa, n) : NULL;
+        const u8 *p = pci_dma_ptr(f, gpa, n, false);
         if (!p)
             return false;
         memcpy(buf, p, n);
@@ -118,14 +127,13 @@ bool pci_dma_read(const struct pci_function *f, gpa_t gpa, void *buf, u64 len)
 
 bool pci_dma_write(const struct pci_function *f, gpa_t gpa, const void *buf, u64 len)
 {
-    struct physmap *m = f->bus->bus->map;
     for (u64 n; len; gpa += n, buf = (const u8 *)buf + n, len -= n) {
         n = in_page(gpa, len);
-        u8 *p = is_master(f) ? physmap_ptr(m, gpa, n) : NULL;
+        u8 *p = pci_dma_ptr(f, gpa, n, true);
         if (!p)
             return false;
         memcpy(p, buf, n);
-        physmap_written(m, gpa, n);
+        pci_dma_written(f, gpa, n);
     }
     return true;
 }
