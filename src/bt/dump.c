@@ -125,6 +125,10 @@ void bt_dump(const struct vm *vm, unsigned hottest, unsigned columns, FILE *out)
     if (!v)
         return;
     fprintf(out, "translator of engine %s, profile %s\n", vm->engine->name, vm->profile.name);
+    if (!v->bt->stats.units) {
+        fprintf(out, "nothing was translated: the guest ran on the host's processor, or in modes and segments that are interpreted\n");
+        return;
+    }
     print_translated(&v->bt->stats, out);
     print_cache(v->bt, out);
     print_ways(&v->bt->stats, out);
@@ -158,5 +162,7 @@ void bt_dump_hottest(const struct vm *vm, unsigned hottest, unsigned columns, FI
     u64 all = census_entered(b->census);
     for (u64 n = 0; n < hottest && n < b->census->nheat && sorted[n]->entered; n++)
         print_hot(b, n + 1, sorted[n], all, columns, out);
+    if (b->census->others.entered)
+        fprintf(out, "\n%" PRIu64 " entries of further units, which were too many to be counted one by one\n", b->census->others.entered);
     free(sorted);
 }

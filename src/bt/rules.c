@@ -114,11 +114,12 @@ static bool memory_ok(const struct insn *i, u16 key, const char **why)
         has_memory |= i->op[n].kind == OPD_MEM;
     if (!has_memory)
         return true;
-    *why = "16-bit addressing";
+    bool whole = (i->mem.seg != FS || key & KEY_FS) && (i->mem.seg != GS || key & KEY_GS);
     if (i->adsize != 4)
-        return false;
-    *why = "segment with a limit";
-    return (i->mem.seg != FS || key & KEY_FS) && (i->mem.seg != GS || key & KEY_GS);
+        *why = "16-bit addressing";
+    else if (!whole)
+        *why = "segment with a limit";
+    return i->adsize == 4 && whole;
 }
 
 /* Is the extension that it belongs to switched on in the guest? If not it must fault: the interpreter does that. */
@@ -153,11 +154,12 @@ static bool string_ok(const struct insn *i, u16 key, const char **why)
 /* In-cache emulation is for ring 0: elsewhere these may fault. */
 static bool in_cache_ok(const struct insn *i, u16 key, const char **why)
 {
+    bool watched = key & KEY_WATCHED && (i->mnemonic == MN_MOV_CR || i->mnemonic == MN_RDTSC);
     if (key & KEY_CPL)
         *why = "emulated in the cache for ring 0 only";
-    else if (key & KEY_WATCHED)
-        *why = "a monitor of the guest's wants to know";
-    if (key & KEY_CPL || i->opsize_prefix || (key & KEY_WATCHED && (i->mnemonic == MN_MOV_CR || i->mnemonic == MN_RDTSC)))
+    else if (watched)
+        *why = "a monitor wants to know of it";
+    if (key & KEY_CPL || watched || i->opsize_prefix)
         return false;
     if (i->mnemonic == MN_MOV_CR)
         return i->op[0].kind == OPD_GPR && i->op[1].reg <= 4 && i->op[1].reg != 1;

@@ -14,7 +14,7 @@
 
 /* --- rules --- */
 
-const char *rule_kind(enum rule r)
+static const char *rule_kind(enum rule r)
 {
     return r == RULE_CALLOUT ? "callout" : r == RULE_IDENT ? "IDENT" : r >= RULE_CLI && r <= RULE_RDTSC ? "in cache" : "rewritten";
 }
@@ -27,15 +27,21 @@ static const char *why_not(const struct bt *b, u32 eip, enum rule r)
     return r == RULE_STI ? "last of its unit: no interrupt may come before the next one" : "a form that cannot be rewritten";
 }
 
-enum rule rule_of(const struct bt *b, const struct unit *u, unsigned n, const struct insn *i, const char **why)
+static const char *ident_why(const struct insn *i)
+{
+    for (int k = 0; k < 4; k++)
+        if (i->op[k].kind == OPD_MEM)
+            return i->mem.seg == FS || i->mem.seg == GS ? "the same, in the window, at the segment's base" : "the same bytes, in the window";
+    return "the same bytes";
+}
+
+/* What became of the n-th instruction of u, and why. */
+static enum rule rule_of(const struct bt *b, const struct unit *u, unsigned n, const struct insn *i, const char **why)
 {
     enum rule r = rule_for(i, u->key, why);
     bool callout = n + 1 == u->ninsns && u->ncounted < u->ninsns;
     if (r == RULE_IDENT)
-        *why = "the same bytes";
-    for (int k = 0; r == RULE_IDENT && k < 4; k++)
-        if (i->op[k].kind == OPD_MEM)
-            *why = "the same bytes, in the window";
+        *why = ident_why(i);
     if (!callout || r == RULE_CALLOUT)
         return r;
     *why = why_not(b, u->eip + u->map[n].guest, r);

@@ -30,8 +30,6 @@ void host_note(const struct bt *b, const struct unit *u, u32 at, const u8 *bytes
 void bt_summary(const struct bt_vcpu *v, FILE *out); /* a few lines, for `info bt` and --stats */
 
 /* --- show.c --- */
-enum rule rule_of(const struct bt *b, const struct unit *u, unsigned n, const struct insn *i, const char **why); /* of its n-th instruction, as it was made */
-const char *rule_kind(enum rule r);                 /* "IDENT", "rewritten", "in cache", "callout" */
 void show_unit(const struct bt *b, const struct unit *u, unsigned columns, FILE *out);
 
 #endif

@@ -105,8 +105,8 @@ static int parse_counts(struct translate *t, struct error *err)
     if (t->units && (parse_number(t->units, &t->nunits) || !t->nunits || t->nunits > MAX_UNITS))
         return error_set(err, "translate: -units %s: give a number from 1 to %d", t->units, MAX_UNITS);
     t->width = terminal_columns(BT_COLUMNS);
-    if (t->columns && (parse_number(t->columns, &t->width) || t->width < 60 || t->width > 400))
-        return error_set(err, "translate: -columns %s: give a width from 60 to 400", t->columns);
+    if (t->columns && (parse_number(t->columns, &t->width) || t->width < 80 || t->width > 400))
+        return error_set(err, "translate: -columns %s: give a width from 80 to 400", t->columns);
     return 0;
 }
 
