@@ -101,6 +101,7 @@ static const struct { const char *args, *says; } sayings[] = {
     { "ff 24 85 00 00 20 00", "rewritten: guest target" },
     { "67 8b 07", "callout: 16-bit addressing" },
     { "60", "callout: not in 64-bit mode" },
+    { "8f 44 24 04", "callout: a form that cannot be rewritten" },
 };
 
 static void test_rules(void)
@@ -310,6 +311,32 @@ static void test_callouts(void)
     }
 }
 
+/* Whatever the bytes are, it shows a unit that fits, or says in a sentence that there is none. */
+static void test_any_bytes(void)
+{
+    struct vm *vm = machine(&bt_engine, SNIP(loop));
+    uint64_t seed = check_seed();
+    unsigned shown = 0;
+    for (unsigned i = 0; vm && i < 1500; i++) {
+        struct error why = { "" };
+        uint8_t bytes[64];
+        u32 eip = CODE_AT + PAGE_SIZE - check_random(&seed) % 64;   /* some of them cross into the next page */
+        for (unsigned n = 0; n < sizeof bytes; n++)
+            bytes[n] = check_random(&seed) >> 32;
+        physmap_write(&vm->map, eip, bytes, sizeof bytes);
+        u32 next = eip;
+        FILE *f = fmemopen(out, sizeof out, "w");
+        int status = bt_show(vm, &next, BT_COLUMNS, f, &why);
+        fclose(f);
+        check_context("bytes %02x %02x %02x %02x..", bytes[0], bytes[1], bytes[2], bytes[3]);
+        shown += status == 0;
+        if (!CHECK(status == 0 ? next > eip && widest(strchr(out, '\n') + 1) <= BT_COLUMNS : *why.text != 0))
+            break;
+    }
+    CHECK(shown > 500);
+    vm_free(vm);
+}
+
 /* Looking on costs the guest no time. */
 static void test_time(void)
 {
@@ -385,6 +412,7 @@ int main(int argc, char **argv)
         { "hottest", test_hottest },
         { "transfers", test_transfers },
         { "callouts", test_callouts },
+        { "any_bytes", test_any_bytes },
         { "time", test_time },
         { "repeats_exactly", test_repeats_exactly },
         { "guest", test_guest },

@@ -91,10 +91,11 @@ static void print_cache(const struct bt *b, FILE *out)
 
 static void print_ways(const struct bt_stats *s, FILE *out)
 {
-    fprintf(out, "entered      %" PRIu64 " times by the monitor; left for %" PRIu64 " misses, %" PRIu64 " callouts, %" PRIu64 " faults, %" PRIu64 " deadlines\n", s->entries,
-            s->left[LEAVE_MISS] + s->left[LEAVE_LINK], s->left[LEAVE_CALLOUT], s->left[LEAVE_FAULT], s->left[LEAVE_DEADLINE]);
+    fprintf(out, "entered      %" PRIu64 " times by the monitor\n", s->entries);
+    fprintf(out, "left         for %" PRIu64 " jumps to chain, %" PRIu64 " misses of the jump table, %" PRIu64 " callouts, %" PRIu64 " faults, %" PRIu64 " deadlines\n", s->left[LEAVE_LINK],
+            s->left[LEAVE_MISS], s->left[LEAVE_CALLOUT], s->left[LEAVE_FAULT], s->left[LEAVE_DEADLINE]);
     if (s->stepped)
-        fprintf(out, "stepped      %" PRIu64 " plain instructions that the monitor emulated, in a single step or a shadow of interrupts\n", s->stepped);
+        fprintf(out, "stepped      %" PRIu64 " times through plain code (RF is set, or a shadow; an iteration of a string is one)\n", s->stepped);
     fprintf(out, "faults       %" PRIu64 " hidden, %" PRIu64 " true, %" PRIu64 " on traced tables, %" PRIu64 " on code, %" PRIu64 " on devices, %" PRIu64 " exceptions\n", s->hidden_faults,
             s->faults[FILL_FAULT], s->faults[FILL_TRACED], s->faults[FILL_CODE], s->faults[FILL_MMIO], s->exceptions);
 }

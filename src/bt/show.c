@@ -181,7 +181,7 @@ int bt_show(struct vm *vm, u32 *eip, unsigned columns, FILE *out, struct error *
     if (!v)
         return error_set(err, "engine %s translates nothing; use --engine=bt", vm->engine->name);
     if (!core_translatable(v->cpu))
-        return error_set(err, "the guest stands in code that is interpreted (16-bit, or segments with bases): run it further, as with --max-cycles=100000000");
+        return error_set(err, "the guest stands in code that is interpreted (16-bit, or with bases or limits of segments): run it further, as with --max-cycles=100000000");
     struct unit *u = core_unit(v, *eip);
     if (!u)
         return error_set(err, "%08x: no code can be fetched there, or its first instruction is none: give another address", *eip);

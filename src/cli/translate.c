@@ -35,6 +35,7 @@ static const char usage[] =
     "Guest code, and what the binary translator makes of it, side by side, with the reason.\n"
     "\n"
     "  BYTES              32-bit code in hexadecimal; it stands at 00100000 of a flat address space\n"
+    "                     (a file with such a name is ./NAME)\n"
     "  GUEST              an image or guests/NAME: its first unit\n"
     "  -at ADDRESS        the unit at that linear address\n"
     "  -max-cycles N      run the guest so long first; without -at: the units entered most often\n"
