@@ -219,13 +219,11 @@ static int set_exit_property(struct options *o, const char *property, struct err
     return 0;
 }
 
-static int opt_device(struct options *o, const char *arg, struct error *err)
+static int take_debug_exit(struct options *o, const char *arg, struct error *err)
 {
     char copy[128], *save, *word;
     snprintf(copy, sizeof copy, "%s", arg);
-    word = strtok_r(copy, ",", &save);
-    if (!word || strcmp(word, "isa-debug-exit"))
-        return error_set(err, "-device %s: only isa-debug-exit can be set up; the machine's other devices are always there (emu list devices)", arg);
+    strtok_r(copy, ",", &save);
     o->vm.debug_exit_port = 0x501; /* QEMU's, where nothing else is said */
     o->vm.debug_exit_size = 2;
     while ((word = strtok_r(NULL, ",", &save)))
@@ -233,6 +231,20 @@ static int opt_device(struct options *o, const char *arg, struct error *err)
             return -1;
     return 0;
 }
+
+static int opt_device(struct options *o, const char *arg, struct error *err)
+{
+    if (network_is_adapter(arg))
+        return network_take_device(&o->network, &o->vm, arg, err);
+    if (strncmp(arg, "isa-debug-exit", strcspn(arg, ",")) == 0 && strcspn(arg, ",") == strlen("isa-debug-exit"))
+        return take_debug_exit(o, arg, err);
+    return error_set(err, "-device %s: only e1000 and isa-debug-exit can be set up; the machine's other devices are always there (emu list devices)", arg);
+}
+static int opt_netdev(struct options *o, const char *arg, struct error *err) { return network_take_netdev(&o->network, &o->vm, arg, err); }
+static int opt_nic(struct options *o, const char *arg, struct error *err) { return network_take_nic(&o->network, &o->vm, arg, err); }
+static int opt_net(struct options *o, const char *arg, struct error *err) { return network_take_net(&o->network, &o->vm, arg, err); }
+static int opt_object(struct options *o, const char *arg, struct error *err) { return network_take_object(&o->network, &o->vm, arg, err); }
+static int opt_pcap(struct options *o, const char *arg, struct error *err) { return network_take_pcap(&o->network, &o->vm, arg, err); }
 
 static int opt_no_reboot(struct options *o, const char *arg, struct error *err)
 {
@@ -578,6 +590,7 @@ void options_fini(struct options *o)
 {
     for (unsigned i = 0; i < VM_MAX_DRIVES; i++)
         free(o->drive_spec[i]);
+    network_fini(&o->network);
     if (o->trace_file)
         fclose(o->trace_file);
     o->trace_file = NULL;

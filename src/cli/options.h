@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "cli/network.h"
 #include "cli/serial.h"
 #include "console/display.h"
 #include "console/script.h"
@@ -24,6 +25,7 @@ struct options {
     const char *serial[MAX_SERIAL]; unsigned nserial;
     bool serial_said;              /* by the user, not by default */
     char *drive_spec[VM_MAX_DRIVES]; /* owned; NULL where -hda or its like named the drive */
+    struct network_options network;
     char boot[8];
     const char *debugcon;           /* NULL: nowhere */
     const char *display;            /* "none", "sdl", "text", "auto"; NULL: nothing was said */

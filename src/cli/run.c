@@ -159,10 +159,10 @@ static void choose_display(struct options *o)
 
 static bool has_display(const struct options *o) { return o->display && strcmp(o->display, "none"); }
 
-/* Whoever sits at a terminal or a window lives in the host's time; everything else in the guest's own, which repeats exactly. */
+/* Whoever sits at a terminal or a window, or calls the guest by network, lives in the host's time; everything else in the guest's own, which repeats exactly. */
 static void choose_clock(struct options *o)
 {
-    o->vm.realtime = o->clock == CLOCK_HOST || (o->clock == CLOCK_AUTO && (isatty(STDIN_FILENO) || has_display(o)));
+    o->vm.realtime = o->clock == CLOCK_HOST || (o->clock == CLOCK_AUTO && (isatty(STDIN_FILENO) || has_display(o) || network_is_served(&o->vm)));
 }
 
 /* Who can look into the guest and steer it. */

@@ -18,6 +18,7 @@ struct chardev;
 struct dma;
 struct fwcfg;
 struct intc;
+struct net_wire;
 struct pci_bus;
 
 enum platform_request {
@@ -25,6 +26,16 @@ enum platform_request {
     REQUEST_RESET,      /* port 92, keyboard controller, port CF9 */
     REQUEST_EXIT,       /* debug-exit: value is emu's exit status, (v << 1) | 1 */
     REQUEST_A20,        /* value: 1 on, 0 off */
+};
+
+/* A network adapter that the user asked for; each model's device takes its own. */
+enum nic_model { NIC_NONE, NIC_E1000 };
+enum { NICS_MAX = 8 };
+struct nic {
+    enum nic_model model;
+    u8 mac[6];
+    u8 slot;                        /* of PCI bus 0; 0: its device chooses by its place in the list */
+    struct net_wire *wire;          /* NULL: no cable */
 };
 
 /* What the machine offers to a device while it is set up. */
@@ -49,6 +60,7 @@ struct platform {
     void *machine;
     u16 debug_exit_port; u8 debug_exit_size;
     struct { struct block *image; bool is_cd; } ide[4]; /* first channel 0 and 1, second 2 and 3; image NULL: no drive */
+    struct nic nic[NICS_MAX];
     struct block *floppy[2];        /* NULL: no drive, but for the first if the second is there */
     const char *boot;               /* letters of the boot order: a, c, d, n; NULL: none is told */
     s64 rtc_base;                   /* seconds since 1970 that the RTC shows at power-on */

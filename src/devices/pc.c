@@ -2,6 +2,7 @@
 /* The PC's devices in start-up order. The interrupt controller comes first: it publishes the wires of the others;
  * so does the host bridge the PCI bus. */
 #include "devices/device.h"
+#include "devices/e1000.h"
 #include "devices/i8042.h"
 #include "devices/ide.h"
 #include "devices/pci.h"
@@ -23,6 +24,7 @@ const struct device_ops *const pc_devices[] = {
     &piix3_ops,
     &vga_ops,
     &ide_ops,
+    &e1000_ops,
     &fwcfg_ops,
     &dma_ops,
     &fdc_ops,

@@ -9,8 +9,10 @@
 #include <string.h>
 
 #include "devices/chardev.h"
+#include "machine/network.h"
 
 #define SLICE ((cycles_t)1 << 22)       /* the longest run without a look at input and limits, cycles */
+#define INPUT_FDS 320
 #define LONGEST_WAIT_NS 20000000u       /* of an idle guest, before signals and limits are looked at again */
 
 const struct exit_row exit_rows[EXIT_KIND_COUNT] = {
@@ -61,7 +63,7 @@ static void on_mmio(struct vm *vm, struct exit *e)
 }
 
 /* Descriptors that bring the guest input; how many. */
-static unsigned input_fds(const struct vm *vm, struct pollfd *fds)
+static unsigned input_fds(struct vm *vm, struct pollfd fds[INPUT_FDS])
 {
     unsigned n = 0;
     for (unsigned i = 0; i < ARRAY_LEN(vm->config.serial); i++) {
@@ -69,7 +71,7 @@ static unsigned input_fds(const struct vm *vm, struct pollfd *fds)
         if (c && c->poll && c->fd >= 0)
             fds[n++] = (struct pollfd){ .fd = c->fd, .events = POLLIN };
     }
-    return n;
+    return n + network_fds(vm, fds + n, INPUT_FDS - n);
 }
 
 /* A halted processor that takes no interrupts, or to whom none will come, stays halted for ever. */
@@ -85,15 +87,24 @@ static bool halted_for_good(struct vm *vm, unsigned inputs)
     return vm->status == VM_ENDED;
 }
 
+/* Who waits for somebody outside waits in the host's time from now on, however much faster or slower the guest was before. */
+static bool waits_outside(struct vm *vm)
+{
+    if (!network_waits(vm))
+        return false;
+    pace_start(&vm->pace, &vm->clock);
+    return true;
+}
+
 /* Idle: virtual time goes on to the next timer; at once, or as the host's clock does. */
 static void on_hlt(struct vm *vm, struct exit *e)
 {
-    struct pollfd fds[ARRAY_LEN(vm->config.serial)];
+    struct pollfd fds[INPUT_FDS];
     unsigned inputs = input_fds(vm, fds);
     if (halted_for_good(vm, inputs) || vcpu_intr_pending(vm->vcpu[0]))
         return;
     cycles_t until = min_cycles(clock_deadline(&vm->clock), limit(vm));
-    if (vm->config.realtime || until == CLOCK_NEVER)
+    if (vm->config.realtime || until == CLOCK_NEVER || waits_outside(vm))
         pace_wait(&vm->pace, &vm->clock, until, LONGEST_WAIT_NS, fds, inputs);
     else if (until > vm->clock.now)
         clock_advance(&vm->clock, until - vm->clock.now);
@@ -124,6 +135,7 @@ static void poll_input(struct vm *vm)
 {
     for (unsigned i = 0; i < ARRAY_LEN(vm->config.serial); i++)
         chardev_poll(vm->config.serial[i]);
+    network_poll(vm);
     if (vm->config.pump)
         vm->config.pump(vm, vm->config.pump_opaque);
 }

@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "machine/firmware_pci.h"
 #include "machine/firmware_rom.h"
 #include "machine/loader.h"
+#include "machine/network.h"
 #include "machine/storage.h"
 #include "machine/wiring.h"
 
@@ -176,6 +178,8 @@ static int load_guest(struct vm *vm, struct error *err)
 {
     struct vcpu *v = vm->vcpu[0];
     cpu_reset(&v->cpu);
+    if (!vm->config.bios)
+        firmware_leave_pci(vm);
     if (vm->config.kernel && (vm->engine->load ? vm->engine->load(vm, err) : load_kernel(vm, vm->config.kernel, err)))
         return -1;
     struct cpu_state entry = v->cpu.state;
@@ -206,6 +210,7 @@ static const struct phase {
     { init_memory, fini_memory },
     { init_bus, fini_bus },
     { storage_open, storage_close },
+    { network_open, network_close },
     { firmware_load_rom, NULL },
     { init_devices, fini_devices },
     { firmware_fill_fwcfg, NULL },

@@ -19,6 +19,9 @@
 #define VM_MAX_DEVICES 32
 #define VM_MAX_MODULES 16
 #define VM_MAX_DRIVES 8
+#define VM_MAX_NETDEVS 8
+#define VM_MAX_CAPTURES 8
+#define VM_NETDEV_WORDS 24
 #define VM_RECENT_EXITS 8
 #define VM_BIOS "bios-256k.bin" /* SeaBIOS, as its package names it */
 
@@ -28,6 +31,23 @@ struct vm_drive {
     enum drive_media media;
     int index;                      /* IDE: 0, 1 first channel, 2, 3 second; floppy 0, 1; -1: the first that is free */
     bool snapshot, readonly;
+};
+
+/* A network that an adapter can be plugged into: -netdev. */
+struct vm_netdev {
+    const char *type, *id;
+    const char *word[VM_NETDEV_WORDS]; unsigned nwords; /* the back-end's own options, "KEY=VALUE" */
+};
+struct vm_nic {
+    const char *model;
+    const char *netdev;             /* id; NULL: no cable */
+    const char *mac;                /* NULL: one by number */
+    u8 slot;                        /* of the PCI bus; 0: one by number */
+};
+struct vm_capture {
+    const char *netdev;             /* id; NULL: the first */
+    const char *file;
+    u32 snaplen;                    /* bytes of each frame that are kept; 0: all */
 };
 
 /* What the user asked for; strings are borrowed from the command line or the caller. */
@@ -44,6 +64,9 @@ struct vm_config {
     bool boot_menu;                 /* the firmware waits for a key to show its menu */
     struct vm_drive drive[VM_MAX_DRIVES]; unsigned ndrives;
     bool snapshot;                  /* no image is written */
+    struct vm_netdev netdev[VM_MAX_NETDEVS]; unsigned nnetdevs;
+    struct vm_nic nic[NICS_MAX]; unsigned nnics;
+    struct vm_capture capture[VM_MAX_CAPTURES]; unsigned ncaptures;
     struct chardev *debugcon;       /* the firmware's messages; NULL: nowhere */
     struct chardev *serial[4], *parallel; /* parallel NULL: no printer port */
     u16 debug_exit_port; u8 debug_exit_size; /* default 0xf4, 1 */
@@ -89,6 +112,7 @@ struct vm {
     struct physmap map;
     struct bus bus;
     struct platform platform;
+    struct network *network;        /* wires and back-ends; NULL: the machine has none */
     struct device *device[VM_MAX_DEVICES]; unsigned ndevices;
     struct intc *intc;              /* the interrupt controller, if the machine has one */
     struct vcpu *vcpu[VM_MAX_VCPUS]; unsigned nvcpus;

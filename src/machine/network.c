@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+#include "machine/network.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "devices/net_backend.h"
+#include "devices/net_pcap.h"
+
+struct network {
+    struct net_room room;
+    struct { struct net_wire *wire; struct net_backend *backend; bool taken; } net[VM_MAX_NETDEVS];
+    unsigned count;
+    struct net_pcap *capture[VM_MAX_CAPTURES];
+};
+
+/* --- wires and what is at their far end --- */
+
+static const struct net_backend_ops *find_backend(const char *type, struct error *err)
+{
+    for (const struct net_backend_ops *const *b = net_backends; *b; b++)
+        if (strcmp((*b)->name, type) == 0)
+            return *b;
+    error_set(err, "-netdev %s: no back-end is called so; there are user, none, loopback and hubport", type);
+    return NULL;
+}
+
+static int find_net(const struct network *n, const char *id)
+{
+    for (unsigned i = 0; i < n->count; i++)
+        if (strcmp(n->net[i].wire->id, id) == 0)
+            return i;
+    return -1;
+}
+
+static int open_netdev(struct vm *vm, const struct vm_netdev *d, struct error *err)
+{
+    struct network *n = vm->network;
+    const struct net_backend_ops *ops = find_backend(d->type, err);
+    if (!ops)
+        return -1;
+    if (strlen(d->id) >= sizeof ((struct net_wire *)0)->id)
+        return error_set(err, "-netdev %s,id=%s: the id is too long", d->type, d->id);
+    if (find_net(n, d->id) >= 0)
+        return error_set(err, "-netdev %s,id=%s: two are called so; give another id", d->type, d->id);
+    struct net_wire *w = n->net[n->count].wire = net_new(d->id, &vm->clock);
+    if (!w)
+        return error_set(err, "-netdev %s: no memory", d->type);
+    n->net[n->count].backend = ops->open(w, &n->room, d->word, d->nwords, err);
+    if (n->net[n->count++].backend)
+        return 0;
+    return -1;
+}
+
+/* --- captures --- */
+
+static int open_capture(struct vm *vm, unsigned i, struct error *err)
+{
+    const struct vm_capture *c = &vm->config.capture[i];
+    struct network *n = vm->network;
+    int at = c->netdev ? find_net(n, c->netdev) : 0;
+    if (at < 0)
+        return error_set(err, "-object filter-dump,netdev=%s: no -netdev has this id", c->netdev);
+    if (!n->count)
+        return error_set(err, "--pcap %s: the machine has no network; add -nic user", c->file);
+    n->capture[i] = net_pcap_open(n->net[at].wire, c->file, vm->config.rtc_base, c->snaplen, err);
+    return n->capture[i] ? 0 : -1;
+}
+
+/* --- adapters --- */
+
+static const struct { const char *name; enum nic_model model; } models[] = {
+    { "e1000", NIC_E1000 }, { "e1000-82540em", NIC_E1000 },
+};
+
+static int take_model(struct nic *to, const char *name, struct error *err)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(models); i++)
+        if (strcmp(models[i].name, name) == 0) {
+            to->model = models[i].model;
+            return 0;
+        }
+    return error_set(err, "no network adapter is called '%s'; there is e1000", name);
+}
+
+/* Bytes by ':' or '-'; none given: as QEMU numbers its own. */
+static int take_mac(struct nic *to, const char *text, unsigned index, struct error *err)
+{
+    static const u8 first[6] = { 0x52, 0x54, 0x00, 0x12, 0x34, 0x56 };
+    int end = 0;
+    memcpy(to->mac, first, 6);
+    to->mac[5] += index;
+    if (!text)
+        return 0;
+    u8 *m = to->mac;
+    if (sscanf(text, "%2hhx%*1[:-]%2hhx%*1[:-]%2hhx%*1[:-]%2hhx%*1[:-]%2hhx%*1[:-]%2hhx%n", &m[0], &m[1], &m[2], &m[3], &m[4], &m[5], &end) != 6 || text[end])
+        return error_set(err, "mac=%s: give six bytes, as 52:54:00:12:34:56", text);
+    return m[0] & 1 ? error_set(err, "mac=%s: is a multicast address; the first byte must be even", text) : 0;
+}
+
+static int plug_in(struct vm *vm, struct nic *to, const char *id, struct error *err)
+{
+    int at = id ? find_net(vm->network, id) : -1;
+    if (!id)
+        return 0;
+    if (at < 0)
+        return error_set(err, "-device ..,netdev=%s: no -netdev has this id; add -netdev user,id=%s", id, id);
+    if (vm->network->net[at].taken)
+        return error_set(err, "-device ..,netdev=%s: another adapter is plugged in there; give each a -netdev of its own", id);
+    vm->network->net[at].taken = true;
+    to->wire = vm->network->net[at].wire;
+    return 0;
+}
+
+static int add_nic(struct vm *vm, unsigned i, struct error *err)
+{
+    const struct vm_nic *n = &vm->config.nic[i];
+    struct nic *to = &vm->platform.nic[i];
+    to->slot = n->slot;
+    return take_model(to, n->model, err) || take_mac(to, n->mac, i, err) || plug_in(vm, to, n->netdev, err) ? -1 : 0;
+}
+
+/* --- all of it --- */
+
+static int open_all(struct vm *vm, struct error *err)
+{
+    for (unsigned i = 0; i < vm->config.nnetdevs; i++)
+        if (open_netdev(vm, &vm->config.netdev[i], err))
+            return -1;
+    for (unsigned i = 0; i < vm->config.ncaptures; i++)
+        if (open_capture(vm, i, err))
+            return -1;
+    for (unsigned i = 0; i < vm->config.nnics; i++)
+        if (add_nic(vm, i, err))
+            return -1;
+    return 0;
+}
+
+int network_open(struct vm *vm, struct error *err)
+{
+    if (!vm->config.nnetdevs && !vm->config.nnics && !vm->config.ncaptures)
+        return 0;
+    vm->network = calloc(1, sizeof *vm->network);
+    if (!vm->network)
+        return error_set(err, "no memory for the network");
+    if (open_all(vm, err) == 0)
+        return 0;
+    network_close(vm);
+    return -1;
+}
+
+void network_close(struct vm *vm)
+{
+    struct network *n = vm->network;
+    if (!n)
+        return;
+    for (unsigned i = 0; i < n->count; i++)
+        if (n->net[i].backend)
+            n->net[i].backend->ops->close(n->net[i].backend);
+    for (unsigned i = 0; i < VM_MAX_CAPTURES; i++)
+        net_pcap_close(n->capture[i]);
+    for (unsigned i = 0; i < n->count; i++)
+        net_free(n->net[i].wire);
+    free(n);
+    vm->network = NULL;
+}
+
+void network_poll(struct vm *vm)
+{
+    const struct network *n = vm->network;
+    for (unsigned i = 0; n && i < n->count; i++)
+        if (n->net[i].backend->ops->poll)
+            n->net[i].backend->ops->poll(n->net[i].backend);
+}
+
+unsigned network_fds(struct vm *vm, struct pollfd *fds, unsigned max)
+{
+    const struct network *n = vm->network;
+    unsigned count = 0;
+    for (unsigned i = 0; n && i < n->count; i++)
+        if (n->net[i].backend->ops->fds)
+            count += n->net[i].backend->ops->fds(n->net[i].backend, fds + count, max - count);
+    return count;
+}
+
+bool network_waits(struct vm *vm)
+{
+    const struct network *n = vm->network;
+    for (unsigned i = 0; n && i < n->count; i++)
+        if (n->net[i].backend->ops->waits && n->net[i].backend->ops->waits(n->net[i].backend))
+            return true;
+    return false;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* Inside src/machine: the user's -netdev become wires with a back-end each, and the network adapters are plugged into them. */
+#ifndef EMU_MACHINE_NETWORK_H
+#define EMU_MACHINE_NETWORK_H
+
+#include <poll.h>
+
+#include "machine/vm.h"
+
+/* Make every wire of config.netdev[], open the captures, and tell the platform of the adapters; before the devices are made. 0 or
+ * -1 with *err. */
+int network_open(struct vm *vm, struct error *err);
+void network_close(struct vm *vm);
+
+/* What has come from outside goes on the wires. */
+void network_poll(struct vm *vm);
+/* Descriptors that bring the guest frames; how many. */
+unsigned network_fds(struct vm *vm, struct pollfd *fds, unsigned max);
+/* Does the guest wait for somebody outside, who lives in the host's time? After network_fds(). */
+bool network_waits(struct vm *vm);
+
+#endif
