@@ -130,7 +130,9 @@ static bool extension_ok(const struct insn *i, u16 key)
         return key & KEY_FPU;
     case ISA_SSE: case ISA_SSE2: case ISA_SSE3: case ISA_SSSE3:
         return (key & (KEY_FPU | KEY_SSE)) == (KEY_FPU | KEY_SSE);
-    case ISA_386: case ISA_486: case ISA_586: case ISA_CMOV:
+    case ISA_CMOV:
+        return i->row->cost != COST_FP || key & KEY_FPU; /* FCMOVcc, FCOMI */
+    case ISA_386: case ISA_486: case ISA_586:
         return true;
     default:
         return false;

@@ -57,7 +57,7 @@ static void body(struct maker *m, unsigned n, u32 eip)
 static bool is_fpu(const struct insn *i)
 {
     u8 isa = i->row->isa;
-    return isa == ISA_FPU || isa == ISA_MMX || (isa >= ISA_SSE && isa <= ISA_SSE3) || isa == ISA_SSSE3;
+    return isa == ISA_FPU || isa == ISA_MMX || (isa == ISA_CMOV && i->row->cost == COST_FP) || (isa >= ISA_SSE && isa <= ISA_SSE3) || isa == ISA_SSSE3;
 }
 
 static bool is_indirect(const struct insn *i, enum rule r)
