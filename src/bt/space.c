@@ -16,7 +16,9 @@
 
 #define CR0_MATTERS (CR0_PG | CR0_WP)
 #define CR4_MATTERS ((u64)CR4_PSE | CR4_PAE | CR4_PGE)
-#define PDE_IGNORED (BIT(5) | BIT(6))   /* accessed, dirty: the processor's own notes */
+#define PDE_ACCESSED BIT(5)
+#define PDE_DIRTY BIT(6)
+#define PDE_LARGE BIT(7)
 #define PDE_SHIFT 22
 #define PDPTE_SHIFT 30
 
@@ -24,11 +26,14 @@
 
 static unsigned slot_shift(const struct mmu *u) { return u->mode == PAGING_PAE ? PDPTE_SHIFT : PDE_SHIFT; }
 
+/* Accessed and dirty are the processor's own notes. Once they are made they do not matter; but where one is still to be made,
+ * nothing may be shown that would skip the walk that makes it. */
 static u64 slot_now(struct bt *b, const struct window *w, const struct mmu *u, u32 slot)
 {
     if (u->mode == PAGING_PAE)
         return u->pdpte[slot];
-    return physmap_load(b->map, w->root + 4 * slot, 4) & ~(u64)PDE_IGNORED;
+    u64 now = physmap_load(b->map, w->root + 4 * slot, 4), notes = PDE_ACCESSED | (now & PDE_LARGE ? PDE_DIRTY : 0);
+    return (now & notes) == notes ? now | PDE_ACCESSED | PDE_DIRTY : now;
 }
 
 /* The window shows something that this slot governs, as its entry says now. */
