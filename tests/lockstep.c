@@ -11,7 +11,9 @@
 #include "check.h"
 #include "machine/bare.h"
 
-#define LIMIT 3000000   /* cycles: longer than any program that comes to an end */
+#define LIMIT 3000000   /* cycles of the referee: longer than any program that comes to an end; */
+#define PATIENCE 30     /* a monitor may take so many times longer, */
+#define UNFINISHED 300000 /* but for one that does not end and is not compared, not as long */
 
 struct vm *lockstep_machine(const struct engine_ops *engine, bool accelerated)
 {
@@ -27,12 +29,21 @@ struct vm *lockstep_machine(const struct engine_ops *engine, bool accelerated)
     return vm;
 }
 
+static bool new_machines(struct lockstep *l)
+{
+    l->referee = lockstep_machine(&bare_engine, false);
+    l->translated = lockstep_machine(l->kind == LOCKSTEP_BT ? &bt_engine : &bare_engine, l->kind == LOCKSTEP_ACCEL);
+    if (!l->referee || !l->translated)
+        return false;
+    progen_prepare(l->referee);
+    progen_prepare(l->translated);
+    return true;
+}
+
 bool lockstep_open(struct lockstep *l, enum lockstep_kind kind)
 {
     *l = (struct lockstep){ .kind = kind };
-    l->referee = lockstep_machine(&bare_engine, false);
-    l->translated = lockstep_machine(kind == LOCKSTEP_BT ? &bt_engine : &bare_engine, kind == LOCKSTEP_ACCEL);
-    return l->referee && l->translated;
+    return new_machines(l);
 }
 
 void lockstep_close(struct lockstep *l)
@@ -142,6 +153,14 @@ static void load(struct lockstep *l, const struct progen *p, u64 began[4])
     note_counts(l, began);
 }
 
+/* New machines: what the old ones have in memory is not the same any more. */
+static const char *start_anew(struct lockstep *l)
+{
+    vm_free(l->referee);
+    vm_free(l->translated);
+    return new_machines(l) ? NULL : "no new machines";
+}
+
 /* They have come to an end. A processor that shut down stands wherever it was, flags undefined. */
 static const char *verdict(struct lockstep *l, const u64 began[4])
 {
@@ -149,9 +168,9 @@ static const char *verdict(struct lockstep *l, const u64 began[4])
     l->insns += l->referee->vcpu[0]->cpu.icount - began[0];
     l->faults += 48 - physmap_load(&l->referee->map, 0x5004, 4);
     l->shutdowns += l->end[0] == EXIT_SHUTDOWN;
-    if (l->end[0] == EXIT_DEADLINE || l->end[1] == EXIT_DEADLINE) {
+    if (l->end[0] == EXIT_DEADLINE) {
         l->unfinished++;
-        return NULL;
+        return start_anew(l);
     }
     const char *what = compare(l, l->end[0] == EXIT_SHUTDOWN ? ~(u64)(FLAG_STATUS | FLAG_RF) : ~(u64)0);
     return what ? what : counts_differ(l, began);
@@ -162,7 +181,7 @@ const char *lockstep_program(struct lockstep *l, const struct progen *p)
     u64 began[4];
     load(l, p, began);
     l->end[0] = run_until(l->referee, l->referee->clock.now + LIMIT);
-    l->end[1] = run_until(l->translated, l->translated->clock.now + LIMIT);
+    l->end[1] = run_until(l->translated, l->translated->clock.now + (l->end[0] == EXIT_DEADLINE ? UNFINISHED : l->kind == LOCKSTEP_BT ? PATIENCE * LIMIT : LIMIT));
     return verdict(l, began);
 }
 
@@ -190,26 +209,51 @@ const char *lockstep_sliced(struct lockstep *l, const struct progen *p, u64 *ran
 
 /* --- explaining --- */
 
-static bool differs_alone(enum lockstep_kind kind, const struct progen *p)
+/* Do they differ in the last of these programs, on new machines? */
+static bool differs(enum lockstep_kind kind, const struct progen *p, unsigned n)
 {
     struct lockstep l;
-    bool differs = lockstep_open(&l, kind) && lockstep_program(&l, p);
+    bool ok = lockstep_open(&l, kind), found = false;
+    for (unsigned i = 0; ok && i < n; i++)
+        found = lockstep_program(&l, &p[i]) != NULL;
     lockstep_close(&l);
-    return differs;
+    return found;
 }
 
-/* Leave out one piece after the other, as long as it still differs. */
-static void shrink(enum lockstep_kind kind, struct progen *p)
+/* Leave out one piece after the other, as long as it still differs. Returns how many programs are left: one that has no pieces is none. */
+static unsigned shrink(enum lockstep_kind kind, struct progen *p, unsigned n)
 {
-    for (unsigned i = 0; i < p->npieces; i++) {
-        u64 without = p->keep & ~BIT(i);
-        static struct progen q;
-        if (without == p->keep)
-            continue;
-        progen_make(&q, p->seed, p->features, p->npieces, without);
-        if (differs_alone(kind, &q))
-            *p = q;
+    for (unsigned k = 0; k < n; k++) {
+        for (unsigned i = 0; i < p[k].npieces; i++) {
+            struct progen was = p[k];
+            if (!(was.keep >> i & 1))
+                continue;
+            progen_make(&p[k], was.seed, was.features, was.npieces, was.keep & ~BIT(i));
+            if (!differs(kind, p, n))
+                p[k] = was;
+        }
     }
+    return n;
+}
+
+/* Leave out whole programs of the history. */
+static unsigned shorten(enum lockstep_kind kind, struct progen *p, unsigned n)
+{
+    for (unsigned step = n / 2; step; step /= 2) {
+        for (unsigned k = 0; k + step < n;) {
+            struct progen *q = malloc(n * sizeof *q);
+            memcpy(q, p, k * sizeof *q);
+            memcpy(q + k, p + k + step, (n - k - step) * sizeof *q);
+            if (differs(kind, q, n - step)) {
+                n -= step;
+                memcpy(p, q, n * sizeof *q);
+            } else {
+                k += step;
+            }
+            free(q);
+        }
+    }
+    return n;
 }
 
 /* The first cycle after which the accelerated processor is another than the interpreter; 0: none. */
@@ -290,24 +334,19 @@ static void print_place(const struct progen *p)
     lockstep_close(&l);
 }
 
-void lockstep_explain(enum lockstep_kind kind, const struct progen *p)
+static void print_end(enum lockstep_kind kind, const struct progen *p, unsigned n)
 {
-    struct progen q = *p;
     struct lockstep l;
-    bool alone = differs_alone(kind, &q);
-    if (alone)
-        shrink(kind, &q);
-    print_program(&q);
-    if (!alone)
-        fprintf(stderr, "by itself it does not differ: what ran before it matters\n");
-    if (alone && lockstep_open(&l, kind)) {
-        const char *what = lockstep_program(&l, &q);
-        fprintf(stderr, "it differs in %s\n", what ? what : "nothing, the second time");
-        print_state("interpreter", l.referee);
-        print_state(kind == LOCKSTEP_BT ? "bt" : "accelerated", l.translated);
-        lockstep_close(&l);
-        print_place(&q);
-    }
+    const char *what = NULL;
+    bool ok = lockstep_open(&l, kind);
+    for (unsigned i = 0; ok && i < n; i++)
+        what = lockstep_program(&l, &p[i]);
+    fprintf(stderr, "it differs in %s\n", what ? what : "nothing: only with interrupts and deadlines of the run");
+    print_state("interpreter", l.referee);
+    print_state(kind == LOCKSTEP_BT ? "bt" : "accelerated", l.translated);
+    lockstep_close(&l);
+    if (what && n == 1)
+        print_place(p);
 }
 
 static unsigned features_of(u64 seed, unsigned among)
@@ -318,17 +357,43 @@ static unsigned features_of(u64 seed, unsigned among)
     return (r & 7) == 0 ? among : (chosen | BIT(r >> 40 & 15) | PROGEN_MEMORY) & among;
 }
 
+/* Program number i of a batch. */
+static void make(struct progen *p, u64 seed, unsigned i, unsigned features)
+{
+    progen_make(p, seed + i, features_of(seed + i, features), 4 + (seed + i) % 13, ~(u64)0);
+}
+
+/* The shortest history, of the programs first..last of the batch, after which they differ. */
+static void explain(enum lockstep_kind kind, u64 seed, unsigned last, unsigned features)
+{
+    unsigned n = 1;
+    struct progen *p = malloc((last + 1) * sizeof *p);
+    for (unsigned i = 0; i <= last; i++)
+        make(&p[i], seed, i, features);
+    struct progen *from = p + last;
+    while (!differs(kind, from, n) && n <= last) {
+        n = n * 2 > last + 1 ? last + 1 : n * 2;
+        from = p + last + 1 - n;
+    }
+    n = shrink(kind, from, shorten(kind, from, n));
+    fprintf(stderr, "what is needed: %u program%s\n", n, n > 1 ? "s, one after another" : "");
+    for (unsigned i = 0; i < n; i++)
+        print_program(&from[i]);
+    print_end(kind, from, n);
+    free(p);
+}
+
 bool lockstep_many(struct lockstep *l, u64 seed, unsigned n, unsigned features)
 {
     static struct progen p;
     u64 random = seed | 1;
     for (unsigned i = 0; i < n; i++) {
-        progen_make(&p, seed + i, features_of(seed + i, features), 4 + (seed + i) % 13, ~(u64)0);
+        make(&p, seed, i, features);
         const char *what = l->kind == LOCKSTEP_ACCEL && i % 8 == 0 ? lockstep_sliced(l, &p, &random) : lockstep_program(l, &p);
         if (!what)
             continue;
         FAIL("program %u from seed %" PRIu64 " on (features 0x%x, %u pieces): %s", i, seed, p.features, p.npieces, what);
-        lockstep_explain(l->kind, &p);
+        explain(l->kind, seed, i, features);
         return false;
     }
     return true;

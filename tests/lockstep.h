@@ -34,9 +34,8 @@ const char *lockstep_program(struct lockstep *l, const struct progen *p);
 const char *lockstep_sliced(struct lockstep *l, const struct progen *p, u64 *random);
 /* What differs between two states, in a static text, or NULL. flags: the bits of RFLAGS that are looked at. */
 const char *lockstep_states(const struct cpu_state *a, const struct cpu_state *b, u64 flags);
-/* Programs from that seed on, each of other features among `features`, until n have run or one differs: a FAIL, and false. */
+/* Programs from that seed on, each of other features among `features`, until n have run or one differs: a FAIL, with the shortest
+ * programs that show it, and false. */
 bool lockstep_many(struct lockstep *l, u64 seed, unsigned n, unsigned features);
-/* Print the shortest program like p that still differs, where it does, and both states. */
-void lockstep_explain(enum lockstep_kind kind, const struct progen *p);
 
 #endif

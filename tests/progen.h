@@ -44,6 +44,8 @@ struct progen {
 
 /* Make the program of that seed. keep: ~0 for all of its pieces. */
 void progen_make(struct progen *p, u64 seed, unsigned features, unsigned npieces, u64 keep);
+/* Once in the life of a machine: wherever a program may stray to in the first 4 MiB, it comes to its end. */
+void progen_prepare(struct vm *vm);
 /* Put it, its tables and its data into vm's memory, where only what differs is written, and set the processor to its beginning. */
 void progen_load(const struct progen *p, struct vm *vm);
 /* The first gpa at which the memories of two machines differ, among what programs write; -1: none. */

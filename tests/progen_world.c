@@ -91,6 +91,20 @@ static void put_tss(u8 *m)
     m[W_TSS + 0x68 + 0x10] = 0xfe;
 }
 
+/* What programs write, if they do as they should. */
+static const struct { u32 from, to; } parts[] = {
+    { 0, W_LOW_END }, { W_CODE, W_CODE_END }, { W_VARIANTS, W_VARIANTS + 0x4000 }, { W_DATA, W_DATA_END }, { W_GAMES, W_GAMES_END }, { W_STACK_LOW, W_STACK_END },
+    { W_HOLE - 0x1000, W_HOLE },
+};
+
+static bool in_parts(u32 gpa)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(parts); i++)
+        if (gpa >= parts[i].from && gpa < parts[i].to)
+            return true;
+    return false;
+}
+
 /* --- paging --- */
 
 static void put_page_table(u8 *m, u32 at, u32 twist)
@@ -98,7 +112,8 @@ static void put_page_table(u8 *m, u32 at, u32 twist)
     for (u32 page = 0; page < W_HOLE >> 12; page++) {
         u32 gpa = page << 12;
         bool user = gpa >= W_CODE || gpa == W_LANDING, game = gpa >= W_GAMES && gpa < W_GAMES_END;
-        put32(m, at + page * 4, (game ? gpa ^ twist : gpa) | (user ? 7 : 3));
+        if (in_parts(gpa))
+            put32(m, at + page * 4, (game ? gpa ^ twist : gpa) | (user ? 7 : 3));
     }
 }
 
@@ -128,7 +143,7 @@ static void put_data(u8 *m)
 
 const u8 *world_image(void)
 {
-    static u8 image[W_STACK_END];
+    static u8 image[W_HOLE];
     static bool built;
     if (built)
         return image;
@@ -149,11 +164,6 @@ const u8 *world_image(void)
 
 /* --- into a machine --- */
 
-/* What programs write, if they do as they should. */
-static const struct { u32 from, to; } parts[] = {
-    { 0, W_LOW_END }, { W_CODE, W_CODE_END }, { W_VARIANTS, W_VARIANTS + 0x4000 }, { W_DATA, W_DATA_END }, { W_GAMES, W_GAMES_END }, { W_STACK_LOW, W_STACK_END },
-};
-
 /* Only what differs is written, in small pieces: a monitor that traces a page table would drop all of it otherwise. */
 static void restore(struct vm *vm, gpa_t at, const u8 *from, u64 size)
 {
@@ -165,6 +175,18 @@ static void restore(struct vm *vm, gpa_t at, const u8 *from, u64 size)
             if (memcmp(now + k, from + k, 16) != 0)
                 physmap_write(&vm->map, at + k, from + k, 16);
     }
+}
+
+void progen_prepare(struct vm *vm)
+{
+    u8 page[PAGE_SIZE];
+    for (unsigned i = 0; i < sizeof page; i += 2) {
+        page[i] = 0xcd;
+        page[i + 1] = INT_END;
+    }
+    for (gpa_t at = 0; at < W_ALIAS >> 1; at += PAGE_SIZE)
+        if (!in_parts(at))
+            physmap_write(&vm->map, at, page, sizeof page);
 }
 
 void progen_load(const struct progen *p, struct vm *vm)

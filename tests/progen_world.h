@@ -34,7 +34,7 @@ enum {
 /* Handlers: INT 80h comes back, INT 81h ends the program, INT 82h goes on in ring 0. */
 enum { INT_BACK = 0x80, INT_END = 0x81, INT_RING0 = 0x82, W_VECTORS = 0x83 };
 
-/* The memory in which every program begins, but for its code: gpa 0 up to W_STACK_END. Built once. */
+/* The memory in which every program begins, but for its code: gpa 0 up to W_HOLE. Built once. */
 const u8 *world_image(void);
 
 #endif
