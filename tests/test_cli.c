@@ -131,6 +131,8 @@ static const struct { const char *args, *says; } mistakes[] = {
     { "%s/loop --trace=nothing", "emu list traces" },
     { "%s/loop -d nothing", "emu list traces" },
     { "%s/loop -D /no/such/folder/file", "No such file" },
+    { "%s/loop --trace-json=/no/such/folder/file", "/no/such/folder/file" },
+    { "%s/loop --trace-json-limit=0", "-trace-json-limit 0" },
     { "%s/loop --max-seconds=0", "-max-seconds 0" },
     { "%s/loop --max-cycles=some", "-max-cycles some" },
     { "%s/loop --timing=fast", "events or model" },
@@ -264,7 +266,7 @@ static void test_lists(void)
 static const struct { const char *name, *arg; } samples[] = {
     { "kernel", "x" },      { "initrd", "x" },       { "append", "-x y" },     { "module", "x y" },    { "m", "64" },         { "engine", "bare" },
     { "profile", "modern" }, { "serial", "none" },   { "display", "none" },    { "nographic", NULL },  { "device", "isa-debug-exit,iobase=0x501,iosize=2" },
-    { "no-reboot", NULL },  { "max-seconds", "1.5" }, { "max-cycles", "0x10" }, { "gdb", "tcp::1234" }, { "D", "/dev/null" },  { "trace", "irq,e*" },
+    { "no-reboot", NULL },  { "max-seconds", "1.5" }, { "max-cycles", "0x10" }, { "gdb", "tcp::1234" }, { "D", "/dev/null" },  { "trace", "irq,e*" }, { "trace-json", "x" }, { "trace-json-limit", "9" },
     { "stats", NULL },      { "dump-bt", "/dev/null" },     { "screen-text", NULL }, { "d", "int,in_asm,guest_errors" }, { "S", NULL }, { "s", NULL },        { "cpu", "core2" },
     { "smp", "1" },         { "machine", "pc" },     { "kvm", "model" },       { "hw", "ept,no-vpid" }, { "timing", "model" }, { "exec", "interpret" }, { "clock", "virtual" },
     { "bios", "b" }, { "L", "." }, { "hda", "x" }, { "hdb", "x" }, { "hdc", "x" }, { "hdd", "x" }, { "cdrom", "x" }, { "fda", "x" }, { "fdb", "x" },

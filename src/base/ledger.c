@@ -113,6 +113,20 @@ void ledger_reset(struct ledger *l)
     l->guest_insns = l->guest_cycles = 0;
 }
 
+void ledger_observe_event(struct ledger *l, enum event e, u64 n, cycles_t cycles)
+{
+    for (struct ledger_observer *o = l->observer; o && (n || cycles); o = o->next)
+        if (o->event)
+            o->event(o, l, e, n, cycles);
+}
+
+void ledger_observe_guest(struct ledger *l, u64 insns, cycles_t cycles)
+{
+    for (struct ledger_observer *o = l->observer; o && (insns || cycles); o = o->next)
+        if (o->guest)
+            o->guest(o, l, insns, cycles);
+}
+
 u64 ledger_family_count(const struct ledger *l, enum family f)
 {
     u64 sum = 0;

@@ -34,8 +34,18 @@ struct event_row { const char *name; enum family family; const char *formula, *h
 extern const struct family_row family_rows[FAMILY_COUNT];
 extern const struct event_row event_rows[EV_COUNT];
 
+struct ledger;
+
+/* Who sees each charge as it is made, before virtual time moves on by it. It may not change anything that the guest can see. */
+struct ledger_observer {
+    void (*event)(struct ledger_observer *o, const struct ledger *l, enum event e, u64 n, cycles_t cycles); /* may be NULL */
+    void (*guest)(struct ledger_observer *o, const struct ledger *l, u64 insns, cycles_t cycles);           /* may be NULL */
+    struct ledger_observer *next;
+};
+
 struct ledger {
     struct clock *clock;        /* virtual time moves on with each charge */
+    struct ledger_observer *observer;   /* the first of a chain; NULL, and then each charge costs one predicted branch */
     u64 count[EV_COUNT];        /* exact */
     u64 cycles[EV_COUNT];       /* a model */
     u64 guest_insns;            /* guest instructions retired, exact */
@@ -47,9 +57,15 @@ struct ledger {
 int ledger_init(struct ledger *l, struct clock *clock, const struct profile *p, struct error *err);
 void ledger_reset(struct ledger *l); /* counts and cycles to zero; costs stay */
 
+/* Tell the observers. */
+void ledger_observe_event(struct ledger *l, enum event e, u64 n, cycles_t cycles);
+void ledger_observe_guest(struct ledger *l, u64 insns, cycles_t cycles);
+
 static inline void ledger_charge_n(struct ledger *l, enum event e, u64 n)
 {
     cycles_t c = l->cost[e] * n;
+    if (unlikely(l->observer))
+        ledger_observe_event(l, e, n, c);
     l->count[e] += n;
     l->cycles[e] += c;
     clock_advance(l->clock, c);
@@ -59,6 +75,8 @@ static inline void ledger_charge(struct ledger *l, enum event e) { ledger_charge
 /* Cycles that an event cost beyond its formula, known only at run time (e.g. bytes copied). */
 static inline void ledger_add_cycles(struct ledger *l, enum event e, cycles_t c)
 {
+    if (unlikely(l->observer))
+        ledger_observe_event(l, e, 0, c);
     l->cycles[e] += c;
     clock_advance(l->clock, c);
 }
@@ -66,6 +84,8 @@ static inline void ledger_add_cycles(struct ledger *l, enum event e, cycles_t c)
 /* `insns` guest instructions retired, together `cycles`; virtual time moves on. */
 static inline void ledger_guest(struct ledger *l, u64 insns, cycles_t cycles)
 {
+    if (unlikely(l->observer))
+        ledger_observe_guest(l, insns, cycles);
     l->guest_insns += insns;
     l->guest_cycles += cycles;
     clock_advance(l->clock, cycles);

@@ -17,7 +17,7 @@ static unsigned enable_matching(struct tracer *t, const char *pattern)
     unsigned matched = 0;
     for (int p = 0; p < TRACE_COUNT; p++) {
         if (fnmatch(pattern, trace_rows[p].name, 0) == 0) {
-            t->on[p] = true;
+            t->on[p] |= TRACE_PRINTED;
             matched++;
         }
     }
@@ -40,13 +40,38 @@ int trace_enable(struct tracer *t, const char *list, struct error *err)
     return 0;
 }
 
-void trace_print(const struct tracer *t, enum trace_point p, const char *fmt, ...)
+void trace_record(struct tracer *t, struct trace_recorder *r)
+{
+    t->recorder = r;
+    for (int p = 0; p < TRACE_COUNT; p++)
+        if (p != TRACE_INSN)
+            t->on[p] |= TRACE_RECORDED;
+}
+
+static void print_line(const struct tracer *t, enum trace_point p, const char *fmt, va_list ap)
 {
     FILE *out = t->out ? t->out : stderr;
-    va_list ap;
     fprintf(out, "%llu %s ", t->icount ? (unsigned long long)*t->icount : 0, trace_rows[p].name);
-    va_start(ap, fmt);
     vfprintf(out, fmt, ap);
-    va_end(ap);
     fputc('\n', out);
+}
+
+static void record_line(const struct tracer *t, enum trace_point p, const char *fmt, va_list ap)
+{
+    char text[256];
+    vsnprintf(text, sizeof text, fmt, ap);
+    t->recorder->record(t->recorder, t, p, text);
+}
+
+void trace_print(const struct tracer *t, enum trace_point p, const char *fmt, ...)
+{
+    va_list ap, again;
+    va_start(ap, fmt);
+    va_copy(again, ap);
+    if (t->on[p] & TRACE_PRINTED)
+        print_line(t, p, fmt, ap);
+    if (t->on[p] & TRACE_RECORDED)
+        record_line(t, p, fmt, again);
+    va_end(again);
+    va_end(ap);
 }

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/types.h"
 
@@ -21,14 +22,26 @@ enum trace_point {
 struct trace_row { const char *name, *help; };
 extern const struct trace_row trace_rows[TRACE_COUNT];
 
+struct tracer;
+
+/* Who gets the lines of trace points as they come, without their head. */
+struct trace_recorder { void (*record)(struct trace_recorder *r, const struct tracer *t, enum trace_point p, const char *text); };
+
+enum { TRACE_PRINTED = 1, TRACE_RECORDED = 2 };
+
 struct tracer {
-    bool on[TRACE_COUNT];
+    u8 on[TRACE_COUNT];         /* bits: for whom; 0: off */
     FILE *out;                  /* stderr unless -D FILE */
+    struct trace_recorder *recorder; /* NULL: none */
+    const struct clock *clock;  /* virtual time, for the recorder */
     const u64 *icount;          /* guest instruction count of the vcpu in question, for the line's head */
 };
 
 /* Turn on what `list` names: comma separated, '*' and '?' match as in a shell. 0, or -1 with *err naming the unknown one. */
 int trace_enable(struct tracer *t, const char *list, struct error *err);
+
+/* Let `r` record every point but `insn`, which would slow the guest to the interpreter's speed. */
+void trace_record(struct tracer *t, struct trace_recorder *r);
 
 void trace_print(const struct tracer *t, enum trace_point p, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 

@@ -3,14 +3,15 @@
  * `emu compare`: the same guest on several engines, in virtual time, and a table of what happened.
  *
  * compare.c reads the command line and runs the matrix; compare_run.c makes one column: one guest on one engine;
- * report_text.c and report_json.c print a finished comparison. A report is a pure function of it: wall time is
- * in none, so that the same input prints the same bytes.
+ * report_*.c print a finished comparison: as text, JSON, CSV or an HTML page. A report is a pure function of it: wall time is
+ * in none, so that the same input prints the same bytes. compare_against.c holds one against an earlier report.
  */
 #ifndef EMU_CLI_COMPARE_H
 #define EMU_CLI_COMPARE_H
 
 #include <stdio.h>
 
+#include "base/timeline.h"
 #include "machine/vm.h"
 
 enum { COMPARE_MAX_COLUMNS = 12, COMPARE_MAX_OPERATIONS = 64 };
@@ -29,7 +30,8 @@ struct column {
     char note[256];                     /* why it did not start, or how it ended if not by turning itself off */
     char program[24];                   /* of the @ lines; "": there were none */
     struct operation operation[COMPARE_MAX_OPERATIONS]; unsigned noperations;
-    struct ledger ledger;               /* a copy; its clock is NULL */
+    struct ledger ledger;               /* a copy; its clock and observer are NULL */
+    struct timeline timeline;           /* its events over virtual time */
     cycles_t now;                       /* virtual time at the end, idle time included */
     u64 wall_ns;                        /* for standard error only */
 };
@@ -58,7 +60,14 @@ const struct published_row *published_find(const char *profile, const char *prog
 
 /* At most 100 columns wide with the default engines. all_reasons: every event instead of each engine's most frequent. */
 void report_text(const struct comparison *c, bool all_reasons, FILE *out);
-/* One JSON document for all guests; the schema is described in docs/compare-json.md. */
+/* One document for all guests each; docs/reports.md describes them. */
 void report_json(const struct comparison *c, unsigned n, FILE *out);
+void report_csv(const struct comparison *c, unsigned n, FILE *out);
+void report_html(const struct comparison *c, unsigned n, FILE *out);
+
+/* An earlier JSON report, checked to be one; NULL with *err. Pair with json_decref(). */
+struct json_t *against_load(const char *path, struct error *err);
+/* Print what is counted differently now. How many counts; -1 with *err: the reports have nothing in common. */
+int against_report(const struct json_t *then, const char *path, const struct comparison *c, unsigned n, FILE *out, struct error *err);
 
 #endif

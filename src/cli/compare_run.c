@@ -44,6 +44,14 @@ int column_parse(struct column *c, const char *spec, struct error *err)
 
 /* --- what the guest said ---------------------------------------------------------------------- */
 
+/* A guest must not steer the terminal or break a document: what is not printable ASCII becomes '?'. */
+static void make_printable(char *word)
+{
+    for (; *word; word++)
+        if (*word <= ' ' || *word > '~')
+            *word = '?';
+}
+
 static void parse_operation(struct column *c, const char *line)
 {
     struct operation o = { 0 };
@@ -51,7 +59,8 @@ static void parse_operation(struct column *c, const char *line)
     if (c->noperations == COMPARE_MAX_OPERATIONS ||
         sscanf(line, "@%23s %23s %" SCNu64 " %" SCNu64, program, o.name, &o.count, &o.cycles) != 4 || !o.count)
         return;
-    strcpy(c->program, program);
+    make_printable(strcpy(c->program, program));
+    make_printable(o.name);
     c->operation[c->noperations++] = o;
 }
 
@@ -104,6 +113,8 @@ static void collect(struct column *c, struct vm *vm, const struct chardev *conso
     c->ran = true;
     c->ledger = vm->ledger;
     c->ledger.clock = NULL;
+    c->ledger.observer = NULL;
+    c->timeline.observer = (struct ledger_observer){ 0 };
     c->now = vm->clock.now;
     c->wall_ns = vm->wall_ns;
     note_end(c, vm);
@@ -140,6 +151,9 @@ void column_run(struct column *c, const char *guest, const struct vm_config *bas
     }
     struct chardev *console = chardev_buffer_new();
     struct vm_config config = column_config(c, base, kernel, console);
+    timeline_init(&c->timeline);
+    c->timeline.observer.next = config.observer;
+    config.observer = &c->timeline.observer;
     struct vm *vm = vm_new(&config, &err);
     if (vm) {
         c->measured = !strcmp(c->engine->name, "kvm") && !strcmp(config.kvm, "host");

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/trace_json.h"
 #include "cli/accepted.h"
 #include "cli/drives.h"
 #include "cli/nearest.h"
@@ -316,6 +317,18 @@ static int opt_D(struct options *o, const char *arg, struct error *err)
 }
 static int opt_trace(struct options *o, const char *arg, struct error *err) { return trace_enable(&o->vm.tracer, arg, err); }
 
+static int opt_trace_json(struct options *o, const char *arg, struct error *err)
+{
+    o->trace_json = arg;
+    return 0;
+}
+static int opt_trace_json_limit(struct options *o, const char *arg, struct error *err)
+{
+    if (parse_number(arg, &o->trace_json_limit) || !o->trace_json_limit)
+        return error_set(err, "-trace-json-limit %s: give a number of elements above 0", arg);
+    return 0;
+}
+
 /* QEMU's log items, and the trace points that show the same. */
 static const struct { const char *item, *traces; } log_items[] = {
     { "in_asm", "insn" }, { "int", "exc" },          { "exec", "bt" },           { "cpu", "insn" },       { "cpu_reset", "mode" }, { "pcall", "mode" },
@@ -578,6 +591,7 @@ int options_parse(struct options *o, int argc, char **argv, struct error *err)
     vm_config_defaults(&o->vm);
     o->vm.accel = &bt_accel;
     o->escape = CHARDEV_ESCAPE;
+    o->trace_json_limit = TRACE_JSON_LIMIT;
     for (int i = 1; i < argc; i++) {
         bool option = argv[i][0] == '-' && argv[i][1];
         if (option ? parse_option(o, argc, argv, &i, err) : parse_guest(o, argv[i], err))

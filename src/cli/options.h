@@ -44,6 +44,8 @@ struct options {
     bool stats, screen_text;
     FILE *trace_file;               /* owned */
     FILE *dump_bt;                  /* owned, or stdout; NULL: none */
+    const char *trace_json;         /* NULL: none */
+    u64 trace_json_limit;
 };
 
 struct option_row { const char *name, *alias, *arg; bool basic; const char *help; };

@@ -1,27 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* A comparison as tables for people: what each operation cost, what was counted, and what it came to. */
-#include "cli/compare.h"
+#include "cli/report_values.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 enum { LABEL = 18, CELL = 11, PUBLISHED_CELL = 8, MOST_FREQUENT = 4, WIDTH = 100 };
 
 /* --- cells ------------------------------------------------------------------------------------ */
-
-/* 1234567 -> "1,234,567" */
-static const char *grouped(u64 n, char buf[32])
-{
-    char digits[24];
-    int len = snprintf(digits, sizeof digits, "%" PRIu64, n), out = 0;
-    for (int i = 0; i < len; i++) {
-        if (i && (len - i) % 3 == 0)
-            buf[out++] = ',';
-        buf[out++] = digits[i];
-    }
-    buf[out] = 0;
-    return buf;
-}
 
 static void cell_text(FILE *out, const char *text) { fprintf(out, "%*s", CELL, text); }
 
@@ -48,9 +33,6 @@ static void heading(const struct comparison *c, const char *title, FILE *out)
         cell_text(out, c->column[i].label);
 }
 
-/* One row of a table of counts: value(column, row) for each that ran. */
-typedef u64 value_fn(const struct column *c, int row);
-
 static void row_numbers(const struct comparison *c, const char *name, value_fn *value, int row, FILE *out)
 {
     label(out, name);
@@ -62,35 +44,7 @@ static void row_numbers(const struct comparison *c, const char *name, value_fn *
     fputc('\n', out);
 }
 
-/* Is there anything to show in that row? */
-static bool any(const struct comparison *c, value_fn *value, int row)
-{
-    for (unsigned i = 0; i < c->ncolumns; i++)
-        if (c->column[i].ran && value(&c->column[i], row))
-            return true;
-    return false;
-}
-
 /* --- what the guest measured ------------------------------------------------------------------ */
-
-/* The column that has most operations: its order is the table's. */
-static const struct column *leading(const struct comparison *c)
-{
-    const struct column *best = &c->column[0];
-    for (unsigned i = 1; i < c->ncolumns; i++)
-        if (c->column[i].noperations > best->noperations)
-            best = &c->column[i];
-    return best;
-}
-
-/* The first row that the literature has for this program, under this profile or (profile NULL) any; or NULL. */
-static const struct published_row *first_published(const char *profile, const char *program)
-{
-    for (unsigned i = 0; i < published_count; i++)
-        if ((!profile || !strcmp(published_rows[i].profile, profile)) && !strcmp(published_rows[i].program, program))
-            return &published_rows[i];
-    return NULL;
-}
 
 static void row_operation(const struct comparison *c, const struct operation *o, const char *program, bool published, FILE *out)
 {
@@ -98,7 +52,7 @@ static void row_operation(const struct comparison *c, const struct operation *o,
     for (unsigned i = 0; i < c->ncolumns; i++) {
         const struct operation *mine = column_operation(&c->column[i], o->name);
         if (mine)
-            cell_number(out, (mine->cycles + mine->count / 2) / mine->count);
+            cell_number(out, operation_each(mine));
         else
             cell_text(out, "-");
     }
@@ -127,30 +81,15 @@ static void table_operations(const struct comparison *c, FILE *out)
 
 /* --- what was counted ------------------------------------------------------------------------- */
 
-static u64 family_count(const struct column *c, int f) { return ledger_family_count(&c->ledger, f); }
-static u64 family_cycles(const struct column *c, int f) { return ledger_family_cycles(&c->ledger, f); }
-static u64 event_count(const struct column *c, int e) { return c->ledger.count[e]; }
-static u64 guest_insns(const struct column *c, int unused) { return c->ledger.guest_insns; }
-static u64 guest_cycles(const struct column *c, int unused) { return c->ledger.guest_cycles; }
-static u64 monitor_cycles(const struct column *c, int unused) { return ledger_event_cycles(&c->ledger); }
-
-static u64 all_events(const struct column *c, int unused)
-{
-    u64 sum = 0;
-    for (int f = 0; f < FAMILY_COUNT; f++)
-        sum += ledger_family_count(&c->ledger, f);
-    return sum;
-}
-
 static void table_families(const struct comparison *c, FILE *out)
 {
     heading(c, "events, counted", out);
     fputc('\n', out);
     for (int f = 0; f < FAMILY_COUNT; f++)
-        if (any(c, family_count, f))
-            row_numbers(c, family_rows[f].name, family_count, f, out);
-    row_numbers(c, "all", all_events, 0, out);
-    row_numbers(c, "guest instructions", guest_insns, 0, out);
+        if (any(c, value_family_count, f))
+            row_numbers(c, family_rows[f].name, value_family_count, f, out);
+    row_numbers(c, "all", value_events, 0, out);
+    row_numbers(c, "guest instructions", value_guest_insns, 0, out);
     fputc('\n', out);
 }
 
@@ -159,8 +98,8 @@ static void table_reasons(const struct comparison *c, FILE *out)
     heading(c, "events, by reason", out);
     fputc('\n', out);
     for (int e = 0; e < EV_COUNT; e++)
-        if (any(c, event_count, e))
-            row_numbers(c, event_rows[e].name, event_count, e, out);
+        if (any(c, value_event_count, e))
+            row_numbers(c, event_rows[e].name, value_event_count, e, out);
     fputc('\n', out);
 }
 
@@ -193,68 +132,42 @@ static void list_frequent(const struct column *c, FILE *out)
 
 static void lists_frequent(const struct comparison *c, FILE *out)
 {
-    if (!any(c, all_events, 0))
+    if (!any(c, value_events, 0))
         return;
     fprintf(out, "most frequent\n");
     for (unsigned i = 0; i < c->ncolumns; i++)
-        if (c->column[i].ran && all_events(&c->column[i], 0))
+        if (c->column[i].ran && value_events(&c->column[i], 0))
             list_frequent(&c->column[i], out);
     fputc('\n', out);
 }
 
 /* --- what it came to -------------------------------------------------------------------------- */
 
-/* Only a guest that came to an end of its own, and to the same, did the same work on each engine. */
-static bool finished(const struct column *c) { return c->ran && (c->status == STATUS_POWEROFF || c->status & 1); }
-
-/* The column that overheads are a percentage of. */
-static const struct column *baseline(const struct comparison *c)
-{
-    for (unsigned i = 0; i < c->ncolumns; i++)
-        if (finished(&c->column[i]) && !strcmp(c->column[i].engine->name, "bare"))
-            return &c->column[i];
-    return NULL;
-}
-
-static void cell_overhead(const struct column *c, const struct column *bare, FILE *out)
-{
-    char text[32];
-    if (!finished(c) || c->status != bare->status || c == bare)
-        return cell_text(out, "-");
-    double factor = (double)column_cycles(c) / column_cycles(bare);
-    if (factor < 10)
-        snprintf(text, sizeof text, "%+.1f %%", (factor - 1) * 100);
-    else
-        snprintf(text, sizeof text, "%.1f x", factor);
-    cell_text(out, text);
-}
-
 static void row_overhead(const struct comparison *c, FILE *out)
 {
     const struct column *bare = baseline(c);
     if (!bare || !column_cycles(bare))
         return;
+    char text[32];
     label(out, "against bare");
     for (unsigned i = 0; i < c->ncolumns; i++)
-        cell_overhead(&c->column[i], bare, out);
+        cell_text(out, overhead(&c->column[i], bare, text));
     fputc('\n', out);
 }
-
-static u64 both_cycles(const struct column *c, int unused) { return column_cycles(c); }
 
 static void table_cycles(const struct comparison *c, FILE *out)
 {
     heading(c, "cycles, modelled", out);
     fputc('\n', out);
-    row_numbers(c, "guest", guest_cycles, 0, out);
-    row_numbers(c, "monitor", monitor_cycles, 0, out);
+    row_numbers(c, "guest", value_guest_cycles, 0, out);
+    row_numbers(c, "monitor", value_monitor_cycles, 0, out);
     for (int f = 0; f < FAMILY_COUNT; f++) {
         char name[LABEL];
         snprintf(name, sizeof name, "  %s", family_rows[f].name);
-        if (any(c, family_cycles, f))
-            row_numbers(c, name, family_cycles, f, out);
+        if (any(c, value_family_cycles, f))
+            row_numbers(c, name, value_family_cycles, f, out);
     }
-    row_numbers(c, "together", both_cycles, 0, out);
+    row_numbers(c, "together", value_cycles, 0, out);
     row_overhead(c, out);
 }
 
@@ -316,7 +229,7 @@ static void print_tables(const struct comparison *c, bool all_reasons, FILE *out
 void report_text(const struct comparison *c, bool all_reasons, FILE *out)
 {
     fprintf(out, "%s\ncost profile %s: %s\n\n", c->guest, c->profile.name, c->profile.title);
-    if (any(c, guest_cycles, 0))
+    if (any(c, value_guest_cycles, 0))
         print_tables(c, all_reasons, out);
     print_notes(c, out);
     print_literature(c, out);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/trace_json.h"
 #include "bt/bt.h"
 #include "cli/background.h"
 #include "cli/commands.h"
@@ -33,6 +34,7 @@ struct run {
     struct chardev *serial[MAX_SERIAL]; /* as opened; the machine may have the script's taps instead */
     struct display display;
     struct background background;
+    struct trace_json *trace_json;
 };
 
 static int choose_engine(struct run *r, struct error *err)
@@ -199,6 +201,30 @@ static int open_script(struct run *r, struct error *err)
     return 0;
 }
 
+static int open_trace_json(struct run *r, struct error *err)
+{
+    struct options *o = &r->options;
+    struct error why;
+    if (!o->trace_json)
+        return 0;
+    r->trace_json = trace_json_open(o->trace_json, o->trace_json_limit, &why);
+    if (!r->trace_json)
+        return error_set(err, "--trace-json: %s", why.text);
+    trace_json_begin(r->trace_json, o->guest ? o->guest : "disks", &o->vm.observer, &o->vm.tracer);
+    return 0;
+}
+
+/* Also where the run did not come about: the document is always complete. */
+static int close_trace_json(struct run *r, int status)
+{
+    struct error why;
+    int failed = trace_json_close(r->trace_json, &why);
+    r->trace_json = NULL;
+    if (failed)
+        fprintf(stderr, "emu: --trace-json: %s\n", why.text);
+    return failed && status >= 0 ? STATUS_USER : status;
+}
+
 /* A guest that ended well before it said what was expected has not passed. */
 static int script_status(const struct script *s, int status)
 {
@@ -227,7 +253,7 @@ static int prepare(struct run *r, struct error *err)
         return -1;
     choose_display(&r->options);
     choose_clock(&r->options);
-    return open_serials(r, err) || open_others(r, err) || open_console(r, err) || open_script(r, err) ? -1 : 0;
+    return open_serials(r, err) || open_others(r, err) || open_console(r, err) || open_script(r, err) || open_trace_json(r, err) ? -1 : 0;
 }
 
 static void dump_translator(const struct run *r, const struct vm *vm)
@@ -281,6 +307,8 @@ static int run_vm(struct run *r, struct error *err)
     if (r->script)
         script_attach(r->script, NULL);
     signals_watch(NULL);
+    if (r->trace_json)
+        trace_json_end(r->trace_json);
     close_console(r);
     vm_free(r->vm);
     r->vm = NULL;
@@ -294,7 +322,7 @@ static int do_run(struct run *r, struct error *err)
     close_serials(r);
     script_free(r->script);
     background_end(&r->background);
-    return status;
+    return close_trace_json(r, status);
 }
 
 static int do_help(void) { return help_print(), 0; }

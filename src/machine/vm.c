@@ -55,13 +55,17 @@ static int init_clock(struct vm *vm, struct error *err)
     clock_init(&vm->clock, vm->profile.value[COMP_CPU_HZ]);
     vm->clock.sooner = wiring_deadline_moved;
     vm->clock.sooner_opaque = vm;
+    vm->tracer.clock = &vm->clock;
     return 0;
 }
 static void fini_clock(struct vm *vm) { clock_fini(&vm->clock); }
 
 static int init_ledger(struct vm *vm, struct error *err)
 {
-    return ledger_init(&vm->ledger, &vm->clock, &vm->profile, err);
+    if (ledger_init(&vm->ledger, &vm->clock, &vm->profile, err))
+        return -1;
+    vm->ledger.observer = vm->config.observer;
+    return 0;
 }
 
 /* The PC's memory: 640 KiB, the hole where VGA shows its own, upper memory up to 1 MiB, and the rest. */

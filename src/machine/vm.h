@@ -80,6 +80,7 @@ struct vm_config {
     const char *hw;                 /* --hw=ept,vpid,no-ept,...: for the VT-x model; NULL: all */
     const char *kvm;                /* --kvm=host|model|NULL (auto) */
     struct tracer tracer;
+    struct ledger_observer *observer; /* of the ledger; NULL: none. A chain, which outlives the vm */
     s64 rtc_base;                   /* seconds since 1970 that the RTC shows at power-on; default 2020-01-01, never the host's */
     void (*pump)(struct vm *vm, void *opaque); /* a console's turn, between slices; NULL: none */
     void *pump_opaque;
