@@ -273,8 +273,7 @@ static void row_event(const struct ledger *l, int e, const char *engine, FILE *o
     td(l->count[e], out);
     td(l->cost[e], out);
     td(l->cycles[e], out);
-    td_words(event_rows[e].formula, out);
-    fputs("<td class=\"words wide\">", out);
+    fprintf(out, "<td class=\"words wide\">%s</td><td class=\"words wide\">", event_rows[e].formula);
     text_xml(event_rows[e].help, out);
     fputs("</td></tr>\n", out);
 }

@@ -1,0 +1,770 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reports: CSV, the HTML page, the picture over virtual time, differences to an earlier report, and the line of progress. Each
+ * is held against the ledger or the JSON report, fed with hostile words, and given files that cannot be written.
+ */
+#include <jansson.h>
+#include <libgen.h>
+#include <limits.h>
+#include <pty.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "base/trace_json.h"
+#include "check.h"
+#include "cli/compare.h"
+#include "cli/progress.h"
+
+static char folder[] = "/tmp/emu-test-XXXXXX";
+static char out[1 << 20], err[1 << 16];     /* of the last command */
+
+/* --- small things -------------------------------------------------------------------------------- */
+
+static const char *path_of(const char *name)
+{
+    static char path[4][120];
+    static unsigned next;
+    char *p = path[next++ % 4];
+    snprintf(p, sizeof path[0], "%s/%s", folder, name);
+    return p;
+}
+
+static char *read_whole(const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    char *text = calloc(1, 32 << 20);
+    size_t n = f ? fread(text, 1, (32 << 20) - 1, f) : 0;
+    text[n] = 0;
+    if (f)
+        fclose(f);
+    return text;
+}
+
+static void write_file(const char *name, const void *data, size_t size)
+{
+    FILE *f = fopen(path_of(name), "wb");
+    if (!f || fwrite(data, 1, size, f) != size || fclose(f))
+        abort();
+}
+
+/* From the test's own place up to the source tree; were the guests built? */
+static bool go_to_root(void)
+{
+    char exe[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+    exe[n > 0 ? n : 0] = 0;
+    if (chdir(dirname(exe)))
+        return false;
+    for (int up = 0; up < 5; up++) {
+        if (access("guests/nano/nano.c", R_OK) == 0)
+            return access("build/guests/nano.native.elf", R_OK) == 0;
+        if (chdir(".."))
+            return false;
+    }
+    return false;
+}
+#define NEED_GUESTS()                                              \
+    if (!go_to_root())                                             \
+    SKIP("no images of the guests; run `make guests`")
+
+static const char *emu(void)
+{
+    const char *build = getenv("EMU_BUILD");
+    return build && strcmp(build, "build/san") == 0 ? "build/san/emu" : "./emu";
+}
+
+/* Run `emu ARGS` by the shell; every %s in args is the folder of this test. */
+static int run(const char *args)
+{
+    char filled[1024], command[1400];
+    snprintf(filled, sizeof filled, args, folder, folder, folder);
+    snprintf(command, sizeof command, "timeout 120 %s %s >%s/out 2>%s/err </dev/null", emu(), filled, folder, folder);
+    int status = system(command);
+    char *text = read_whole(path_of("out"));
+    snprintf(out, sizeof out, "%s", text);
+    free(text);
+    text = read_whole(path_of("err"));
+    snprintf(err, sizeof err, "%s", text);
+    free(text);
+    check_context("emu %s", filled);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static unsigned lines_of(const char *text)
+{
+    unsigned n = 0;
+    for (; *text; text++)
+        n += *text == '\n';
+    return n;
+}
+
+static char *report(void (*write)(const struct comparison *c, unsigned n, FILE *out), const struct comparison *c)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    write(c, 1, f);
+    fclose(f);
+    return text;
+}
+
+/* --- words of others ------------------------------------------------------------------------------- */
+
+static void test_text(void)
+{
+    static const struct { const char *from, *clean; } words[] = {
+        { "plain", "plain" }, { "gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f" }, { "a\033[2Jb", "a\xef\xbf\xbd[2Jb" }, { "\xff", "\xef\xbf\xbd" },
+        { "\xc0\xaf", "\xef\xbf\xbd\xef\xbf\xbd" },      /* overlong */
+        { "\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },  /* a surrogate */
+        { "\xe2\x80\xae", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },  /* turns the line's direction */
+        { "\xe2\x82", "\xef\xbf\xbd\xef\xbf\xbd" },      /* cut short */
+        { "\xf0\x9f\x90\xa7", "\xf0\x9f\x90\xa7" }, { "\x7f\n\t", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },
+    };
+    char buf[64], small[6];
+    for (unsigned i = 0; i < ARRAY_LEN(words); i++)
+        CHECK_STR(text_clean(buf, sizeof buf, words[i].from), words[i].clean);
+    CHECK_STR(text_clean(small, sizeof small, "abcd\xc3\xbc"), "abcd"); /* never half a character */
+    CHECK_STR(text_json(buf, sizeof buf, "a\"b\\c\n"), "a\\\"b\\\\c\xef\xbf\xbd");
+    CHECK_STR(text_json(small, sizeof small, "abcd\"x"), "abcd");
+}
+
+/* --- slices of time --------------------------------------------------------------------------------- */
+
+/* Against a list of everything that was added: each slice is the exact sum of what began in it. */
+static void test_timeline(void)
+{
+    enum { N = 3000 };
+    static struct { u64 when; enum family f; u64 n; } added[N];
+    struct timeline *t = malloc(sizeof *t);
+    u64 random = check_seed(), now = 0;
+    timeline_init(t);
+    for (int i = 0; i < N; i++) {
+        now += check_random(&random) % (i % 500 ? 4000 : 4000000);
+        added[i].when = now, added[i].f = check_random(&random) % FAMILY_COUNT, added[i].n = check_random(&random) % 100;
+        timeline_add(t, now, added[i].f, added[i].n);
+    }
+    CHECK(now / timeline_slice(t) < TIMELINE_SLICES);
+    CHECK(now / timeline_slice(t) >= TIMELINE_SLICES / 2); /* no coarser than it must be */
+    CHECK_EQ(t->used, now / timeline_slice(t) + 1);
+    for (unsigned s = 0; s < TIMELINE_SLICES; s++) {
+        u64 sum[FAMILY_COUNT] = { 0 };
+        for (int i = 0; i < N; i++)
+            if (added[i].when / timeline_slice(t) == s)
+                sum[added[i].f] += added[i].n;
+        check_context("slice %u", s);
+        CHECK(memcmp(sum, t->count[s], sizeof sum) == 0);
+    }
+    check_context(NULL);
+    timeline_add(t, UINT64_MAX, 0, 1); /* the end of time does not hang */
+    CHECK(t->used > TIMELINE_SLICES / 2 && t->used <= TIMELINE_SLICES);
+    free(t);
+}
+
+/* --- a comparison that the test makes up, with words that want to break out ----------------------------- */
+
+#define EVIL "</td><script>alert(1)</script>&amp;\"'\xff\033[2J"
+
+static void make_up(struct comparison *c)
+{
+    static const struct engine_ops bare = { .name = "bare" };
+    memset(c, 0, sizeof *c);
+    c->guest = EVIL;
+    strcpy(c->profile.name, "=1+1");
+    strcpy(c->profile.title, "a, \"title\"" EVIL);
+    c->profile.value[COMP_CPU_HZ] = 2000000000;
+    c->ncolumns = 2;
+    strcpy(c->column[0].label, "bare:<&>\"");
+    c->column[0].engine = &bare;
+    c->column[0].ran = true;
+    c->column[0].ledger.guest_insns = 1234567;
+    c->column[0].ledger.guest_cycles = 2345678;
+    c->column[0].now = 98765432;
+    timeline_init(&c->column[0].timeline);
+    for (int e = 0; e < EV_COUNT; e++) {
+        c->column[0].ledger.count[e] = 1000 + e;
+        c->column[0].ledger.cycles[e] = 100000 + 7 * e;
+        c->column[0].ledger.cost[e] = 3000 + e;
+        timeline_add(&c->column[0].timeline, 1000000 * e, event_rows[e].family, 1000 + e);
+    }
+    strcpy(c->column[1].label, "gone");
+    strcpy(c->column[1].note, "did not: " EVIL);
+    column_parse_console(&c->column[0], "@<b>&\"\033[2J <i>'\xfe 10 1234\n@x -1+2 3 4\n");
+}
+
+static void test_console_words(void)
+{
+    struct column c = { 0 };
+    column_parse_console(&c, "@p\033[2J \xff\x01ok 1 2\n");
+    CHECK_STR(c.program, "p?[2J");
+    CHECK_STR(c.operation[0].name, "??ok");
+}
+
+static void test_csv(void)
+{
+    struct comparison *c = malloc(sizeof *c);
+    make_up(c);
+    char *csv = report(report_csv, c);
+    CHECK(strncmp(csv, "guest,profile,engine,kind,name,family,count,cycles\r\n", 52) == 0);
+    CHECK_CONTAINS(csv, ",'=1+1,\"bare:<&>\"\"\",guest,instructions,,1234567,2345678\r\n");
+    CHECK_CONTAINS(csv, "\"bare:<&>\"\"\",operation,'-1+2,,3,4\r\n");
+    CHECK_CONTAINS(csv, ",run,virtual time,,,98765432\r\n");
+    CHECK_CONTAINS(csv, ",gone,note,\"did not: ");
+    CHECK(!strchr(csv, '\033'));
+    free(csv);
+    free(c);
+}
+
+/* Every row has eight fields, whatever the words are; the events' rows add up to the ledger. */
+static void test_csv_rows(void)
+{
+    struct comparison *c = malloc(sizeof *c);
+    u64 count = 0, cycles = 0, all = 0;
+    make_up(c);
+    char *csv = report(report_csv, c), *s = csv;
+    while (*s) {
+        char *field[9] = { s };
+        unsigned fields = 1;
+        for (bool quoted = false; *s != '\r' || quoted; s++) {
+            quoted ^= *s == '"';
+            if (*s == ',' && !quoted && fields < 9)
+                field[fields++] = s + 1;
+        }
+        s += 2;
+        if (CHECK_EQ(fields, 8) && strncmp(field[3], "event,", 6) == 0)
+            count += strtoull(field[6], NULL, 10), cycles += strtoull(field[7], NULL, 10);
+    }
+    for (int e = 0; e < EV_COUNT; e++)
+        all += c->column[0].ledger.count[e];
+    CHECK_EQ(count, all);
+    CHECK_EQ(cycles, ledger_event_cycles(&c->column[0].ledger));
+    free(csv);
+    free(c);
+}
+
+/* --- the page ---------------------------------------------------------------------------------------- */
+
+/* Is it well-formed XML? By an XML parser; without one a named skip. */
+static bool well_formed(const char *html)
+{
+    char command[200];
+    write_file("page.html", html, strlen(html));
+    if (system("command -v xmllint >/dev/null"))
+        return check_skip("no xmllint; install the package libxml2-utils"), false;
+    snprintf(command, sizeof command, "xmllint --nonet --noout %s >&2", path_of("page.html"));
+    return CHECK(system(command) == 0);
+}
+
+/* Does the number, with its commas, stand in the text as a number of its own? */
+static bool stands(const char *html, json_int_t n)
+{
+    char digits[32], word[48];
+    int len = snprintf(digits, sizeof digits, "%" JSON_INTEGER_FORMAT, n), k = 0;
+    for (int i = 0; i < len; i++) {
+        if (i && (len - i) % 3 == 0)
+            word[k++] = ',';
+        word[k++] = digits[i];
+    }
+    word[k] = 0;
+    for (const char *s = html; (s = strstr(s, word)); s++) {
+        bool begins = s == html || !strchr("0123456789,.", s[-1]), ends = s[k] < '0' || s[k] > '9';
+        if (begins && ends && (s[k] != ',' || s[k + 1] == ' '))
+            return true;
+    }
+    return false;
+}
+
+static unsigned times(const char *text, const char *word)
+{
+    unsigned n = 0;
+    for (; (text = strstr(text, word)); text++)
+        n++;
+    return n;
+}
+
+/* Walk all of the JSON report. */
+static void all_stand(const char *html, const json_t *j)
+{
+    const char *key;
+    json_t *value;
+    size_t i;
+    if (json_is_integer(j) && !stands(html, json_integer_value(j)))
+        FAIL("%lld does not stand in the page", (long long)json_integer_value(j));
+    json_object_foreach((json_t *)j, key, value)
+        if (strcmp(key, "version"))
+            all_stand(html, value);
+    json_array_foreach((json_t *)j, i, value)
+        all_stand(html, value);
+}
+
+static void test_html_hostile(void)
+{
+    struct comparison *c = malloc(sizeof *c);
+    make_up(c);
+    char *html = report(report_html, c), *text = report(report_json, c);
+    json_t *json = json_loads(text, 0, NULL);
+    CHECK(!strstr(html, "<script"));
+    CHECK(!strstr(html, "<i>") && !strstr(html, "<b>&"));
+    CHECK(!strchr(html, '\033') && !strchr(html, '\xff'));
+    CHECK_CONTAINS(html, "&lt;script&gt;alert(1)&lt;/script&gt;&amp;amp;&quot;&#39;\xef\xbf\xbd");
+    CHECK_CONTAINS(html, "bare:&lt;&amp;&gt;&quot;");
+    if (CHECK(json))
+        all_stand(html, json);
+    if (well_formed(html))
+        CHECK_EQ(times(html, "://"), 1); /* the name of the language, and nothing to fetch */
+    json_decref(json);
+    free(html), free(text), free(c);
+}
+
+/* Nothing ran: still a page that says so. */
+static void test_html_empty(void)
+{
+    struct comparison *c = malloc(sizeof *c);
+    make_up(c);
+    c->column[0] = c->column[1];
+    char *html = report(report_html, c);
+    CHECK_CONTAINS(html, "did not run");
+    CHECK(!strstr(html, "nan") && !strstr(html, "inf%"));
+    if (well_formed(html))
+        CHECK(strlen(html) > 1000);
+    free(html), free(c);
+}
+
+static void test_html_real(void)
+{
+    NEED_GUESTS();
+    CHECK_EQ(run("compare --profile=p4-2006 guests/nano guests/tick --html=%s/a.html --json=%s/a.json"), 0);
+    CHECK_STR(err, "");
+    CHECK_CONTAINS(out, "as published"); /* the tables all the same */
+    char *html = read_whole(path_of("a.html"));
+    json_t *json = json_load_file(path_of("a.json"), 0, NULL);
+    if (CHECK(json))
+        all_stand(html, json);
+    CHECK_CONTAINS(html, "href=\"#guest-2\"");
+    CHECK_CONTAINS(html, "<title>bt › io › bt.port: ");
+    if (well_formed(html))
+        CHECK(strlen(html) < 2 << 20);
+    json_decref(json);
+    free(html);
+}
+
+/* Over time nothing is lost: the slices' sums are the families' counts. */
+static void test_json_timeline(void)
+{
+    NEED_GUESTS();
+    CHECK_EQ(run("compare guests/nano --json"), 0);
+    json_t *json = json_loads(out, 0, NULL), *columns = json_object_get(json_array_get(json_object_get(json, "guests"), 0), "columns"), *c, *slices;
+    size_t i;
+    const char *family;
+    CHECK(json_array_size(columns) == 5);
+    json_array_foreach(columns, i, c) {
+        json_object_foreach(json_object_get(json_object_get(c, "timeline"), "counts"), family, slices) {
+            json_int_t sum = 0;
+            for (size_t s = 0; s < json_array_size(slices); s++)
+                sum += json_integer_value(json_array_get(slices, s));
+            check_context("%s", family);
+            CHECK_EQ(sum, json_integer_value(json_object_get(json_object_get(json_object_get(c, "families"), family), "count")));
+        }
+    }
+    check_context(NULL);
+    json_decref(json);
+}
+
+/* --- the picture over virtual time ------------------------------------------------------------------ */
+
+/* The track's name, for a failure's words. */
+static double number_of(const json_t *e, const char *key) { return json_number_value(json_object_get(e, key)); }
+static const char *word_of(const json_t *e, const char *key)
+{
+    const char *s = json_string_value(json_object_get(e, key));
+    return s ? s : "";
+}
+
+struct sums { u64 count[FAMILY_COUNT], cycles[FAMILY_COUNT], counters[FAMILY_COUNT], insns, guest; unsigned phases[128]; };
+
+static int family_of(const char *name)
+{
+    int f = 0;
+    while (f < FAMILY_COUNT && strcmp(family_rows[f].name, name))
+        f++;
+    return f;
+}
+
+static void add_up(struct sums *s, const json_t *e)
+{
+    const json_t *args = json_object_get(e, "args");
+    int f = family_of(word_of(e, "cat"));
+    char phase = *word_of(e, "ph");
+    s->phases[(unsigned char)phase]++;
+    if (phase == 'X' && f < FAMILY_COUNT) {
+        s->count[f] += json_integer_value(json_object_get(args, "count"));
+        s->cycles[f] += json_integer_value(json_object_get(args, "cycles"));
+    } else if (phase == 'X') {
+        s->insns += json_integer_value(json_object_get(args, "instructions"));
+        s->guest += json_integer_value(json_object_get(args, "cycles"));
+    } else if (phase == 'C') {
+        for (f = 0; f < FAMILY_COUNT; f++)
+            s->counters[f] += json_integer_value(json_object_get(args, family_rows[f].name));
+    }
+}
+
+/* Time goes forward on each track, and no span reaches into the next. Adds up one process. */
+static void walk_trace(const json_t *trace, unsigned pid, struct sums *s)
+{
+    static double last[64], end[64];
+    const json_t *events = json_object_get(trace, "traceEvents");
+    memset(s, 0, sizeof *s);
+    memset(last, 0, sizeof last);
+    memset(end, 0, sizeof end);
+    for (size_t i = 0; i < json_array_size(events); i++) {
+        const json_t *e = json_array_get(events, i);
+        unsigned tid = number_of(e, "tid");
+        double ts = number_of(e, "ts");
+        if (number_of(e, "pid") != pid)
+            continue;
+        add_up(s, e);
+        if (!strcmp(word_of(e, "ph"), "M"))
+            continue;
+        if (!CHECK(tid < 64))
+            return;
+        if (ts < last[tid] || (!strcmp(word_of(e, "ph"), "X") && ts < end[tid] - 1e-6)) {
+            FAIL("element %zu: track %u goes back from %f to %f", i, tid, last[tid], ts);
+            return;
+        }
+        last[tid] = ts;
+        if (!strcmp(word_of(e, "ph"), "X"))
+            end[tid] = ts + number_of(e, "dur");
+    }
+}
+
+static void compare_sums(const struct sums *s, const struct column *c)
+{
+    CHECK_EQ(s->insns, c->ledger.guest_insns);
+    CHECK_EQ(s->guest, c->ledger.guest_cycles);
+    for (int f = 0; f < FAMILY_COUNT; f++) {
+        check_context("%s, %s", c->label, family_rows[f].name);
+        CHECK_EQ(s->count[f], ledger_family_count(&c->ledger, f));
+        CHECK_EQ(s->cycles[f], ledger_family_cycles(&c->ledger, f));
+        CHECK_EQ(s->counters[f], ledger_family_count(&c->ledger, f));
+        CHECK_EQ(timeline_sum(&c->timeline, f), ledger_family_count(&c->ledger, f));
+    }
+    check_context(NULL);
+}
+
+/* One column, with a trace if `t`. */
+static void run_column(struct column *c, const char *spec, const char *guest, struct trace_json *t)
+{
+    struct vm_config config;
+    struct error e = { "" };
+    vm_config_defaults(&config);
+    config.max_cycles = 400000000;
+    if (column_parse(c, spec, &e))
+        FAIL("%s", e.text);
+    if (t)
+        trace_json_begin(t, spec, &config.observer, &config.tracer);
+    column_run(c, guest, &config);
+    if (t)
+        trace_json_end(t);
+}
+
+/* All engines into one file: a process each. To be watched changes nothing. */
+static void test_trace_sums(void)
+{
+    static const char *const specs[] = { "bare", "bt", "pv", "kvm", "kvm:no-ept" };
+    static struct column watched[ARRAY_LEN(specs)], alone;
+    struct error e = { "" };
+    struct sums sums;
+    NEED_GUESTS();
+    struct trace_json *t = trace_json_open(path_of("t.json"), TRACE_JSON_LIMIT, &e);
+    if (!CHECK(t))
+        return;
+    for (unsigned i = 0; i < ARRAY_LEN(specs); i++) {
+        run_column(&watched[i], specs[i], "guests/nano", t);
+        run_column(&alone, specs[i], "guests/nano", NULL);
+        CHECK(memcmp(&alone.ledger, &watched[i].ledger, sizeof alone.ledger) == 0);
+        CHECK_EQ(alone.now, watched[i].now);
+    }
+    CHECK_EQ(trace_json_close(t, &e), 0);
+    json_error_t why;
+    json_t *trace = json_load_file(path_of("t.json"), 0, &why);
+    if (!trace) {
+        FAIL("line %d: %s", why.line, why.text);
+        return;
+    }
+    for (unsigned i = 0; i < ARRAY_LEN(specs); i++) {
+        walk_trace(trace, i + 1, &sums);
+        compare_sums(&sums, &watched[i]);
+        CHECK(sums.phases['X'] > 0 && sums.phases['i'] > 0 && sums.phases['M'] > 2);
+    }
+    json_decref(trace);
+}
+
+/* Idle time and interrupts: the guest's spans have gaps, and do not cover them. */
+static void test_trace_idle(void)
+{
+    static struct column c;
+    struct error e = { "" };
+    struct sums sums;
+    NEED_GUESTS();
+    struct trace_json *t = trace_json_open(path_of("t.json"), TRACE_JSON_LIMIT, &e);
+    if (!CHECK(t))
+        return;
+    run_column(&c, "kvm", "guests/tick", t);
+    CHECK_EQ(trace_json_close(t, &e), 0);
+    json_t *trace = json_load_file(path_of("t.json"), 0, NULL);
+    walk_trace(trace, 1, &sums);
+    compare_sums(&sums, &c);
+    CHECK(sums.guest < c.now / 2);
+    json_decref(trace);
+}
+
+static void test_trace_limit(void)
+{
+    struct sums sums;
+    NEED_GUESTS();
+    CHECK_EQ(run("--engine=bt guests/nano -serial none --trace-json %s/t.json --trace-json-limit=100"), 0);
+    CHECK_STR(err, "");
+    char *text = read_whole(path_of("t.json"));
+    json_t *trace = json_loads(text, 0, NULL);
+    if (CHECK(trace)) {
+        walk_trace(trace, 1, &sums);
+        CHECK_EQ(sums.phases['X'] + sums.phases['i'] + sums.phases['C'], 101); /* and the note */
+    }
+    CHECK_CONTAINS(text, "cut off here");
+    CHECK_CONTAINS(text, "\"dropped\":");
+    CHECK(strlen(text) < 40000);
+    json_decref(trace);
+    free(text);
+}
+
+/* Whatever ends it, what is there is a document: a triple fault, a signal that asks, one that does not. */
+static void ends_by(const char *args, int signal)
+{
+    char command[300];
+    snprintf(command, sizeof command, "%s/k.json", folder);
+    unlink(command);
+    snprintf(command, sizeof command, "exec %s %s --trace-json %s/k.json -serial none </dev/null >/dev/null 2>&1", emu(), args, folder);
+    pid_t pid = fork();
+    if (pid == 0) {
+        execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+        _exit(99);
+    }
+    for (int i = 0; signal && i < 100 && access(path_of("k.json"), R_OK); i++)
+        usleep(20000);
+    usleep(signal ? 300000 : 0);
+    if (signal)
+        kill(pid, signal);
+    waitpid(pid, NULL, 0);
+    json_error_t why;
+    json_t *trace = json_load_file(path_of("k.json"), 0, &why);
+    if (!trace)
+        FAIL("%s, signal %d: line %d: %s", args, signal, why.line, why.text);
+    CHECK(json_array_size(json_object_get(trace, "traceEvents")) > 0);
+    json_decref(trace);
+}
+
+static void test_trace_ends(void)
+{
+    char args[200];
+    NEED_GUESTS();
+    write_file("triple", "\x0f\x01\x1d\x00\x00\x18\x00\xcc", 8);    /* lidt [180000h]; int3 */
+    write_file("ports", "\xe4\x61\xeb\xfc", 4);                     /* in al, 61h; jmp: an event all the time */
+    snprintf(args, sizeof args, "-no-reboot %s/triple", folder);
+    ends_by(args, 0);
+    snprintf(args, sizeof args, "--engine=kvm --kvm=model --max-seconds=20 %s/ports", folder);
+    ends_by(args, SIGTERM);
+    ends_by(args, SIGKILL);
+    ends_by(args, SIGABRT);
+}
+
+/* --- files that cannot be written: one line, status 64, and the tables all the same ----------------------- */
+
+static void test_bad_files(void)
+{
+    static const struct { const char *args, *says; } bad[] = {
+        { "--html=/no/such/folder/x", "emu: --html /no/such/folder/x: No such file" }, { "--html=/dev/full", "emu: --html /dev/full: No space left" },
+        { "--csv /no/such/folder/x", "emu: --csv /no/such/folder/x: No such file" },   { "--csv /dev/full", "emu: --csv /dev/full: No space left" },
+        { "--json=/dev/full", "emu: --json /dev/full: No space left" },                { "--html=", "emu: --html: No such file" },
+        { "--trace-json=/no/such/folder/x", "emu: --trace-json: /no/such/folder/x: No such file" },
+        { "--trace-json=/dev/full", "emu: --trace-json: /dev/full: No space left" },
+    };
+    char command[200];
+    NEED_GUESTS();
+    for (unsigned i = 0; i < ARRAY_LEN(bad); i++) {
+        char args[200];
+        snprintf(args, sizeof args, "compare --engines=bare guests/hello %s", bad[i].args);
+        CHECK_EQ(run(args), STATUS_USER);
+        CHECK_CONTAINS(err, bad[i].says);
+        CHECK_EQ(lines_of(err), 1);
+        CHECK_CONTAINS(out, "guest instructions");
+    }
+    CHECK_EQ(run("guests/hello -serial none --trace-json=/dev/full"), STATUS_USER);
+    CHECK_CONTAINS(err, "emu: --trace-json: /dev/full: No space left");
+    snprintf(command, sizeof command, "%s compare --engines=bare guests/hello >/dev/full 2>%s/err", emu(), folder);
+    CHECK_EQ(WEXITSTATUS(system(command)), STATUS_USER);
+}
+
+/* The first report that fails does not keep the others from being written. */
+static void test_bad_file_beside_good(void)
+{
+    NEED_GUESTS();
+    CHECK_EQ(run("compare --engines=bare guests/hello --csv /dev/full --html %s/good.html"), STATUS_USER);
+    CHECK(access(path_of("good.html"), R_OK) == 0);
+}
+
+/* --- against an earlier report ----------------------------------------------------------------------------- */
+
+static void test_against(void)
+{
+    NEED_GUESTS();
+    CHECK_EQ(run("compare --engines=bare,bt guests/hello --json=%s/old.json"), 0);
+    CHECK_EQ(run("compare --engines=bare,bt guests/hello --against=%s/old.json"), 0);
+    CHECK_CONTAINS(out, "0 counts differ in 2 runs");
+    /* other prices are no drift */
+    CHECK_EQ(run("compare --engines=bare,bt guests/hello --profile=modern --against %s/old.json"), 0);
+    CHECK_CONTAINS(out, " cycles, were ");
+    json_t *old = json_load_file(path_of("old.json"), 0, NULL);
+    json_t *column = json_array_get(json_object_get(json_array_get(json_object_get(old, "guests"), 0), "columns"), 1);
+    json_t *events = json_object_get(column, "events"), *first = json_array_get(events, 0);
+    json_int_t count = json_integer_value(json_object_get(first, "count"));
+    char line[100];
+    json_object_set_new(first, "count", json_integer(count + 5));
+    json_array_append_new(events, json_pack("{s:s, s:i}", "name", "no.more\033[2J", "count", 7));
+    json_dump_file(old, path_of("drift.json"), 0);
+    CHECK_EQ(run("compare --engines=bare,bt guests/hello --against %s/drift.json"), 1);
+    snprintf(line, sizeof line, "guests/hello on bt: %s %d, was %d (-5)", json_string_value(json_object_get(first, "name")), (int)count, (int)count + 5);
+    CHECK_CONTAINS(out, line);
+    CHECK_CONTAINS(out, "no.more\xef\xbf\xbd[2J 0, was 7 (-7)");
+    CHECK_CONTAINS(out, "2 counts differ in 2 runs");
+    CHECK_EQ(run("compare --engines=bare,bt guests/hello --json --against %s/drift.json"), 1);
+    json_t *now = json_loads(out, 0, NULL); /* the document alone */
+    CHECK(now);
+    json_decref(now);
+    json_decref(old);
+}
+
+static void test_against_mistakes(void)
+{
+    static const struct { const char *text, *says; } bad[] = {
+        { "", "--against" }, { "[]", "is no report" }, { "{\"schema\":\"emu.compare\",\"version\":2}", "is no report" }, { "{\"schema\":7}", "is no report" },
+        { "{\"schema\":\"emu.compare\",\"version\":1,\"guests\":[3,{\"guest\":[]},null]}", "none of these guests" },
+        { "{\"schema\":\"emu.compare\",\"version\":1,\"guests\":{}}", "none of these guests" },
+    };
+    NEED_GUESTS();
+    for (unsigned i = 0; i < ARRAY_LEN(bad); i++) {
+        write_file("bad.json", bad[i].text, strlen(bad[i].text));
+        CHECK_EQ(run("compare --engines=bare guests/hello --against %s/bad.json"), STATUS_USER);
+        CHECK_CONTAINS(err, bad[i].says);
+        CHECK_EQ(lines_of(err), 1);
+    }
+    CHECK_EQ(run("compare --engines=bare guests/hello --against /no/such/file"), STATUS_USER);
+    CHECK_STR(out, ""); /* said before the work */
+}
+
+static void test_sort(void)
+{
+    NEED_GUESTS();
+    CHECK_EQ(run("compare --engines=kvm:no-ept,bt,bare guests/hello --sort=name"), 0);
+    char *bare = strstr(out, "bare"), *bt = strstr(out, " bt "), *kvm = strstr(out, "kvm:no-ept");
+    CHECK(bare && bt && kvm && bare < bt && bt < kvm);
+    CHECK_EQ(run("compare --engines=kvm:no-ept,bt,bare guests/hello --sort cycles"), 0);
+    bare = strstr(out, "bare"), kvm = strstr(out, "kvm:no-ept");
+    CHECK(bare && kvm && bare < kvm);
+    CHECK_EQ(run("compare --engines=bare guests/hello --sort=colour"), STATUS_USER);
+    CHECK_CONTAINS(err, "give cycles, events, instructions or name");
+}
+
+/* --- the line of progress ------------------------------------------------------------------------------------- */
+
+/* What it writes to a terminal of 40 columns under these two variables of the environment. */
+static char *progress_on_terminal(const char *term, const char *no_colour)
+{
+    static char text[4096];
+    struct winsize size = { 24, 40, 0, 0 };
+    int master, slave;
+    struct progress p;
+    memset(text, 0, sizeof text);
+    if (openpty(&master, &slave, NULL, NULL, &size))
+        return NULL;
+    setenv("TERM", term, 1);
+    no_colour ? setenv("NO_COLOR", no_colour, 1) : unsetenv("NO_COLOR");
+    progress_init(&p, slave);
+    progress_show(&p, "guests/%s on bt", "a-very-long-name-that-does-not-fit\033[2J-into-a-line");
+    progress_end(&p);
+    if (write(slave, "!", 1) != 1 || read(master, text, sizeof text - 1) < 1)
+        text[0] = 0;
+    close(master), close(slave);
+    unsetenv("NO_COLOR");
+    return text;
+}
+
+static void test_progress(void)
+{
+    char *text = progress_on_terminal("xterm", NULL);
+    if (!text)
+        SKIP("no pseudo-terminal here");
+    CHECK_STR(text, "\r\033[K\033[2mguests/a-very-long-name-that-does-not-f\033[0m\r\033[K!");
+    CHECK_STR(progress_on_terminal("xterm", "1"), "\r\033[Kguests/a-very-long-name-that-does-not-f\r\033[K!");
+    CHECK_CONTAINS(progress_on_terminal("xterm", ""), "\033[2m");
+    CHECK_STR(progress_on_terminal("dumb", NULL), "!");
+    CHECK_STR(progress_on_terminal("", NULL), "!");
+}
+
+/* In a chain it looks at the host's clock now and then; nothing goes to what is no terminal. */
+static void test_progress_pipe(void)
+{
+    int fds[2];
+    char text[16];
+    struct progress p;
+    struct clock clock;
+    struct ledger l = { .clock = &clock };
+    if (pipe(fds))
+        SKIP("no pipe");
+    clock_init(&clock, 1000);
+    setenv("TERM", "xterm", 1);
+    progress_init(&p, fds[1]);
+    l.observer = &p.observer;
+    progress_show(&p, "work");
+    for (int i = 0; i < 100000; i++)
+        ledger_guest(&l, 1, 1000000);
+    progress_end(&p);
+    CHECK(write(fds[1], "!", 1) == 1);
+    CHECK_EQ(read(fds[0], text, sizeof text), 1);
+    close(fds[0]), close(fds[1]);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct check tests[] = {
+        { "text", test_text },
+        { "timeline", test_timeline },
+        { "console_words", test_console_words },
+        { "csv", test_csv },
+        { "csv_rows", test_csv_rows },
+        { "html_hostile", test_html_hostile },
+        { "html_empty", test_html_empty },
+        { "html_real", test_html_real },
+        { "json_timeline", test_json_timeline },
+        { "trace_sums", test_trace_sums },
+        { "trace_idle", test_trace_idle },
+        { "trace_limit", test_trace_limit },
+        { "trace_ends", test_trace_ends },
+        { "bad_files", test_bad_files },
+        { "bad_file_beside_good", test_bad_file_beside_good },
+        { "against", test_against },
+        { "against_mistakes", test_against_mistakes },
+        { "sort", test_sort },
+        { "progress", test_progress },
+        { "progress_pipe", test_progress_pipe },
+        { NULL, NULL },
+    };
+    if (!mkdtemp(folder))
+        return 1;
+    int status = check_main(argc, argv, "report", tests);
+    char command[64];
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    return system(command) | status;
+}
