@@ -6,11 +6,7 @@
 #include "bt/bt.h"
 #include "bt/internal.h"
 
-static u32 in_cache_cycles(const struct bt_vcpu *t, enum in_cache what)
-{
-    static const u8 class[IN_CACHE_COUNT] = { [IN_CACHE_FLAGS] = COST_FLAGS, [IN_CACHE_CR] = COST_PLAIN, [IN_CACHE_RDTSC] = COST_RDTSC };
-    return t->cpu->cost[class[what]];
-}
+static u32 in_cache_cycles(const struct bt_vcpu *t, enum in_cache what, const struct insn *i) { return t->cpu->cost[i->row->cost]; }
 
 static u32 no_cycles(const struct bt_vcpu *t) { return 0; }
 
@@ -48,15 +44,14 @@ static void adapt(struct bt_vcpu *t)
 static enum accel_result run(void *self, cycles_t deadline)
 {
     struct bt_vcpu *t = self;
-    if (!core_translatable(t->cpu))
-        return ACCEL_NO;
     do {
         if (t->adapted_eip) {
             adapt_after(t, t->adapted_eip, t->adapted_before);
             t->adapted_eip = 0;
         }
-        if (!core_run(t, deadline))
-            return ACCEL_STEP;
+        enum core_result r = core_run(t, deadline);
+        if (r != CORE_RAN)
+            return r == CORE_NOT ? ACCEL_NO : ACCEL_STEP;
     } while ((t->context.leave == LEAVE_MISS || t->context.leave == LEAVE_LINK) && t->cpu->clock->now < deadline);
     adapt(t);
     if (t->context.leave == LEAVE_CALLOUT && adapted(t->bt, t->context.eip)) {

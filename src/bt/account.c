@@ -42,17 +42,20 @@ void account_init(struct cpu *c)
     c->cost_exc = c->cost_pf = c->cost_intr = c->cost_mmio = 0;
 }
 
-static const enum event in_cache_events[IN_CACHE_COUNT] = { [IN_CACHE_FLAGS] = EV_BT_FLAGS, [IN_CACHE_CR] = EV_BT_CR, [IN_CACHE_RDTSC] = EV_BT_RDTSC };
+static const enum event in_cache_events[IN_CACHE_COUNT] = { [IN_CACHE_FLAGS] = EV_BT_FLAGS, [IN_CACHE_CR] = EV_BT_CR, [IN_CACHE_RDTSC] = EV_BT_RDTSC, [IN_CACHE_SREG] = EV_BT_SREG };
 
-static u32 in_cache_cycles(const struct bt_vcpu *t, enum in_cache what) { return t->cpu->ledger->cost[in_cache_events[what]]; }
+static u32 event_cycles(const struct bt_vcpu *t, enum in_cache what) { return t->cpu->ledger->cost[in_cache_events[what]]; }
+static u32 in_cache_cycles(const struct bt_vcpu *t, enum in_cache what, const struct insn *i) { return event_cycles(t, what); }
 
 /* What was emulated inside the cache since entry. Returns its cycles, which the units charged. */
 static u64 charge_in_cache(struct bt_vcpu *t)
 {
     u64 cycles = 0;
     for (int k = 0; k < IN_CACHE_COUNT; k++) {
+        if (!t->context.in_cache[k])
+            continue;
         ledger_charge_n(t->cpu->ledger, in_cache_events[k], t->context.in_cache[k]);
-        cycles += t->context.in_cache[k] * in_cache_cycles(t, k);
+        cycles += t->context.in_cache[k] * event_cycles(t, k);
         t->bt->stats.in_cache[k] += t->context.in_cache[k];
         t->context.in_cache[k] = 0;
     }

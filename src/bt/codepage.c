@@ -101,6 +101,7 @@ void views_reset(struct bt *b, struct window *w)
             view_clear(&w->view[i]);
         w->view[i].used = false;
     }
+    b->space_epoch++;
     madvise(w->code, PAGES / 8, MADV_DONTNEED);
 }
 
@@ -135,8 +136,8 @@ struct view *view_for(struct bt *b, struct window *w, u16 key)
     }
     if (!view_reserve(b, oldest))
         return NULL;
-    if (oldest->used)
-        view_clear(oldest);
+    view_clear(oldest);
+    b->space_epoch++;
     oldest->used = true;
     oldest->key = key;
     oldest->last_used = b->window_clock;

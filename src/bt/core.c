@@ -40,6 +40,7 @@ static struct bt *bt_new(struct physmap *map, struct error *err)
 {
     struct bt *b = calloc(1, sizeof *b);
     b->map = map;
+    b->space_epoch = 1;
     if (cache_init(b, CACHE_SIZE, err) < 0 || windows_init(b, err) < 0) {
         bt_free(b);
         return NULL;
@@ -78,43 +79,6 @@ void core_free(struct bt_vcpu *t)
     bt_free(t->bt);
     free(t);
     fault_fini();
-}
-
-/* --- can it be translated? --- */
-
-/* Usable, base 0, all of 4 GiB, 32-bit where that matters. */
-static bool flat(const struct segment *s)
-{
-    return s->base == 0 && s->limit == 0xffffffff && !(s->attr & SEG_UNUSABLE) && s->attr & SEG_P && (s->attr & (SEG_CODE | SEG_EXPAND_DOWN)) != SEG_EXPAND_DOWN;
-}
-static bool flat_data(const struct segment *s) { return flat(s) && (s->attr & (SEG_CODE | SEG_RW)) == SEG_RW; }
-
-bool core_translatable(const struct cpu *c)
-{
-    const struct cpu_state *s = &c->state;
-    if (c->mmu.stage2 && c->mmu.stage2->tables) /* a monitor's own shadow tables: they change without a trace */
-        return false;
-    if (!(s->cr0 & CR0_PE) || s->efer & EFER_LMA || s->rflags & FLAG_VM || c->debug)
-        return false;
-    if (s->dr[7] & 0xff || (s->rflags & FLAG_AC && s->cr0 & CR0_AM && state_cpl(s) == 3) || c->mmu.map->a20_mask != ~(u64)0)
-        return false;
-    return flat(&s->seg[CS]) && s->seg[CS].attr & SEG_DB && flat_data(&s->seg[SS]) && s->seg[SS].attr & SEG_DB && flat_data(&s->seg[DS]) && flat_data(&s->seg[ES]);
-}
-
-/* Reads and writes of such a segment need no check. */
-static bool whole(const struct segment *s)
-{
-    return s->limit == 0xffffffff && (s->attr & (SEG_P | SEG_CODE | SEG_RW | SEG_EXPAND_DOWN | SEG_UNUSABLE)) == (SEG_P | SEG_RW);
-}
-
-#define WATCHED (BIT(ICEPT_RDTSC) | BIT(ICEPT_CR0_READ) | BIT(ICEPT_CR3_READ) | BIT(ICEPT_CR4_READ))
-
-static u16 key_of(const struct cpu *c)
-{
-    const struct cpu_state *s = &c->state;
-    return state_cpl(s) | (s->rflags & FLAG_DF ? KEY_DF : 0) | (s->cr0 & (CR0_EM | CR0_TS) ? 0 : KEY_FPU) |
-           (s->cr4 & CR4_OSFXSR ? KEY_SSE : 0) | (whole(&s->seg[FS]) ? KEY_FS : 0) | (whole(&s->seg[GS]) ? KEY_GS : 0) |
-           (c->icept & WATCHED ? KEY_WATCHED : 0);
 }
 
 /* --- the cache --- */
@@ -192,7 +156,7 @@ static u64 flags_out(u16 flags) { return (flags >> 8 & 0xd5) | (u64)(flags & 1) 
 
 #define SYSTEM_FLAGS (FLAG_IOPL | FLAG_NT | FLAG_AC | FLAG_ID | FLAG_DF)
 
-static void load_context(struct bt_vcpu *t, u32 hva, cycles_t deadline)
+static void load_context(struct bt_vcpu *t, struct mode *m, u32 hva, cycles_t deadline)
 {
     struct cpu *c = t->cpu;
     const struct cpu_state *s = &c->state;
@@ -216,6 +180,7 @@ static void load_context(struct bt_vcpu *t, u32 hva, cycles_t deadline)
     x->interrupt_waits = t->policy->interrupt_waits(t) ? 255 : 0;
     x->fs_base = s->seg[FS].base;
     x->gs_base = s->seg[GS].base;
+    x->segments = &m->segments;
 }
 
 /* Where in the guest was that? Stubs leave a number, so that a unit's exits are short. */
@@ -247,40 +212,34 @@ static void save_context(struct bt_vcpu *t, cycles_t deadline, cycles_t began)
     t->policy->ran(t, (s64)(deadline - began) - x->budget);
 }
 
-/* The window and view for the processor's state. */
-static bool settle_view(struct bt_vcpu *t, u16 key)
-{
-    struct window *w = window_for(t->bt, t->cpu);
-    if (w != t->window) {
-        t->link = NULL;
-        t->view = NULL;
-    }
-    t->window = w;
-    if (w && (!t->view || !t->view->used || t->view->key != key))
-        t->view = view_for(t->bt, w, key);
-    return w && t->view;
-}
-
-/* Run translated code from the guest's EIP until it comes back. False: there is none to run. */
-bool core_run(struct bt_vcpu *t, cycles_t deadline)
+/* Run translated code from the guest's EIP until it comes back. */
+enum core_result core_run(struct bt_vcpu *t, cycles_t deadline)
 {
     struct cpu *c = t->cpu;
-    u16 key = key_of(c);
-    if (!settle_view(t, key))
-        return false;
-    u32 hva = code_for(t, c->state.rip, key);
+    struct mode *m = mode_settle(t);
+    if (!m->translatable)
+        return CORE_NOT;
+    if (!m->view)
+        return CORE_STEP;
+    if (m->window != t->window)
+        t->link = NULL;
+    t->window = m->window;
+    t->view = m->view;
+    u32 hva = code_for(t, c->state.rip, m->key);
     if (!hva)
-        return false;
+        return CORE_STEP;
     cycles_t began = c->clock->now;
-    load_context(t, hva, deadline);
+    load_context(t, m, hva, deadline);
     fault_enter(t);
     save_context(t, deadline, began);
     census_left(t);
-    return true;
+    return CORE_RAN;
 }
 
 struct unit *core_unit(struct bt_vcpu *t, u32 eip)
 {
-    u16 key = key_of(t->cpu);
-    return core_translatable(t->cpu) && settle_view(t, key) ? unit_for(t, eip, key) : NULL;
+    struct mode *m = mode_settle(t);
+    t->window = m->window;
+    t->view = m->view;
+    return m->view ? unit_for(t, eip, m->key) : NULL;
 }

@@ -117,7 +117,8 @@ static void print_in_cache(const struct bt_vcpu *v, FILE *out)
     u64 n[IN_CACHE_COUNT];
     for (unsigned k = 0; k < IN_CACHE_COUNT; k++)
         n[k] = v->bt->stats.in_cache[k] + v->context.in_cache[k];
-    fprintf(out, "in cache     %" PRIu64 " CLI, STI, PUSHF, POPF, %" PRIu64 " reads of CR0 to CR4, %" PRIu64 " RDTSC emulated\n", n[IN_CACHE_FLAGS], n[IN_CACHE_CR], n[IN_CACHE_RDTSC]);
+    fprintf(out, "in cache     %" PRIu64 " CLI, STI, PUSHF, POPF, %" PRIu64 " reads of CR0 to CR4, %" PRIu64 " RDTSC, %" PRIu64 " segment registers\n", n[IN_CACHE_FLAGS],
+            n[IN_CACHE_CR], n[IN_CACHE_RDTSC], n[IN_CACHE_SREG]);
 }
 
 void bt_dump(const struct vm *vm, unsigned hottest, unsigned columns, FILE *out)

@@ -51,7 +51,7 @@ static const enum exit_kind exit_of_stop[] = {
 };
 
 /* The monitor emulates one instruction. */
-static enum cpu_stop_kind emulate(struct bt_vcpu *t, cycles_t deadline) { return cpu_step_until(t->cpu, deadline); }
+static enum cpu_stop_kind emulate(struct bt_vcpu *t, cycles_t deadline) { return cpu_step_again(t->cpu, deadline); }
 
 static enum cpu_stop_kind emulate_adapted(struct bt_vcpu *t, u32 eip, cycles_t deadline)
 {
@@ -122,10 +122,11 @@ static enum cpu_stop_kind run_once(struct bt_vcpu *t, cycles_t deadline)
         account_step(t); /* STI; HLT comes this way */
         return cpu_step(c);
     }
-    if (!core_translatable(c))
-        return interpret(t, deadline);
-    if (!core_run(t, deadline))
-        return emulate(t, deadline);
+    switch (core_run(t, deadline)) {
+    case CORE_NOT: return interpret(t, deadline);
+    case CORE_STEP: return emulate(t, deadline);
+    case CORE_RAN: break;
+    }
     return after_cache(t, deadline);
 }
 

@@ -30,6 +30,7 @@ static const int signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP };
 /* A signal handler has no argument of its own, and handlers and signal stacks belong to process and thread, not to a VM: so this is
  * the one place with file-scope state. */
 static __thread struct bt_vcpu *running;    /* set while this thread is in the cache */
+static __thread u64 gs_base;                /* what the register holds: nobody else uses it on x86-64 */
 static struct sigaction previous[NSIGNALS]; /* handlers that stood there before the first VM */
 static unsigned users;
 static __thread struct { void *memory; stack_t previous; unsigned users; } altstack;
@@ -186,8 +187,8 @@ void fault_fini(void)
 __attribute__((target("fsgsbase"))) void fault_enter(struct bt_vcpu *v)
 {
     void (*enter)(struct context *) = (void (*)(struct context *))(v->bt->exec + v->bt->enter);
-    v->context.host_mxcsr = _mm_getcsr();
-    _writegsbase_u64((u64)v->window->base);
+    if (gs_base != (u64)v->window->base)
+        _writegsbase_u64(gs_base = (u64)v->window->base);
     running = v;
     __asm__ volatile("" ::: "memory");
     enter(&v->context);

@@ -2,23 +2,6 @@
 /* Stack and control flow: guest addresses on the guest's stack, host addresses only in the jump table. */
 #include "bt/maker.h"
 
-/* r8d = the dword operand n. */
-static void load_operand(struct maker *m, const struct insn *i, const struct operand *o)
-{
-    struct emitter *e = &m->e;
-    if (o->kind == OPD_GPR) {
-        EMIT(e, 0x41, 0x89, 0xc0 | o->reg << 3); /* mov r8d, reg */
-        return;
-    }
-    if (through_segment(i)) {
-        address_in_segment(e, i);
-        EMIT(e, 0x65, 0x67, 0x45, 0x8b, 0x00);  /* mov r8d, gs:[r8d] */
-        return;
-    }
-    EMIT(e, 0x65, 0x67, 0x44, 0x8b);            /* mov r8d, gs:[address] */
-    modrm_memory(e, i, 0);
-}
-
 /* The store comes first: if it faults, ESP is still what it was. */
 void body_push(struct maker *m, const struct insn *i)
 {
@@ -29,7 +12,7 @@ void body_push(struct maker *m, const struct insn *i)
     } else if (i->op[0].kind == OPD_GPR) {
         EMIT(e, 0x65, 0x67, 0x89, 0x44 | i->op[0].reg << 3, 0x24, 0xfc);
     } else {
-        load_operand(m, i, &i->op[0]);
+        load_r8(m, i, 0, 4);
         EMIT(e, 0x65, 0x67, 0x44, 0x89, 0x44, 0x24, 0xfc);
     }
     esp_plus(e, -4);
@@ -65,7 +48,7 @@ void body_call(struct maker *m, const struct insn *i, u32 next)
     struct emitter *e = &m->e;
     bool direct = i->op[0].kind == OPD_REL;
     if (!direct)
-        load_operand(m, i, &i->op[0]);
+        load_r8(m, i, 0, 4);
     EMIT(e, 0x65, 0x67, 0xc7, 0x44, 0x24, 0xfc);        /* mov dword gs:[esp - 4], return address */
     emit32(e, next);
     esp_plus(e, -4);
@@ -88,7 +71,7 @@ void body_jmp(struct maker *m, const struct insn *i, u32 next)
         exit_to(m, 0, target_of(i, next));
         return;
     }
-    load_operand(m, i, &i->op[0]);
+    load_r8(m, i, 0, 4);
     jump_indirect(m);
 }
 

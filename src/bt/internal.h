@@ -53,7 +53,14 @@ enum fill {
 };
 
 /* Sensitive instructions that kernel code may execute without leaving the cache. */
-enum in_cache { IN_CACHE_FLAGS, IN_CACHE_CR, IN_CACHE_RDTSC, IN_CACHE_COUNT };
+enum in_cache { IN_CACHE_FLAGS, IN_CACHE_CR, IN_CACHE_RDTSC, IN_CACHE_SREG, IN_CACHE_COUNT };
+
+/* What kernel code in the cache finds out about segment registers. */
+struct segments {
+    u16 selector[SREG_COUNT];   /* what they hold; */
+    u64 descriptor[SREG_COUNT]; /* hva of the descriptor that it names, in the window */
+    u64 loaded[SREG_COUNT];     /* and what that said when it was loaded */
+};
 
 /* What the generated code reads and writes, addressed from r15. */
 struct context {
@@ -69,6 +76,7 @@ struct context {
     u32 eip;                    /* guest address to go on at; LEAVE_LINK and LEAVE_CALLOUT: derived from `from` */
     u32 from;                   /* LEAVE_LINK: link_number(); LEAVE_CALLOUT: unit number */
     u32 fs_base, gs_base;
+    const struct segments *segments;
     u64 scratch;
     u64 window, minus_window;   /* base of the window, and its negative: LEA can only add */
     u64 tsc_end;                /* TSC when the budget will be 0 */
@@ -201,7 +209,7 @@ struct bt_vcpu;
  * policy: behave as the processor would, in state, counts and cycles. */
 struct policy {
     bool counts_indirect;                                               /* lookups of indirect targets are counted */
-    u32 (*in_cache_cycles)(const struct bt_vcpu *v, enum in_cache what);
+    u32 (*in_cache_cycles)(const struct bt_vcpu *v, enum in_cache what, const struct insn *i);
     u32 (*indirect_cycles)(const struct bt_vcpu *v);
     void (*ran)(struct bt_vcpu *v, u64 cycles);                         /* the cache was left after that many cycles */
     void (*translated)(struct bt_vcpu *v, const struct unit *u);
@@ -229,8 +237,8 @@ struct bt {
     u32 *entries;               /* the storage of their tables */
     int directory_fd;           /* what a fresh directory looks like */
     struct window window[MAX_WINDOWS];
-    struct window *last_window;
     u64 window_clock;
+    u64 space_epoch;            /* grows when a window or view changes hands, or a root was written; never 0 */
     struct trace_dep *traces[PAGE_HASH];
     struct rmap *rmap[PAGE_HASH];
     u64 rmaps;
@@ -243,6 +251,31 @@ struct bt {
     struct census *census;      /* NULL: nobody wants to know (census.c) */
 };
 
+/* What the processor's system state means here; see mode.c. */
+struct mode_origin {
+    struct segment seg[SREG_COUNT];
+    struct dtable gdtr;
+    u64 cr0, cr3, cr4, efer, pdpte[4], dr7, rflags, icept, a20_mask;
+    const struct stage2 *stage2;
+    bool debugged;
+};
+struct mode {
+    struct mode_origin origin;
+    u64 epoch;                  /* bt.space_epoch when it was made */
+    bool translatable;
+    u16 key;
+    struct window *window;      /* NULL, and no view: no address space left */
+    struct view *view;
+    struct segments segments;
+};
+#define MODES 16
+
+enum core_result {
+    CORE_RAN,                   /* context.leave says why it came back */
+    CORE_STEP,                  /* there is nothing to run here: the fetch faults, or this instruction is not translated */
+    CORE_NOT,                   /* code in this mode is not translated */
+};
+
 /* The translator's side of a processor. */
 struct bt_vcpu {
     struct context context __attribute__((aligned(64)));
@@ -250,6 +283,7 @@ struct bt_vcpu {
     struct cpu *cpu;
     const struct policy *policy;
     void *owner;                /* the policy's: the engine's vcpu */
+    struct mode mode[MODES];    /* by hash of what changes most */
     struct window *window;
     struct view *view;
     u16 mnemonic;               /* of the instruction for which it left (callouts, faults) */
@@ -261,14 +295,15 @@ struct bt_vcpu {
     bool page_fault;            /* it was a memory access (not a division, an invalid opcode) */
 };
 
+/* --- mode.c --- */
+struct mode *mode_settle(struct bt_vcpu *v);    /* of the processor's state as it is; never NULL */
+
 /* --- core.c --- */
 /* Heap storage; NULL with *err. */
 struct bt_vcpu *core_new(struct cpu *c, const struct policy *policy, void *owner, struct error *err);
 void core_free(struct bt_vcpu *v);
-/* Can the translator run code in this mode now? */
-bool core_translatable(const struct cpu *c);
-/* Run translated code from the processor's state until it comes back, with context.leave and .eip. False: there is none to run. */
-bool core_run(struct bt_vcpu *v, cycles_t deadline);
+/* Run translated code from the processor's state until it comes back, with context.leave and .eip. */
+enum core_result core_run(struct bt_vcpu *v, cycles_t deadline);
 
 /* The unit at eip in the address space of the processor's state, translated now if need be. NULL: none can be. */
 struct unit *core_unit(struct bt_vcpu *v, u32 eip);
@@ -315,6 +350,9 @@ static inline bool cache_holds(const struct bt *b, u64 rip) { return rip - (u64)
 /* Translate the unit at eip, whose first byte is at gpa; NULL if its first instruction cannot be fetched or decoded. May flush the cache. */
 struct unit *translate(struct bt_vcpu *v, u32 eip, u16 key, gpa_t gpa);
 
+/* --- segreg.c --- */
+void segments_settle(struct segments *g, const struct cpu_state *s, u64 window); /* what code that reads or loads segment registers looks at */
+
 /* --- adapt.c --- */
 /* Is the instruction there a callout because it kept faulting? */
 bool adapted(const struct bt *b, u32 eip);
@@ -341,8 +379,8 @@ void windows_marked(struct bt *b, gpa_t page, u8 marks);
 /* --- space.c --- */
 struct window *window_for(struct bt *b, struct cpu *c);  /* the one that fits the processor's state; NULL: no address space left */
 void root_depend(struct bt *b, struct window *w, const struct mmu *u, const struct xlat *x, u32 gva);
-void root_written(struct window *w);
-void root_lost(struct window *w);       /* nobody watches it any more */
+void root_written(struct bt *b, struct window *w);
+void root_lost(struct bt *b, struct window *w);       /* nobody watches it any more */
 
 /* --- traces.c --- */
 void trace_root(struct bt *b, struct window *w, gpa_t page);

@@ -75,6 +75,7 @@ bool ends_unit(enum rule r);
 
 /* --- exits.c --- */
 void unit_head(struct maker *m);                                        /* charge the unit, and leave when the deadline has passed */
+void uncharge(struct maker *m, u32 cycles);                             /* what the head charged for the last instruction */
 void unit_fpu_gate(struct maker *m);                                    /* behind the head of a unit with x87 or SSE instructions */
 void leave_for_callout(struct maker *m);                                /* the last instruction is the monitor's */
 void exit_to(struct maker *m, u32 site, u32 eip);                       /* on to guest address eip; site: the rel32 that leads here, 0: emit a jump */
@@ -86,8 +87,11 @@ bool has_memory(const struct insn *i);
 void legacy_prefixes(struct emitter *e, const struct insn *i);
 void modrm_memory(struct emitter *e, const struct insn *i, unsigned reg);
 void address_in_segment(struct emitter *e, const struct insn *i);
+void load_r8(struct maker *m, const struct insn *i, unsigned n, unsigned size);  /* r8d = operand n, of 2 (zero-extended) or 4 bytes */
+void store_r8(struct maker *m, const struct insn *i, unsigned size);              /* its memory operand = r8d or r8w */
 void body_ident(struct maker *m, const struct insn *i);
 void body_incdec(struct maker *m, const struct insn *i);
+void body_bit(struct maker *m, const struct insn *i);
 void body_lea(struct maker *m, const struct insn *i);
 
 /* --- flow.c: stack and control flow; next: guest address of the instruction behind --- */
@@ -101,12 +105,17 @@ void body_jcc(struct maker *m, const struct insn *i, u32 next);
 void body_loop(struct maker *m, const struct insn *i, u32 next);
 
 /* --- sensitive.c: emulated in the cache --- */
+void count_in_cache(struct maker *m, enum in_cache what);
 void body_cli(struct maker *m);
 void body_sti(struct maker *m);
 void body_pushf(struct maker *m);
 void body_popf(struct maker *m);
 void body_read_cr(struct maker *m, const struct insn *i);
 void body_rdtsc(struct maker *m, const struct insn_map *map);
+
+/* --- segreg.c --- */
+void body_read_sreg(struct maker *m, const struct insn *i);
+void body_load_sreg(struct maker *m, const struct insn *i, u32 next, u32 cycles); /* cycles: what the unit charges for it */
 
 /* --- strings.c --- */
 static inline bool repeats(const struct insn *i) { return i->rep || i->repne; }

@@ -111,3 +111,67 @@ void body_lea(struct maker *m, const struct insn *i)
     emit8(&m->e, 0x8d);
     modrm_memory(&m->e, i, i->modrm >> 3);
 }
+
+/* BT and its kind on memory with a register: the bit number reaches beyond the operand. The dword that holds the bit is found by address
+ * arithmetic, and the instruction done in a register. One that writes stores what was there first: that may fault, and
+ * the flags are still the old ones. */
+void body_bit(struct maker *m, const struct insn *i)
+{
+    struct emitter *e = &m->e;
+    bool writes = i->mnemonic != MN_BT;
+    u8 bit = i->op[1].reg;
+    if (through_segment(i)) {
+        address_in_segment(e, i);
+    } else {
+        EMIT(e, 0x67, 0x44, 0x8d);                      /* lea r8d, [address] */
+        modrm_memory(e, i, 0);
+    }
+    EMIT(e, 0x41, 0xb9, 5, 0, 0, 0);                    /* mov r9d, 5 */
+    EMIT(e, 0xc4, 0x62, 0x32, 0xf7, 0xe8 | bit);        /* sarx r13d, reg, r9d */
+    EMIT(e, 0x47, 0x8d, 0x04, 0xa8);                    /* lea r8d, [r8 + r13*4] */
+    EMIT(e, 0x65, 0x67, 0x45, 0x8b, 0x08);              /* mov r9d, gs:[r8d] */
+    if (writes)
+        EMIT(e, 0x65, 0x67, 0x45, 0x89, 0x08);          /* mov gs:[r8d], r9d */
+    EMIT(e, 0x41, 0x0f, 0xa3 + 8 * (i->mnemonic - MN_BT), 0xc1 | bit << 3); /* bt r9d, reg: modulo 32 */
+    if (writes)
+        EMIT(e, 0x65, 0x67, 0x45, 0x89, 0x08);
+}
+
+/* --- an operand through r8 --- */
+
+/* The memory operand as it follows an opcode with r8 in its reg field: [address], or [r8] after address_in_segment(). */
+static void r8_and_memory(struct emitter *e, const struct insn *i, const u8 *opcode, unsigned n)
+{
+    emit8(e, through_segment(i) ? 0x45 : 0x44);
+    emit_bytes(e, opcode, n);
+    if (through_segment(i))
+        emit8(e, 0x00);
+    else
+        modrm_memory(e, i, 0);
+}
+
+void load_r8(struct maker *m, const struct insn *i, unsigned n, unsigned size)
+{
+    struct emitter *e = &m->e;
+    const struct operand *o = &i->op[n];
+    if (o->kind == OPD_GPR) {
+        EMIT(e, 0x41, 0x89, 0xc0 | o->reg << 3);        /* mov r8d, reg: who wants 16 bits looks at no more */
+        return;
+    }
+    if (through_segment(i))
+        address_in_segment(e, i);
+    EMIT(e, 0x65, 0x67);
+    if (size == 2)
+        r8_and_memory(e, i, (const u8[]){ 0x0f, 0xb7 }, 2);
+    else
+        r8_and_memory(e, i, (const u8[]){ 0x8b }, 1);
+}
+
+/* Not through FS or GS: their base goes through r8 itself. */
+void store_r8(struct maker *m, const struct insn *i, unsigned size)
+{
+    EMIT(&m->e, 0x65, 0x67);
+    if (size == 2)
+        emit8(&m->e, 0x66);
+    r8_and_memory(&m->e, i, (const u8[]){ 0x89 }, 1);
+}

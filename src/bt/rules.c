@@ -27,13 +27,20 @@ static const struct { u16 mnemonic; enum rule rule; const char *why; } special[]
     { MN_PUSHF, RULE_PUSHF, "real arithmetic flags, virtual system flags" },
     { MN_POPF, RULE_POPF, "real arithmetic flags, virtual system flags" },
     { MN_MOV_CR, RULE_READ_CR, "virtual control registers" },
+    { MN_PUSH_SREG, RULE_READ_SREG, "virtual segment registers" },
+    { MN_POP_SREG, RULE_LOAD_SREG, "virtual segment registers" },
+    { MN_MOV_SREG, RULE_LOAD_SREG, "virtual segment registers" },
     { MN_MOVS, RULE_STRING, "the window's addresses are 64-bit" },
     { MN_STOS, RULE_STRING, "the window's addresses are 64-bit" },
     { MN_LODS, RULE_STRING, "the window's addresses are 64-bit" },
     { MN_SCAS, RULE_STRING, "the window's addresses are 64-bit" },
     { MN_CMPS, RULE_STRING, "the window's addresses are 64-bit" },
-    { MN_CLD, RULE_CALLOUT, "translations depend on the direction" },
-    { MN_STD, RULE_CALLOUT, "translations depend on the direction" },
+    { MN_CLD, RULE_NOTHING, "translations depend on the direction" },
+    { MN_STD, RULE_NOTHING, "translations depend on the direction" },
+    { MN_BT, RULE_BIT, "a bit string: may reach out of the window" },
+    { MN_BTS, RULE_BIT, "a bit string: may reach out of the window" },
+    { MN_BTR, RULE_BIT, "a bit string: may reach out of the window" },
+    { MN_BTC, RULE_BIT, "a bit string: may reach out of the window" },
     /* plain, but with implicit operands or image formats that 64-bit mode has otherwise */
     { MN_PUSHA, RULE_CALLOUT, "not in 64-bit mode" },
     { MN_POPA, RULE_CALLOUT, "not in 64-bit mode" },
@@ -139,10 +146,17 @@ static bool extension_ok(const struct insn *i, u16 key)
     }
 }
 
-/* BT with a register reaches 256 MiB to both sides of its address: out of the window. */
-static bool reaches_far(const struct insn *i)
+/* BT with a register reaches 256 MiB to both sides of its address; all other forms are plain. */
+static enum rule bit_rule(const struct insn *i)
 {
-    return i->mnemonic >= MN_BT && i->mnemonic <= MN_BTC && i->op[0].kind == OPD_MEM && i->op[1].kind == OPD_GPR;
+    if (i->op[0].kind != OPD_MEM || i->op[1].kind != OPD_GPR)
+        return RULE_IDENT;
+    return i->opsize == 4 && __builtin_cpu_supports("bmi2") ? RULE_BIT : RULE_CALLOUT;
+}
+
+static enum rule direction_rule(const struct insn *i, u16 key)
+{
+    return (i->mnemonic == MN_STD) == !!(key & KEY_DF) ? RULE_NOTHING : RULE_CALLOUT;
 }
 
 /* Strings: upwards only (downwards they could leave the window at its lower end), through the flat segments. */
@@ -168,6 +182,22 @@ static bool in_cache_ok(const struct insn *i, u16 key, const char **why)
     return i->mnemonic != MN_POPF || !(key & KEY_DF);
 }
 
+/* MOV is one mnemonic for both directions. */
+static enum rule sreg_rule(const struct insn *i, u16 key, const char **why)
+{
+    bool load = i->op[0].kind == OPD_SREG && i->mnemonic != MN_PUSH_SREG;
+    unsigned seg = i->op[i->mnemonic == MN_MOV_SREG && !load].reg;
+    bool stack = i->mnemonic != MN_MOV_SREG;
+    bool through_base = i->op[0].kind == OPD_MEM && (i->mem.seg == FS || i->mem.seg == GS);
+    if (!memory_ok(i, key, why))
+        return RULE_CALLOUT;
+    *why = key & KEY_CPL ? "only kernel code is worth it" : load && seg == SS ? "holds interrupts back" : "16-bit stack, no such register, or none left for a base";
+    if (key & KEY_CPL || seg >= SREG_COUNT || (stack && i->opsize != 4) || (load && (seg == CS || seg == SS)) || (!load && through_base))
+        return RULE_CALLOUT;
+    *why = load ? "compared with what it holds" : "virtual segment registers";
+    return load ? RULE_LOAD_SREG : RULE_READ_SREG;
+}
+
 static bool uses_16_bit_stack_or_ip(const struct insn *i, enum rule r)
 {
     return r >= RULE_PUSH && (i->opsize == 2 || (i->adsize != 4 && r == RULE_LOOP));
@@ -191,20 +221,22 @@ enum rule rule_for(const struct insn *i, u16 key, const char **why)
         r = RULE_JCC;
         *why = "guest target";
     }
+    if (r == RULE_NOTHING)
+        return direction_rule(i, key);
+    if (r == RULE_BIT)
+        r = bit_rule(i);
     if (r == RULE_CALLOUT)
         return r;
     if (r == RULE_STRING)
         return string_ok(i, key, why) ? r : RULE_CALLOUT;
+    if (r == RULE_LOAD_SREG || r == RULE_READ_SREG)
+        return sreg_rule(i, key, why);
     if (r >= RULE_CLI && r <= RULE_RDTSC)
         return in_cache_ok(i, key, why) ? r : RULE_CALLOUT;
     if (!memory_ok(i, key, why))
         return RULE_CALLOUT;
     if (r == RULE_IDENT && (i->row->attr & OPATTR_NO64 || !extension_ok(i, key))) {
         *why = "not here or not in 64-bit mode";
-        return RULE_CALLOUT;
-    }
-    if (reaches_far(i)) {
-        *why = "a bit string: may reach out of the window";
         return RULE_CALLOUT;
     }
     if (uses_16_bit_stack_or_ip(i, r)) {

@@ -2,8 +2,8 @@
 /* Sensitive instructions of kernel code, emulated in the cache on virtual state (ASPLOS 2006, 3.2). */
 #include "bt/maker.h"
 
-/* Count it: LEA adds without touching the flags. */
-static void count(struct maker *m, enum in_cache what)
+/* LEA adds without touching the flags. */
+void count_in_cache(struct maker *m, enum in_cache what)
 {
     load_ctx(&m->e, R8, CTX(in_cache[0]) + 8 * what);
     EMIT(&m->e, 0x4d, 0x8d, 0x40, 0x01);                /* lea r8, [r8 + 1] */
@@ -27,14 +27,14 @@ static void set_interrupt_flag(struct emitter *e, u16 value)
 void body_cli(struct maker *m)
 {
     set_interrupt_flag(&m->e, 0);
-    count(m, IN_CACHE_FLAGS);
+    count_in_cache(m, IN_CACHE_FLAGS);
 }
 
 void body_sti(struct maker *m)
 {
     callout_if_interrupt_waits(&m->e);
     set_interrupt_flag(&m->e, FLAG_IF);
-    count(m, IN_CACHE_FLAGS);
+    count_in_cache(m, IN_CACHE_FLAGS);
 }
 
 /* The monitor's stack for a moment: PUSHFQ and POPFQ are the only ways to all flags at once. */
@@ -62,7 +62,7 @@ void body_pushf(struct maker *m)
     EMIT(e, 0x4f, 0x8d, 0x0c, 0x01);                    /* lea r9, [r9 + r8] */
     EMIT(e, 0x65, 0x67, 0x44, 0x89, 0x4c, 0x24, 0xfc);  /* mov gs:[esp - 4], r9d */
     esp_plus(e, -4);
-    count(m, IN_CACHE_FLAGS);
+    count_in_cache(m, IN_CACHE_FLAGS);
 }
 
 /* The flags in force are about to be replaced, so from the load on they may be used. */
@@ -101,7 +101,7 @@ void body_read_cr(struct maker *m, const struct insn *i)
 {
     EMIT(&m->e, 0x41, 0x8b);                            /* mov reg, [r15 + cr[n]] */
     emit_ctx(&m->e, i->op[0].reg, CTX(cr[0]) + 4 * i->op[1].reg);
-    count(m, IN_CACHE_CR);
+    count_in_cache(m, IN_CACHE_CR);
 }
 
 /* TSC = tsc_end - cycles left, as of this instruction: the unit has paid for the rest of itself already. */
@@ -117,5 +117,5 @@ void body_rdtsc(struct maker *m, const struct insn_map *map)
     emit_ctx(e, RAX, CTX(scratch));
     EMIT(e, 0x41, 0x8b);                                /* mov edx, [r15 + scratch + 4] */
     emit_ctx(e, RDX, CTX(scratch) + 4);
-    count(m, IN_CACHE_RDTSC);
+    count_in_cache(m, IN_CACHE_RDTSC);
 }

@@ -180,7 +180,7 @@ int bt_show(struct vm *vm, u32 *eip, unsigned columns, FILE *out, struct error *
     struct bt_vcpu *v = bt_of(vm);
     if (!v)
         return error_set(err, "engine %s translates nothing; use --engine=bt", vm->engine->name);
-    if (!core_translatable(v->cpu))
+    if (!mode_settle(v)->translatable)
         return error_set(err, "the guest stands in code that is interpreted (16-bit, or with bases or limits of segments): run it further, as with --max-cycles=100000000");
     struct unit *u = core_unit(v, *eip);
     if (!u)

@@ -52,10 +52,18 @@ void root_depend(struct bt *b, struct window *w, const struct mmu *u, const stru
     w->slot[slot] = slot_now(b, w, u, slot);
 }
 
-void root_written(struct window *w) { w->root_changed = true; }
+void root_written(struct bt *b, struct window *w)
+{
+    w->root_changed = true;
+    b->space_epoch++;
+}
 
 /* It is no longer traced: whatever it says may change. */
-void root_lost(struct window *w) { w->root_changed = w->root_untraced = true; }
+void root_lost(struct bt *b, struct window *w)
+{
+    root_written(b, w);
+    w->root_untraced = true;
+}
 
 /* Drop what the slots that changed govern. */
 static void compare_slots(struct bt *b, struct window *w, const struct mmu *u)
@@ -129,9 +137,10 @@ static struct window *least_recent(struct bt *b, const struct cpu *c, bool user)
     return nsame >= MAX_WINDOWS / 2 ? same : any;
 }
 
-static void assign(struct window *w, const struct cpu *c, bool user)
+static void assign(struct bt *b, struct window *w, const struct cpu *c, bool user)
 {
     const struct mmu *u = &c->mmu;
+    b->space_epoch++;
     w->used = true;
     w->user = user;
     w->stage2 = u->stage2;
@@ -168,25 +177,21 @@ static struct window *new_window(struct bt *b, struct cpu *c, bool user)
         return NULL;
     if (!same_kind(w, c, user) || !retarget(b, w, c))
         window_empty(b, w);
-    assign(w, c, user);
+    assign(b, w, c, user);
     return w;
 }
 
 struct window *window_for(struct bt *b, struct cpu *c)
 {
     bool user = state_cpl(&c->state) == 3;
-    struct window *w = b->last_window;
-    b->window_clock++;
-    if (!w || !same_kind(w, c, user) || !same_space(w, &c->mmu)) {
-        w = NULL;
-        for (unsigned i = 0; i < MAX_WINDOWS && !w; i++)
-            if (same_kind(&b->window[i], c, user) && same_space(&b->window[i], &c->mmu))
-                w = &b->window[i];
-    }
+    struct window *w = NULL;
+    for (unsigned i = 0; i < MAX_WINDOWS && !w; i++)
+        if (same_kind(&b->window[i], c, user) && same_space(&b->window[i], &c->mmu))
+            w = &b->window[i];
     w = w ? w : new_window(b, c, user);
     if (!w)
         return NULL;
-    w->last_used = b->window_clock;
+    w->last_used = ++b->window_clock;
     root_settle(b, w, c);
-    return b->last_window = w;
+    return w;
 }

@@ -100,6 +100,8 @@ static void emit_reason(struct bt *b, struct emitter *e, enum leave why)
  * such a unit begins with a jump through the gate, its own address in r13. */
 static void emit_fpu_load(struct bt *b, struct emitter *e)
 {
+    EMIT(e, 0x41, 0x0f, 0xae);      /* stmxcsr [r15 + host_mxcsr] */
+    emit_ctx(e, 3, CTX(host_mxcsr));
     load(e, R8, CTX(fpu));
     EMIT(e, 0x49, 0x0f, 0xae, 0x08); /* fxrstor64 [r8] */
     store_byte(e, CTX(fpu_loaded), 1);

@@ -59,7 +59,7 @@ static void drop_entries(struct bt *b, const struct trace_dep *d, u32 first, u32
 static void written(struct bt *b, const struct trace_dep *d, u32 offset, u64 len)
 {
     if (d->span_shift == ROOT_SPAN)
-        root_written(&b->window[d->window]);
+        root_written(b, &b->window[d->window]);
     else
         drop_entries(b, d, offset / d->entry_size, (offset + len - 1) / d->entry_size);
 }
@@ -74,7 +74,7 @@ static void untrace(struct bt *b, gpa_t page)
             continue;
         }
         if (d->span_shift == ROOT_SPAN)
-            root_lost(&b->window[d->window]);
+            root_lost(b, &b->window[d->window]);
         else
             drop_entries(b, d, 0, PAGE_SIZE / d->entry_size - 1);
         *p = d->next;

@@ -34,6 +34,8 @@ static void body(struct maker *m, unsigned n, u32 eip)
     case RULE_IDENT: body_ident(m, i); break;
     case RULE_INCDEC: body_incdec(m, i); break;
     case RULE_LEA: body_lea(m, i); break;
+    case RULE_NOTHING: break;
+    case RULE_BIT: body_bit(m, i); break;
     case RULE_STRING: body_string(m, i, &m->u->map[n]); break;
     case RULE_CLI: body_cli(m); break;
     case RULE_STI: body_sti(m); break;
@@ -41,6 +43,8 @@ static void body(struct maker *m, unsigned n, u32 eip)
     case RULE_POPF: body_popf(m); break;
     case RULE_READ_CR: body_read_cr(m, i); break;
     case RULE_RDTSC: body_rdtsc(m, &m->u->map[n]); break;
+    case RULE_READ_SREG: body_read_sreg(m, i); break;
+    case RULE_LOAD_SREG: body_load_sreg(m, i, next, m->u->cycles - m->u->map[n].cycles); break;
     case RULE_PUSH: body_push(m, i); break;
     case RULE_POP: body_pop(m, i); break;
     case RULE_LEAVE: body_leave(m, i); break;
@@ -65,13 +69,20 @@ static bool is_indirect(const struct insn *i, enum rule r)
     return r == RULE_RET || ((r == RULE_CALL || r == RULE_JMP) && i->op[0].kind != OPD_REL);
 }
 
+static bool in_cache_rule(enum rule r) { return (r >= RULE_CLI && r <= RULE_READ_SREG) || r == RULE_LOAD_SREG; }
+
+static enum in_cache in_cache_of(enum rule r)
+{
+    return r == RULE_RDTSC ? IN_CACHE_RDTSC : r == RULE_READ_CR ? IN_CACHE_CR : r == RULE_READ_SREG || r == RULE_LOAD_SREG ? IN_CACHE_SREG : IN_CACHE_FLAGS;
+}
+
 /* What the instruction costs in the cache, beside nothing else. */
 static u32 cycles_of(const struct maker *m, const struct insn *i, enum rule r, const struct bt_vcpu *v)
 {
     if (r == RULE_STRING && repeats(i))
         return v->cpu->cost[COST_PLAIN]; /* and by iteration */
-    if (r >= RULE_CLI && r <= RULE_RDTSC)
-        return v->policy->in_cache_cycles(v, r == RULE_RDTSC ? IN_CACHE_RDTSC : r == RULE_READ_CR ? IN_CACHE_CR : IN_CACHE_FLAGS);
+    if (in_cache_rule(r))
+        return v->policy->in_cache_cycles(v, in_cache_of(r), i);
     return v->cpu->cost[i->row->cost] + (is_indirect(i, r) && m->counts_indirect ? v->policy->indirect_cycles(v) : 0);
 }
 

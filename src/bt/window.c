@@ -171,6 +171,7 @@ void window_empty(struct bt *b, struct window *w)
     madvise(w->writable, PAGES / 8, MADV_DONTNEED);
     views_reset(b, w);
     w->mapped = 0;
+    b->space_epoch++;
     traces_forget_window(b, w - b->window);
     memset(w->slot_used, 0, sizeof w->slot_used);
     w->root = NO_ROOT;

@@ -166,6 +166,9 @@ enum cpu_stop_kind cpu_run(struct cpu *c, cycles_t deadline);
 enum cpu_stop_kind cpu_step(struct cpu *c);
 /* The same, but a REP string goes on with its iterations until clock->now >= deadline. */
 enum cpu_stop_kind cpu_step_until(struct cpu *c, cycles_t deadline);
+/* The same for who has changed nothing since the last step but general registers, RIP and flags at CPL 0, or status flags elsewhere
+ * (translated code): mode and caches need no second look. */
+enum cpu_stop_kind cpu_step_again(struct cpu *c, cycles_t deadline);
 /* cpu_step() with every intercept and stage 2 lifted: what a monitor's instruction emulator does. Exceptions are
  * returned as STOP_TRAP and not delivered. */
 enum cpu_stop_kind cpu_emulate(struct cpu *c);

@@ -326,8 +326,13 @@ enum cpu_stop_kind cpu_step(struct cpu *c) { return cpu_step_until(c, c->clock->
 
 enum cpu_stop_kind cpu_step_until(struct cpu *c, cycles_t deadline)
 {
-    c->deadline = deadline;
     interp_code_changed(c);
+    return cpu_step_again(c, deadline);
+}
+
+enum cpu_stop_kind cpu_step_again(struct cpu *c, cycles_t deadline)
+{
+    c->deadline = deadline;
     enum cpu_stop_kind why = run_guarded(c, run_one);
     if (why == STOP_TRAP)
         why = handle_trap(c);
