@@ -73,7 +73,7 @@ void bt_summary(const struct bt_vcpu *v, FILE *out)
 
 static void print_translated(const struct bt_stats *s, FILE *out)
 {
-    u64 in_cache = sum(s->by_rule + RULE_CLI, RULE_RDTSC - RULE_CLI + 1), callout = s->by_rule[RULE_CALLOUT], ident = s->by_rule[RULE_IDENT];
+    u64 in_cache = sum(s->by_rule + RULE_CLI, RULE_LOAD_SREG - RULE_CLI + 1), callout = s->by_rule[RULE_CALLOUT], ident = s->by_rule[RULE_IDENT];
     fprintf(out, "translated   %" PRIu64 " units, %" PRIu64 " instructions: %.1f %% IDENT, %.1f %% rewritten, %.1f %% in cache, %.1f %% callout\n", s->units, s->insns,
             percent(ident, s->insns), percent(s->insns - ident - in_cache - callout, s->insns), percent(in_cache, s->insns), percent(callout, s->insns));
     fprintf(out, "code         %" PRIu64 " bytes of the guest's became %" PRIu64 " of the host's, x %.1f\n", s->guest_bytes, s->host_bytes,

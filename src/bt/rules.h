@@ -17,15 +17,17 @@ enum rule {
     RULE_NOTHING,   /* what it does is done: CLD where translations are for strings upwards */
     RULE_BIT,       /* a bit string in memory: the word that holds the bit */
     RULE_STRING,    /* by the host's own string instruction on window addresses */
-    RULE_CLI, RULE_STI, RULE_PUSHF, RULE_POPF, RULE_READ_CR, RULE_RDTSC, RULE_READ_SREG, /* kernel code: emulated in the cache on virtual state */
+    RULE_CLI, RULE_STI, RULE_PUSHF, RULE_POPF, RULE_READ_CR, RULE_RDTSC, RULE_READ_SREG, RULE_LOAD_SREG /* ends the unit */, /* kernel code: emulated in the cache on virtual state */
     RULE_PUSH, RULE_POP, RULE_LEAVE,    /* 32-bit stack operations by MOV and LEA */
-    RULE_LOAD_SREG, /* ends the unit, as all that follow */
     RULE_CALL, RULE_RET, RULE_JMP, RULE_JCC, RULE_LOOP, /* control flow: ends the unit */
 };
 _Static_assert(RULE_LOOP < MAX_RULES && FILL_CODE < FILL_KINDS, "bt_stats has room for all");
 
 /* The rule for a decoded instruction under that key. `why` (may be NULL) gets a word for dumps. */
 enum rule rule_for(const struct insn *i, u16 key, const char **why);
+
+/* Sensitive, and emulated on virtual state without leaving the cache. */
+static inline bool rule_in_cache(enum rule r) { return r >= RULE_CLI && r <= RULE_LOAD_SREG; }
 
 static inline bool rule_is_sensitive(const struct insn *i)
 {

@@ -27,7 +27,7 @@ static unsigned fetch(struct bt_vcpu *v, u32 eip, gpa_t gpa, u8 *bytes, gpa_t *s
     return INSN_MAX;
 }
 
-bool ends_unit(enum rule r) { return r == RULE_CALLOUT || r >= RULE_LOAD_SREG; }
+bool ends_unit(enum rule r) { return r == RULE_CALLOUT || r == RULE_LOAD_SREG || r >= RULE_CALL; }
 
 /* No interrupt may be delivered before the instruction behind STI (SDM vol. 2, STI). Inside a unit none is; at its end STI is left
  * to the monitor. */

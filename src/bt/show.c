@@ -16,7 +16,7 @@
 
 static const char *rule_kind(enum rule r)
 {
-    return r == RULE_CALLOUT ? "callout" : r == RULE_IDENT ? "IDENT" : r >= RULE_CLI && r <= RULE_RDTSC ? "in cache" : "rewritten";
+    return r == RULE_CALLOUT ? "callout" : r == RULE_IDENT ? "IDENT" : rule_in_cache(r) ? "in cache" : "rewritten";
 }
 
 /* A callout whose own rule is another one: why then? */

@@ -69,8 +69,6 @@ static bool is_indirect(const struct insn *i, enum rule r)
     return r == RULE_RET || ((r == RULE_CALL || r == RULE_JMP) && i->op[0].kind != OPD_REL);
 }
 
-static bool in_cache_rule(enum rule r) { return (r >= RULE_CLI && r <= RULE_READ_SREG) || r == RULE_LOAD_SREG; }
-
 static enum in_cache in_cache_of(enum rule r)
 {
     return r == RULE_RDTSC ? IN_CACHE_RDTSC : r == RULE_READ_CR ? IN_CACHE_CR : r == RULE_READ_SREG || r == RULE_LOAD_SREG ? IN_CACHE_SREG : IN_CACHE_FLAGS;
@@ -81,7 +79,7 @@ static u32 cycles_of(const struct maker *m, const struct insn *i, enum rule r, c
 {
     if (r == RULE_STRING && repeats(i))
         return v->cpu->cost[COST_PLAIN]; /* and by iteration */
-    if (in_cache_rule(r))
+    if (rule_in_cache(r))
         return v->policy->in_cache_cycles(v, in_cache_of(r), i);
     return v->cpu->cost[i->row->cost] + (is_indirect(i, r) && m->counts_indirect ? v->policy->indirect_cycles(v) : 0);
 }
