@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "console/canvas.h"
+#include "console/paste.h"
 #include "console/hud.h"
 #include "console/keymap.h"
 #include "console/sdl_window.h"
@@ -461,10 +463,61 @@ static void test_window(void)
     end(x.server);
 }
 
+/* --- what goes into the window --- */
+
+static void test_paste(void)
+{
+    static const struct { const char *text, *typed; unsigned left_out; } rows[] = {
+        { "plain ~text\t1\n", "plain ~text\t1\n", 0 }, { "a\r\nb\rc", "a\nb\nc", 0 }, { "\u201cit\u2019s\u201d \u2014 \u2026", "\"it's\" -- ...", 0 },
+        { "gr\u00fc\u00df", "gr", 2 }, { "\U0001f600x\u00a0y", "x y", 1 }, { "\x07\x1b[A", "[A", 2 }, { "cut\xe2\x80", "cut", 1 }, { "\xff\x80 z", " z", 1 }, { "", "", 0 },
+    };
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        char text[64];
+        check_context("row %u", i);
+        strcpy(text, rows[i].text);
+        CHECK_EQ(paste_to_ascii(text), rows[i].left_out);
+        CHECK_STR(text, rows[i].typed);
+    }
+}
+
+/* Whole scales, others, and smaller ones: each pixel of the canvas is the picture's nearest, and no other is touched. */
+static void test_canvas(void)
+{
+    enum { W = 7, H = 5, CW = 40, CH = 30, OUTSIDE = 0x123456 };
+    static const struct canvas_rect places[] = { { 3, 2, 7, 5 }, { 1, 1, 21, 15 }, { 0, 0, 38, 27 }, { 4, 4, 5, 3 }, { 0, 0, 40, 30 } };
+    u32 picture[W * H], pixels[CW * CH];
+    for (unsigned i = 0; i < W * H; i++)
+        picture[i] = i + 1;
+    for (unsigned p = 0; p < ARRAY_LEN(places); p++)
+        for (unsigned first = 0; first < H; first++) {
+            const struct canvas_rect *r = &places[p];
+            struct canvas c = { pixels, CW, CH, CW };
+            for (unsigned i = 0; i < CW * CH; i++)
+                pixels[i] = OUTSIDE;
+            struct canvas_rect drawn = canvas_draw(&c, picture, W, H, r, first, H - 1);
+            unsigned wrong = 0;
+            for (unsigned y = 0; y < CH; y++)
+                for (unsigned x = 0; x < CW; x++) {
+                    bool within = x >= drawn.x && x < drawn.x + drawn.width && y >= drawn.y && y < drawn.y + drawn.height;
+                    u32 nearest = within ? picture[(y - r->y) * H / r->height * W + (x - r->x) * W / r->width] : OUTSIDE;
+                    wrong += pixels[y * CW + x] != nearest;
+                }
+            check_context("place %u from line %u", p, first);
+            CHECK_EQ(wrong, 0);
+            CHECK(drawn.y + drawn.height == r->y + r->height && drawn.y <= r->y + first * r->height / H);
+        }
+    canvas_clear(&(struct canvas){ pixels, CW, CH, CW });
+    canvas_blend(&(struct canvas){ pixels, CW, CH, CW }, (u32[]){ 0xffabcdef, 0x80ffffff, 0x00ffffff, 0xffffffff }, 2, 2, CW - 1, -1);
+    CHECK_EQ(pixels[CW - 1], 0);
+    canvas_blend(&(struct canvas){ pixels, CW, CH, CW }, (u32[]){ 0xffabcdef, 0x80ffffff }, 2, 1, 0, 0);
+    CHECK_EQ(pixels[0], 0xabcdef);
+    CHECK((pixels[1] & 0xff) >= 0x7e && (pixels[1] & 0xff) <= 0x81);
+}
+
 int main(int argc, char **argv)
 {
     static const struct check tests[] = {
-        { "png", test_png }, { "screenshot_spec", test_screenshot_spec }, { "keymap", test_keymap }, { "place", test_place }, { "hud", test_hud },
+        { "png", test_png }, { "screenshot_spec", test_screenshot_spec }, { "keymap", test_keymap }, { "place", test_place }, { "paste", test_paste }, { "canvas", test_canvas }, { "hud", test_hud },
         { "headless", test_headless }, { "window", test_window }, { NULL, NULL },
     };
     if (!mkdtemp(folder))

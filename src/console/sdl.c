@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "console/canvas.h"
 #include "console/sdl_window.h"
 
 #define FRAME_NS 16666667u
@@ -15,27 +16,19 @@ static int make_window(struct sdl_window *w)
 {
     struct sdl_api *a = &w->api;
     w->window = a->CreateWindow("emu", SDL_WINDOWPOS_UNDEFINED, SDL_WINDOWPOS_UNDEFINED, 720, 400, SDL_WINDOW_RESIZABLE);
-    w->renderer = w->window ? a->CreateRenderer(w->window, -1, 0) : NULL;
-    w->overlay = w->renderer ? a->CreateTexture(w->renderer, SDL_PIXELFORMAT_ARGB8888, SDL_TEXTUREACCESS_STREAMING, HUD_WIDTH, HUD_HEIGHT) : NULL;
-    if (!w->overlay)
+    if (!w->window || !a->GetWindowSurface(w->window))
         return -1;
-    a->SetTextureBlendMode(w->overlay, SDL_BLENDMODE_BLEND);
     a->StopTextInput();
     return 0;
 }
 
 static void drop_window(struct sdl_window *w)
 {
-    if (w->screen)
-        w->api.DestroyTexture(w->screen);
-    if (w->overlay)
-        w->api.DestroyTexture(w->overlay);
-    if (w->renderer)
-        w->api.DestroyRenderer(w->renderer);
+    if (w->shadow)
+        w->api.FreeSurface(w->shadow);
     if (w->window)
         w->api.DestroyWindow(w->window);
-    w->screen = w->overlay = NULL;
-    w->renderer = NULL;
+    w->shadow = NULL;
     w->window = NULL;
 }
 
@@ -58,11 +51,9 @@ static void resize(struct sdl_window *w)
 {
     const struct vga_picture *p = &w->picture;
     int scale = p->width <= 400 ? 2 : 1;
-    if (w->screen)
-        w->api.DestroyTexture(w->screen);
-    w->screen = w->api.CreateTexture(w->renderer, SDL_PIXELFORMAT_RGB888, SDL_TEXTUREACCESS_STREAMING, p->width, p->height);
-    w->texture_width = p->width;
-    w->texture_height = p->height;
+    w->shown_width = p->width;
+    w->shown_height = p->height;
+    w->stale = true;
     if (!w->full_screen && !(w->api.GetWindowFlags(w->window) & SDL_WINDOW_MAXIMIZED))
         w->api.SetWindowSize(w->window, p->width * scale, p->height * scale);
 }
@@ -78,34 +69,68 @@ SDL_Rect sdl_place(unsigned width, unsigned height, int window_width, int window
     return r;
 }
 
-static void present(struct sdl_window *w)
+/* What is drawn to: the window's own pixels, if they are of our kind. */
+static SDL_Surface *drawing(struct sdl_window *w, SDL_Surface *window)
 {
-    int width, height;
-    w->api.GetRendererOutputSize(w->renderer, &width, &height);
-    SDL_Rect screen = sdl_place(w->picture.width, w->picture.height, width, height, w->fit);
-    SDL_Rect overlay = { width - HUD_WIDTH - 8, 8, HUD_WIDTH, HUD_HEIGHT };
-    w->api.SetRenderDrawColor(w->renderer, 0, 0, 0, 255);
-    w->api.RenderClear(w->renderer);
-    w->api.RenderCopy(w->renderer, w->screen, NULL, &screen);
-    if (w->show_hud)
-        w->api.RenderCopy(w->renderer, w->overlay, NULL, &overlay);
-    w->api.RenderPresent(w->renderer);
-    w->stale = false;
+    if (window->format->BytesPerPixel == 4 && window->format->Rmask == 0xff0000 && window->format->Bmask == 0xff)
+        return window;
+    if (w->shadow && (w->shadow->w != window->w || w->shadow->h != window->h)) {
+        w->api.FreeSurface(w->shadow);
+        w->shadow = NULL;
+    }
+    if (!w->shadow) {
+        w->shadow = w->api.CreateRGBSurfaceWithFormat(0, window->w, window->h, 32, SDL_PIXELFORMAT_RGB888);
+        w->stale = true;
+    }
+    return w->shadow;
 }
 
-/* Upload the lines that changed. */
+static SDL_Rect draw_all(struct sdl_window *w, struct canvas *c, const struct canvas_rect *place)
+{
+    const struct vga_picture *p = &w->picture;
+    canvas_clear(c);
+    canvas_draw(c, p->pixels, p->width, p->height, place, 0, p->height - 1);
+    if (w->show_hud)
+        canvas_blend(c, w->hud_pixels, HUD_WIDTH, HUD_HEIGHT, (int)c->width - HUD_WIDTH - 8, 8);
+    return (SDL_Rect){ 0, 0, c->width, c->height };
+}
+
+static SDL_Rect draw_lines(struct sdl_window *w, struct canvas *c, const struct canvas_rect *place)
+{
+    const struct vga_picture *p = &w->picture;
+    struct canvas_rect drawn = canvas_draw(c, p->pixels, p->width, p->height, place, w->first, w->last);
+    return (SDL_Rect){ drawn.x, drawn.y, drawn.width, drawn.height };
+}
+
+/* Without a graphics processor in between: a text screen is a megabyte, and the lines that have changed are fewer. Under a
+ * heads-up display, which shines through, everything is drawn. */
+static void present(struct sdl_window *w)
+{
+    SDL_Surface *window = w->api.GetWindowSurface(w->window), *to = window ? drawing(w, window) : NULL;
+    if (!to)
+        return;
+    struct canvas c = { to->pixels, to->w, to->h, to->pitch / sizeof *c.pixels };
+    SDL_Rect place = sdl_place(w->picture.width, w->picture.height, to->w, to->h, w->fit);
+    bool moved = memcmp(&place, &w->place, sizeof place) != 0;
+    const struct canvas_rect there = { place.x, place.y, place.w, place.h };
+    SDL_Rect drawn = (w->stale || moved || w->show_hud ? draw_all : draw_lines)(w, &c, &there);
+    if (to != window)
+        w->api.UpperBlit(to, &drawn, window, &(SDL_Rect){ drawn.x, drawn.y });
+    w->api.UpdateWindowSurfaceRects(w->window, &drawn, 1);
+    w->place = place;
+    w->stale = false;
+    w->first = 1;
+    w->last = 0;
+}
+
 static void update_screen(struct sdl_window *w, u64 now)
 {
     struct vga_picture *p = &w->picture;
     struct device *vga = display_find(w->console->vm, &vga_ops);
-    unsigned first, last;
-    if (!vga_picture_update(p, vga, now / BLINK_NS % 2 == 0, &first, &last))
+    if (!vga_picture_update(p, vga, now / BLINK_NS % 2 == 0, &w->first, &w->last))
         return;
-    if (p->width != w->texture_width || p->height != w->texture_height)
+    if (p->width != w->shown_width || p->height != w->shown_height)
         resize(w);
-    SDL_Rect lines = { 0, first, p->width, last - first + 1 };
-    w->api.UpdateTexture(w->screen, &lines, p->pixels + (size_t)first * p->width, p->width * sizeof *p->pixels);
-    w->stale = true;
 }
 
 static void update_hud(struct sdl_window *w, u64 now)
@@ -115,7 +140,6 @@ static void update_hud(struct sdl_window *w, u64 now)
     w->next_hud_ns = now + HUD_NS;
     hud_sample(&w->hud, w->console->vm, now);
     hud_draw(&w->hud, w->console->vm, w->hud_pixels);
-    w->api.UpdateTexture(w->overlay, NULL, w->hud_pixels, HUD_WIDTH * sizeof *w->hud_pixels);
     w->stale = true;
 }
 
@@ -126,7 +150,7 @@ static void frame(struct sdl_window *w, u64 now)
     update_title(w);
     update_screen(w, now);
     update_hud(w, now);
-    if (w->stale)
+    if (w->stale || w->first <= w->last)
         present(w);
 }
 
@@ -149,6 +173,7 @@ static void pump(void *window)
 static int start_video(struct sdl_window *w, struct error *err)
 {
     w->api.SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1");
+    w->api.SetHint(SDL_HINT_FRAMEBUFFER_ACCELERATION, "0"); /* pixels by shared memory: OpenGL without its hardware costs ten times as much */
     w->api.SetHint(SDL_HINT_VIDEODRIVER, getenv("WAYLAND_DISPLAY") ? "wayland,x11" : "x11");
     if (w->api.Init(SDL_INIT_VIDEO) == 0)
         return 0;
@@ -162,6 +187,7 @@ struct sdl_window *sdl_open(struct console *c, struct error *err)
 {
     struct sdl_window *w = calloc(1, sizeof *w);
     w->console = c;
+    w->first = 1;
     if (sdl_api_load(&w->api, err) || start_video(w, err)) {
         sdl_api_unload(&w->api);
         free(w);

@@ -11,10 +11,9 @@
 #include "base/error.h"
 
 #define SDL_FUNCTIONS(X) \
-    X(Init) X(Quit) X(GetError) X(SetHint) X(StopTextInput) X(GetModState) \
+    X(Init) X(Quit) X(GetError) X(SetHint) X(StopTextInput) \
     X(CreateWindow) X(DestroyWindow) X(SetWindowTitle) X(SetWindowSize) X(SetWindowFullscreen) X(GetWindowFlags) X(GetWindowID) \
-    X(CreateRenderer) X(DestroyRenderer) X(GetRendererOutputSize) X(SetRenderDrawColor) X(RenderClear) X(RenderCopy) X(RenderPresent) \
-    X(CreateTexture) X(DestroyTexture) X(UpdateTexture) X(SetTextureBlendMode) \
+    X(GetWindowSurface) X(UpdateWindowSurfaceRects) X(CreateRGBSurfaceWithFormat) X(FreeSurface) X(UpperBlit) \
     X(PollEvent) X(SetRelativeMouseMode) X(GetClipboardText) X(free)
 
 struct sdl_api {

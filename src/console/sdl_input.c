@@ -5,10 +5,29 @@
 #include <unistd.h>
 
 #include "console/keymap.h"
+#include "console/paste.h"
 #include "console/sdl_window.h"
 #include "devices/i8042.h"
 
 static struct device *keyboard(const struct sdl_window *w) { return display_find(w->console->vm, &i8042_ops); }
+
+/* --- keys of the guest --- */
+
+static void send_key(struct sdl_window *w, SDL_Scancode key, bool down)
+{
+    u16 code = keymap_set1(key);
+    if (!code || (!down && !w->held[key]))
+        return;
+    w->held[key] = down;
+    keyboard_key(keyboard(w), code, down);
+}
+
+static void release_all(struct sdl_window *w)
+{
+    for (unsigned key = 0; key < SDL_NUM_SCANCODES; key++)
+        if (w->held[key])
+            send_key(w, key, false);
+}
 
 /* --- keys of the window --- */
 
@@ -60,11 +79,16 @@ static void take_screenshot(struct sdl_window *w)
         fprintf(stderr, "emu: screenshot in %s\n", path);
 }
 
+/* The guest must not see the text typed with Ctrl and Alt held, which are still down. */
 static void start_paste(struct sdl_window *w)
 {
+    release_all(w);
     w->api.free(w->paste);
     w->paste = w->api.GetClipboardText();
     w->paste_at = 0;
+    unsigned left_out = w->paste ? paste_to_ascii(w->paste) : 0;
+    if (left_out)
+        fprintf(stderr, "emu: %u character%s of the clipboard %s on no key of a US keyboard and left out\n", left_out, left_out > 1 ? "s" : "", left_out > 1 ? "are" : "is");
 }
 
 static const struct { SDL_Scancode key; void (*act)(struct sdl_window *w); } window_keys[] = {
@@ -73,9 +97,9 @@ static const struct { SDL_Scancode key; void (*act)(struct sdl_window *w); } win
     { SDL_SCANCODE_S, take_screenshot }, { SDL_SCANCODE_V, start_paste },
 };
 
-static bool window_key(struct sdl_window *w, SDL_Scancode key)
+/* `mods` as they were when the key was pressed: it may have been let go since. */
+static bool window_key(struct sdl_window *w, SDL_Scancode key, unsigned mods)
 {
-    unsigned mods = w->api.GetModState();
     if (!(mods & KMOD_CTRL) || !(mods & KMOD_ALT))
         return false;
     for (unsigned i = 0; i < ARRAY_LEN(window_keys); i++) {
@@ -87,28 +111,12 @@ static bool window_key(struct sdl_window *w, SDL_Scancode key)
     return false;
 }
 
-/* --- keys of the guest --- */
-
-static void send_key(struct sdl_window *w, SDL_Scancode key, bool down)
-{
-    u16 code = keymap_set1(key);
-    if (!code || (!down && !w->held[key]))
-        return;
-    w->held[key] = down;
-    keyboard_key(keyboard(w), code, down);
-}
-
-static void release_all(struct sdl_window *w)
-{
-    for (unsigned key = 0; key < SDL_NUM_SCANCODES; key++)
-        if (w->held[key])
-            send_key(w, key, false);
-}
+/* --- both --- */
 
 static void on_key_down(struct sdl_window *w, const SDL_Event *e)
 {
     SDL_Scancode key = e->key.keysym.scancode;
-    if (key < SDL_NUM_SCANCODES && (e->key.repeat || !window_key(w, key)))
+    if (key < SDL_NUM_SCANCODES && (e->key.repeat || !window_key(w, key, e->key.keysym.mod)))
         send_key(w, key, true);
 }
 

@@ -12,14 +12,15 @@ struct sdl_window {
     struct sdl_api api;
     struct console *console;
     SDL_Window *window;             /* made when the guest begins to run; NULL before */
-    SDL_Renderer *renderer;
-    SDL_Texture *screen, *overlay;  /* the guest's picture, of picture.width x height; the heads-up display */
-    unsigned texture_width, texture_height;
+    SDL_Surface *shadow;            /* of a screen whose pixels are not ours: drawn here and converted; NULL: drawn in the window's */
+    SDL_Rect place;                 /* where the picture was drawn last */
+    unsigned shown_width, shown_height; /* of the guest's picture, for which the window was made so large */
     struct vga_picture picture;
+    unsigned first, last;           /* lines that have changed and are to be drawn; first > last: none */
     struct hud hud;
     u32 hud_pixels[HUD_WIDTH * HUD_HEIGHT];
     u64 next_frame_ns, next_hud_ns; /* host time */
-    bool stale;                     /* the window must be drawn again though the picture is the same */
+    bool stale;                     /* the window must be drawn whole again */
     bool show_hud, grabbed, full_screen, fit;   /* fit: any scale; otherwise whole ones */
     bool held[SDL_NUM_SCANCODES];   /* keys that the guest sees pressed */
     unsigned buttons;               /* of the mouse, as mouse_move() has them */
