@@ -268,6 +268,7 @@ static void test_hottest(void)
         CHECK_CONTAINS(hot, "jne unit 00100010");
         CHECK_CONTAINS(hot, "; chained");
         CHECK_CONTAINS(hot, "\n2. entered 50 times");
+        CHECK_CONTAINS(out, "    1. 00100010 ring 0           1000 times");
         CHECK(!strstr(hot, "\n3. "));
     }
 }
@@ -385,12 +386,17 @@ static void test_guest(void)
 
 static void test_monitor(void)
 {
-    char command[300];
-    snprintf(command, sizeof command, "printf 'info bt\\nq\\n' | timeout 20 %s -engine bt -m 4 -S -monitor stdio -serial none %s/loop >%s/out 2>&1", emu(), folder, folder);
-    if (system(command) < 0)
-        FAIL("%s", command);
-    read_file("out", out, sizeof out);
-    CHECK_CONTAINS(out, "callouts by instruction:\n  none");
+    for (unsigned i = 0; i < ARRAY_LEN(engines_under_test); i++) {
+        char command[400];
+        snprintf(command, sizeof command, "printf 'info %s\\nq\\n' | timeout 20 %s -engine %s -m 4 -S -monitor stdio -serial none %s/loop >%s/out 2>&1",
+                 engines_under_test[i]->name, emu(), engines_under_test[i]->name, folder, folder);
+        if (system(command) < 0)
+            FAIL("%s", command);
+        read_file("out", out, sizeof out);
+        CHECK_CONTAINS(out, "callouts by instruction:\n  none");
+    }
+    CHECK_EQ(run("%s/exit --engine=bt --stats"), 3);
+    CHECK_CONTAINS(err, "callouts by instruction:\n  out                   1\n");
 }
 
 static void write_file(const char *name, const void *data, size_t size)
@@ -423,6 +429,7 @@ int main(int argc, char **argv)
     if (!mkdtemp(folder))
         return 1;
     write_file("loop", "\xeb\xfe", 2);
+    write_file("exit", "\xb0\x01\xe6\xf4\xeb\xfe", 6);    /* mov al, 1; out 0f4h, al; jmp $ */
     write_file("sector", sector, sizeof sector);
     int status = check_main(argc, argv, "translate", tests);
     char command[64];

@@ -5,6 +5,7 @@
  */
 #include "bt/bt.h"
 #include "bt/internal.h"
+#include "bt/show.h"
 
 static u32 in_cache_cycles(const struct bt_vcpu *t, enum in_cache what, const struct insn *i) { return t->cpu->cost[i->row->cost]; }
 
@@ -61,4 +62,6 @@ static enum accel_result run(void *self, cycles_t deadline)
     return ACCEL_STEP;
 }
 
-const struct cpu_accel_ops bt_accel = { .name = "translator", .attach = attach, .detach = detach, .run = run };
+static void info(const void *self, void *file) { bt_summary(self, file); }
+
+const struct cpu_accel_ops bt_accel = { .name = "translator", .attach = attach, .detach = detach, .run = run, .info = info };

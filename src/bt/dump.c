@@ -61,11 +61,11 @@ static void print_callouts(const struct bt_stats *s, FILE *out)
 void bt_summary(const struct bt_vcpu *v, FILE *out)
 {
     const struct bt_stats *s = &v->bt->stats;
-    fprintf(out, "bt: %" PRIu64 " units of %" PRIu64 " instructions, %.1f %% of them identical; %" PRIu64 " chained; %" PRIu64 " invalidated; %" PRIu64 " adapted\n", s->units,
+    fprintf(out, "translator: %" PRIu64 " units of %" PRIu64 " instructions, %.1f %% of them identical; %" PRIu64 " chained; %" PRIu64 " invalidated; %" PRIu64 " adapted\n", s->units,
             s->insns, percent(s->by_rule[RULE_IDENT], s->insns), s->chained, s->invalidated, s->adapted);
-    fprintf(out, "bt: %" PRIu64 " entries of the cache, %" PRIu64 " callouts, %" PRIu64 " hidden faults; %" PRIu64 " windows made\n", s->entries, s->callouts, s->hidden_faults,
+    fprintf(out, "translator: %" PRIu64 " entries of the cache, %" PRIu64 " callouts, %" PRIu64 " hidden faults; %" PRIu64 " windows made\n", s->entries, s->callouts, s->hidden_faults,
             s->windows_made);
-    fprintf(out, "bt: callouts by instruction:\n");
+    fprintf(out, "translator: callouts by instruction:\n");
     print_callouts(s, out);
 }
 
@@ -145,6 +145,14 @@ void bt_dump(const struct vm *vm, unsigned hottest, unsigned columns, FILE *out)
 
 /* --- the hottest --- */
 
+/* One line each, before they are shown in full. */
+static void print_ranking(const struct bt *b, struct heat *const *sorted, unsigned n, u64 all, FILE *out)
+{
+    fprintf(out, "\nunits by how often they were entered, of %" PRIu64 ":\n", b->census->nheat);
+    for (unsigned k = 0; k < n; k++)
+        fprintf(out, "  %3u. %08x ring %u %14" PRIu64 " times %6.2f %%\n", k + 1, sorted[k]->eip, sorted[k]->key & KEY_CPL, sorted[k]->entered, percent(sorted[k]->entered, all));
+}
+
 static void print_hot(const struct bt *b, unsigned rank, const struct heat *h, u64 all, unsigned columns, FILE *out)
 {
     const struct unit *u = cache_find(b, h->eip, h->gpa, h->key);
@@ -159,11 +167,16 @@ void bt_dump_hottest(const struct vm *vm, unsigned hottest, unsigned columns, FI
 {
     const struct bt *b = bt_of(vm) ? bt_of(vm)->bt : NULL;
     struct heat **sorted = b && b->census ? census_sorted(b->census) : NULL;
+    unsigned n = 0;
     if (!sorted)
         return;
     u64 all = census_entered(b->census);
-    for (u64 n = 0; n < hottest && n < b->census->nheat && sorted[n]->entered; n++)
-        print_hot(b, n + 1, sorted[n], all, columns, out);
+    while (n < hottest && n < b->census->nheat && sorted[n]->entered)
+        n++;
+    if (n > 1)
+        print_ranking(b, sorted, n, all, out);
+    for (unsigned k = 0; k < n; k++)
+        print_hot(b, k + 1, sorted[k], all, columns, out);
     if (b->census->others.entered)
         fprintf(out, "\n%" PRIu64 " entries of further units, which were too many to be counted one by one\n", b->census->others.entered);
     free(sorted);

@@ -29,6 +29,9 @@ void stats_print(const struct vm *vm, FILE *out)
     fprintf(out, "virtual time %.6f s, wall time %.3f s\n", (double)vm->clock.now / vm->clock.hz, vm->wall_ns / 1e9);
     if (vm->engine->info)
         vm->engine->info(vm, out);
+    const struct cpu *c = &vm->vcpu[0]->cpu;
+    if (c->accel && c->accel->info)
+        c->accel->info(c->accel_self, out);
 }
 
 void screen_text_print(const struct vm *vm, FILE *out)

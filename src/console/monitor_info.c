@@ -137,8 +137,11 @@ static void info_engine(struct monitor *m, FILE *out)
 {
     const struct engine_ops *e = vm_of(m)->engine;
     fprintf(out, "%s: %s\n", e->name, e->help);
+    const struct cpu *c = &vm_of(m)->vcpu[0]->cpu;
     if (e->info)
         e->info(vm_of(m), out);
+    if (c->accel && c->accel->info)
+        c->accel->info(c->accel_self, out);
 }
 
 static void info_mtree(struct monitor *m, FILE *out)

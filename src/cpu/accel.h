@@ -22,6 +22,8 @@ struct cpu_accel_ops {
     void (*detach)(void *self);
     /* Run from the processor's state, before the deadline; state, clock, ledger and icount are true on return. */
     enum accel_result (*run)(void *self, cycles_t deadline);
+    /* Add lines of its own to what the engine says of itself; may be NULL. */
+    void (*info)(const void *self, void *file);
 };
 
 #endif
