@@ -100,6 +100,7 @@ static const struct { const char *args, *says; } sayings[] = {
     { "64 8b 07", "IDENT: the same, in the window, at the segment's base" },
     { "ff 24 85 00 00 20 00", "rewritten: guest target" },
     { "67 8b 07", "callout: 16-bit addressing" },
+    { "fc", "cld no code: translations depend on the direction" },
     { "60", "callout: not in 64-bit mode" },
     { "8f 44 24 04", "callout: a form that cannot be rewritten" },
 };

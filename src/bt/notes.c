@@ -14,6 +14,7 @@ static const struct { const char *name; u32 offset, size; } fields[] = {
     FIELD(tsc_end), FIELD(system_flags), FIELD(interrupt_flag), FIELD(interrupt_waits), FIELD(host_rsp), FIELD(directory), FIELD(fpu_gate),
     FIELD(cr[0]), FIELD(cr[2]), FIELD(cr[3]), FIELD(cr[4]),
     { "in_cache[flags]", CTX(in_cache[IN_CACHE_FLAGS]), 8 }, { "in_cache[cr]", CTX(in_cache[IN_CACHE_CR]), 8 }, { "in_cache[rdtsc]", CTX(in_cache[IN_CACHE_RDTSC]), 8 },
+    { "in_cache[sreg]", CTX(in_cache[IN_CACHE_SREG]), 8 }, FIELD(segments),
 };
 
 /* "[r15 + 0x74]" is what context.eip looks like; the name says more. */
@@ -62,6 +63,7 @@ static const struct link *link_at_stub(const struct unit *u, u32 stub)
     return NULL;
 }
 
+static bool is_short_jump(const u8 *bytes, unsigned len) { return len == 2 && ((bytes[0] & 0xf0) == 0x70 || bytes[0] == 0xeb); }
 static bool is_jump(const u8 *bytes, unsigned len) { return (len == 5 && bytes[0] == 0xe9) || (len == 6 && bytes[0] == 0x0f && (bytes[1] & 0xf0) == 0x80); }
 bool is_host_pointer(const u8 *bytes, unsigned len) { return len == 10 && bytes[0] == 0x49 && bytes[1] == 0xb9; }
 
@@ -92,6 +94,8 @@ void host_operands(const struct bt *b, const struct unit *u, u32 at, const u8 *b
             snprintf(buf, size, "unit %08x", l->eip);
         else
             stub_name(b, to, buf, size);
+    } else if (is_short_jump(bytes, len)) {
+        snprintf(buf, size, "%06x", at + 2 + (s8)bytes[1]);
     } else {
         name_fields(text, buf, size);
         drop_ptr(buf);
@@ -144,7 +148,7 @@ void host_note(const struct bt *b, const struct unit *u, u32 at, const u8 *bytes
     else if (site)
         snprintf(buf, size, site->to ? "chained" : "not chained yet: its stub");
     else if (at == u->host && u->ncounted)
-        snprintf(buf, size, "head: charge %u cycles, count %u instructions", u->cycles, u->ncounted);
+        snprintf(buf, size, "head: charge %u cycles, count %u instruction%s", u->cycles, u->ncounted, u->ncounted == 1 ? "" : "s");
     else if (note)
         snprintf(buf, size, "%s", note);
     else if (through_window(bytes, len))

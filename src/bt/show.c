@@ -16,7 +16,10 @@
 
 static const char *rule_kind(enum rule r)
 {
-    return r == RULE_CALLOUT ? "callout" : r == RULE_IDENT ? "IDENT" : rule_in_cache(r) ? "in cache" : "rewritten";
+    static const char *const kinds[] = { [RULE_CALLOUT] = "callout", [RULE_IDENT] = "IDENT", [RULE_NOTHING] = "no code" };
+    if (r < ARRAY_LEN(kinds) && kinds[r])
+        return kinds[r];
+    return rule_in_cache(r) ? "in cache" : "rewritten";
 }
 
 /* A callout whose own rule is another one: why then? */
