@@ -26,8 +26,10 @@ static void on_written(void *opaque, gpa_t gpa, u64 len)
 static void on_marked(void *opaque, gpa_t page, u8 marks) { windows_marked(opaque, page, marks); }
 static void on_map_changed(void *opaque) { windows_flush(opaque); }
 
-static void bt_free(struct bt *b)
+static void bt_put(struct bt *b)
 {
+    if (--b->users)
+        return;
     if (b->observer.opaque)
         physmap_unobserve(b->map, &b->observer);
     windows_fini(b);
@@ -36,13 +38,28 @@ static void bt_free(struct bt *b)
     free(b);
 }
 
-static struct bt *bt_new(struct physmap *map, struct error *err)
+/* The one that watches this memory already, for another processor. NULL: there is none. */
+static struct bt *bt_of(const struct physmap *map)
 {
-    struct bt *b = calloc(1, sizeof *b);
+    for (const struct phys_observer *o = map->observers; o; o = o->next)
+        if (o->written == on_written)
+            return o->opaque;
+    return NULL;
+}
+
+static struct bt *bt_get(struct physmap *map, struct error *err)
+{
+    struct bt *b = bt_of(map);
+    if (b) {
+        b->users++;
+        return b;
+    }
+    b = calloc(1, sizeof *b);
     b->map = map;
     b->space_epoch = 1;
+    b->users = 1;
     if (cache_init(b, CACHE_SIZE, err) < 0 || windows_init(b, err) < 0) {
-        bt_free(b);
+        bt_put(b);
         return NULL;
     }
     b->observer = (struct phys_observer){ .marks = MARK_CODE | MARK_TRACE, .written = on_written, .marked = on_marked,
@@ -55,7 +72,7 @@ struct bt_vcpu *core_new(struct cpu *c, const struct policy *policy, void *owner
 {
     if (fault_init(err) < 0)
         return NULL;
-    struct bt *b = bt_new(c->mmu.map, err);
+    struct bt *b = bt_get(c->mmu.map, err);
     if (!b) {
         fault_fini();
         return NULL;
@@ -76,7 +93,7 @@ void core_free(struct bt_vcpu *t)
 {
     if (!t)
         return;
-    bt_free(t->bt);
+    bt_put(t->bt);
     free(t);
     fault_fini();
 }

@@ -104,6 +104,11 @@ static enum cpu_stop_kind interpret(struct bt_vcpu *t, cycles_t deadline)
 static enum cpu_stop_kind deliver_pending(struct bt_vcpu *t)
 {
     struct vcpu *v = t->owner;
+    if (vcpu_nmi_pending(v)) {
+        struct trap nmi = vcpu_nmi_take(v);
+        account_interrupt(t);
+        return cpu_deliver(&v->cpu, &nmi);
+    }
     if (!vcpu_intr_pending(v) || !cpu_interruptible(&v->cpu))
         return STOP_DEADLINE;
     account_interrupt(t);

@@ -217,9 +217,11 @@ struct policy {
     bool (*interrupt_waits)(const struct bt_vcpu *v);                   /* would one be taken if IF were set? */
 };
 
-/* The translation cache, the windows, the traces of one processor. One thread at a time. */
+/* The translation cache, the windows, the traces: of all processors of one machine, for a translation holds on each of them, and a
+ * window is kept true whoever writes. One thread at a time. */
 struct bt {
     struct physmap *map;
+    unsigned users;             /* processors */
     struct phys_observer observer;
     u8 *code, *exec;            /* the cache: written through one mapping, run through the other */
     u32 code_size, code_used;

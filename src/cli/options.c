@@ -384,8 +384,11 @@ static int opt_cpu(struct options *o, const char *arg, struct error *err)
 static int opt_smp(struct options *o, const char *arg, struct error *err)
 {
     u64 n;
-    if (parse_number(arg, &n) || n != 1)
-        return error_set(err, "-smp %s: the machine has one processor so far; give -smp 1", arg);
+    if (strncmp(arg, "cpus=", 5) == 0)
+        arg += 5;
+    if (parse_number(arg, &n) || n < 1 || n > VM_MAX_VCPUS)
+        return error_set(err, "-smp %s: a machine has 1 to %u processors", arg, VM_MAX_VCPUS);
+    o->vm.smp = n;
     return 0;
 }
 /* "pc", "pc-i440fx-7.2", "accel=kvm", or what has no meaning for this machine, as "usb=off". */

@@ -75,12 +75,15 @@ struct cpu_stop {
     struct trap vectored;
 };
 
+#define MSR_APIC_BASE 0x1b
+enum { APIC_BASE_BSP = 1 << 8, APIC_BASE_ENABLED = 1 << 11 };
+
 /* What surrounds the processor. All are called synchronously, at the very instruction. */
 struct cpu_env {
     u64 (*io_read)(void *o, u16 port, unsigned size);               /* size 1, 2, 4 */
     void (*io_write)(void *o, u16 port, unsigned size, u64 value);
     bool (*msr_read)(void *o, u32 msr, u64 *value);                 /* MSRs the core does not own (APIC...); false: #GP */
-    bool (*msr_write)(void *o, u32 msr, u64 value);
+    bool (*msr_write)(void *o, u32 msr, u64 value);                 /* IA32_APIC_BASE too, which the core keeps */
     void (*tlb_changed)(void *o, bool all, gva_t gva);              /* CR3/CR0/CR4 write, INVLPG: for who caches translations. NULL: nobody */
 };
 
@@ -100,6 +103,7 @@ struct cpu {
     struct cpu_state state;
     struct mmu mmu;
     const struct cpu_model *model;
+    u8 apic_id, threads;            /* for CPUID: its number, and how many logical processors the package has (0: one) */
     const struct cpu_env *env;
     void *env_opaque;
     struct clock *clock;

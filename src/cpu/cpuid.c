@@ -58,15 +58,18 @@ static void leaf_vendor(const struct cpu *c, u32 sub, u32 out[4])
     out[2] = w[2];
 }
 
+/* The logical processors of a package are threads of one core: they take turns. SDM vol. 3, 9.6 and 9.9. */
+static unsigned threads(const struct cpu *c) { return c->threads > 1 ? c->threads : 1; }
+
 /* The APIC bit says whether the APIC is there and switched on (SDM vol. 3, 10.4.3): IA32_APIC_BASE, which is zero on a
  * machine without one. */
 static void leaf_features(const struct cpu *c, u32 sub, u32 out[4])
 {
     const u32 clflush_line_64 = 8 << 8;
     out[0] = c->model->signature;
-    out[1] = c->model->features_edx & CPUID_CLFSH ? clflush_line_64 : 0;
+    out[1] = (c->model->features_edx & CPUID_CLFSH ? clflush_line_64 : 0) | (u32)c->apic_id << 24 | (c->threads > 1 ? threads(c) << 16 : 0);
     out[2] = c->model->features_ecx;
-    out[3] = c->model->features_edx | (c->state.apic_base & BIT(11) ? CPUID_APIC : 0);
+    out[3] = c->model->features_edx | (c->state.apic_base & APIC_BASE_ENABLED ? CPUID_APIC : 0) | (threads(c) > 1 ? CPUID_HTT : 0);
 }
 
 /* Cache and TLB descriptors: 4 KiB and 4 MiB TLBs, 16 KiB L1I and L1D, 256 KiB L2 (SDM vol. 2, table 3-12). */
@@ -82,7 +85,7 @@ static void leaf_cache_parameters(const struct cpu *c, u32 sub, u32 out[4])
     static const struct { u32 type_level, ways, sets; } cache[] = { { 1 | 1 << 5, 8, 64 }, { 2 | 1 << 5, 8, 64 }, { 3 | 2 << 5, 16, 4096 } };
     if (sub >= ARRAY_LEN(cache))
         return;
-    out[0] = cache[sub].type_level | 1 << 8; /* self-initializing */
+    out[0] = cache[sub].type_level | 1 << 8 /* self-initializing */ | (threads(c) - 1) << 14;
     out[1] = (cache[sub].ways - 1) << 22 | (64 - 1);
     out[2] = cache[sub].sets - 1;
 }

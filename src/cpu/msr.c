@@ -113,6 +113,18 @@ static bool write_efer(struct cpu *c, u64 value)
     return true;
 }
 
+/* From the P6 family on (SDM vol. 3, 11.4.4). Bit 10, x2APIC mode, is reserved without one. */
+static bool has_apic_base(const struct cpu *c) { return c->model->features_edx & CPUID_PGE && c->state.apic_base; }
+
+static bool write_apic_base(struct cpu *c, u64 value)
+{
+    const u64 writable = (BIT(c->model->phys_bits) - 1) & ~(u64)0xfff;
+    if (value & ~(writable | APIC_BASE_BSP | APIC_BASE_ENABLED) || !c->env || !c->env->msr_write(c->env_opaque, MSR_APIC_BASE, value))
+        return false;
+    c->state.apic_base = value;
+    return true;
+}
+
 bool cpu_rdmsr(struct cpu *c, u32 msr, u64 *value)
 {
     const struct msr_row *r = find(c, msr);
@@ -122,6 +134,8 @@ bool cpu_rdmsr(struct cpu *c, u32 msr, u64 *value)
         *value = cpu_read_tsc(c);
     else if (msr == MSR_EFER && has_efer(c))
         *value = c->state.efer;
+    else if (msr == MSR_APIC_BASE && has_apic_base(c))
+        *value = c->state.apic_base;
     else
         return constant(c, msr, value, false) || (c->env && c->env->msr_read && c->env->msr_read(c->env_opaque, msr, value));
     return true;
@@ -138,6 +152,8 @@ bool cpu_wrmsr(struct cpu *c, u32 msr, u64 value)
         c->state.tsc_offset = value - c->clock->now;
     else if (msr == MSR_EFER && has_efer(c))
         return write_efer(c, value);
+    else if (msr == MSR_APIC_BASE && has_apic_base(c))
+        return write_apic_base(c, value);
     else
         return constant(c, msr, &value, true) || (c->env && c->env->msr_write && c->env->msr_write(c->env_opaque, msr, value));
     return true;

@@ -12,6 +12,7 @@
 #include "devices/bus.h"
 #include "devices/irq.h"
 
+struct apic_bus;
 struct device;
 struct block;
 struct chardev;
@@ -38,6 +39,12 @@ struct nic {
     struct net_wire *wire;          /* NULL: no cable */
 };
 
+/* What a processor is told beside its interrupt wire. */
+enum cpu_signal { CPU_SIGNAL_NMI, CPU_SIGNAL_INIT, CPU_SIGNAL_STARTUP /* the vector is the page where it starts */ };
+
+/* Who hears of an EOI for a level-triggered interrupt. */
+struct apic_eoi { void (*told)(void *ioapic, u8 vector); void *ioapic; };
+
 /* What the machine offers to a device while it is set up. */
 struct platform {
     struct bus *bus;
@@ -45,7 +52,14 @@ struct platform {
     struct clock *clock;
     const struct tracer *tracer;
     struct irq isa_irq[16];         /* wires into the interrupt controller; filled in by its create(), which runs first */
-    struct irq cpu_intr;            /* the controller's wire to the processor; filled in by the machine */
+    struct irq cpu_intr;            /* the controller's wire to the processor; filled in by the machine: its line is the processor's
+                                     * number. The local APICs stand before it: then it is the wire to their LINT0 */
+    bool has_apic;                  /* the processors have local APICs, and the board an I/O APIC */
+    unsigned ncpus;                 /* 0: one */
+    const unsigned *this_cpu;       /* the processor whose turn it is: the one that makes the access. NULL: the first */
+    void (*cpu_signal)(void *machine, unsigned cpu, enum cpu_signal s, u8 vector); /* NULL: nobody listens */
+    struct apic_bus *apic;          /* published by the local APICs; NULL: there are none */
+    struct apic_eoi apic_eoi;       /* published by the I/O APIC */
     struct intc *intc;              /* the controller itself; filled in by its create(). NULL: none */
     struct pci_bus *pci;            /* bus 0, published by the host bridge's create(). NULL: the machine has none */
     struct chardev *serial[4];      /* back-end of COM1..COM4; NULL: none */

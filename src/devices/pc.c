@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The PC's devices in start-up order. The interrupt controller comes first: it publishes the wires of the others;
  * so does the host bridge the PCI bus. */
+#include "devices/apic.h"
 #include "devices/device.h"
 #include "devices/e1000.h"
 #include "devices/i8042.h"
@@ -14,7 +15,9 @@
 #include "devices/vga.h"
 
 const struct device_ops *const pc_devices[] = {
+    &lapic_ops,     /* between the 8259A and the processors: first, */
     &pic_ops,
+    &ioapic_ops,    /* beside it: before the other devices take their wires */
     &pit_ops,
     &rtc_ops,
     &i8042_ops,

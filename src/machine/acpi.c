@@ -3,6 +3,7 @@
  * The ACPI tables of a kernel that is booted without firmware (ACPI specification 6.5, chapters 5, 6 and 20):
  *
  *     root pointer (RSDP) -> RSDT -> FADT -> DSDT, FACS
+ *                                 -> MADT, where the processors have local APICs
  *
  * The FADT says where src/devices/power.c has its registers. The DSDT holds bytes of AML, the language that the guest's
  * kernel interprets; written as ASL they would be
@@ -11,14 +12,23 @@
  *     Scope (\_SB) { Device (PCI0) {
  *         Name (_HID, EisaId ("PNP0A03"))             // a PCI host bridge, and what it hands on
  *         Name (_CRS, ResourceTemplate () { ... })
+ *         Name (_PRT, Package () {                    // which interrupt each pin of each slot is on:
+ *             Package () { 0x0001FFFF, 0, 0, 10 },    // slot, pin (0 is INTA#), no link device, interrupt
+ *             ... })
  *     } }
  *
- * There is no interrupt routing (_PRT) in it: a guest takes the interrupt line that each function's configuration space names.
+ * The interrupts are ISA's, whichever controller the guest uses: firmware_leave_pci() has put the wires there.
  */
 #include "machine/acpi.h"
 
 #include <string.h>
 
+#include "devices/apic.h"
+#include "machine/firmware_pci.h"
+#include "machine/smp.h"
+
+#define SCI_IRQ 9
+#define PCI_SLOTS 32
 #define TABLE(name) struct __attribute__((packed)) name
 
 /* --- the tables, as they lie in memory (5.2) --- */
@@ -43,7 +53,7 @@ TABLE(rsdp) {
 
 TABLE(rsdt) {
     struct header h;
-    u32 fadt;                       /* gpa */
+    u32 fadt, madt;                 /* gpa; the length leaves out what is not there */
 };
 
 TABLE(fadt) {                       /* of ACPI 1.0: 116 bytes */
@@ -67,14 +77,33 @@ TABLE(facs) {
     u8 reserved[40];
 };
 
+/* The MADT's entries (5.2.12): what processors and interrupt controllers there are. */
+TABLE(madt_processor) { u8 type, length, acpi_id, apic_id; u32 flags; };
+TABLE(madt_ioapic) { u8 type, length, id, reserved; u32 gpa, first_interrupt; };
+TABLE(madt_override) { u8 type, length, bus, source; u32 interrupt; u16 flags; };
+TABLE(madt_nmi) { u8 type, length, acpi_id; u16 flags; u8 lint; };
+enum { MADT_PROCESSOR = 0, MADT_IOAPIC = 1, MADT_OVERRIDE = 2, MADT_NMI = 4 };
+enum { MADT_PC_AT = 1 /* there are 8259As too */, PROCESSOR_ENABLED = 1, BUS_DEFAULT = 0, LEVEL_ACTIVE_HIGH = 0x0d };
+static const u8 level_irqs[] = { SCI_IRQ, FIRMWARE_PCI_IRQ_A, FIRMWARE_PCI_IRQ_C };
+
+TABLE(madt) {
+    struct header h;
+    u32 lapic;                      /* gpa */
+    u32 flags;
+    struct madt_ioapic ioapic;
+    struct madt_override timer, level[ARRAY_LEN(level_irqs)];
+    struct madt_nmi nmi;
+    struct madt_processor processor[VM_MAX_VCPUS]; /* the length leaves out what is not there */
+};
+
 enum { FLAG_WBINVD = 1 << 0, FLAG_C1 = 1 << 2, FLAG_NO_POWER_BUTTON = 1 << 4, FLAG_NO_SLEEP_BUTTON = 1 << 5, FLAG_NO_FIXED_RTC = 1 << 6 };
-enum { SCI_IRQ = 9, CMOS_CENTURY = 0x32 };
+enum { CMOS_CENTURY = 0x32 };
 enum { PM1_EVENT = 0x600, PM1_CONTROL = 0x604, PM_TIMER = 0x608 }; /* src/devices/power.c */
 
 /* --- AML (20.2) --- */
 
 struct aml {
-    u8 byte[384];
+    u8 byte[2560];
     unsigned len;
 };
 
@@ -145,6 +174,31 @@ static const TABLE(bridge_resources) {
     .end = { 0x79, 0 },
 };
 
+static void emit_route(struct aml *a, unsigned slot, unsigned pin)
+{
+    u32 address = slot << 16 | 0xffff;
+    unsigned package = begin(a, AML_PACKAGE);
+    emit_byte(a, 4);
+    emit_byte(a, AML_DWORD);
+    emit(a, &address, sizeof address);
+    emit_byte(a, AML_BYTE);
+    emit_byte(a, pin);
+    emit_byte(a, AML_ZERO);
+    emit_byte(a, AML_BYTE);
+    emit_byte(a, firmware_pci_irq(slot, pin + 1));
+    end(a, package);
+}
+
+static void emit_routing(struct aml *a)
+{
+    emit_name(a, "_PRT");
+    unsigned package = begin(a, AML_PACKAGE);
+    emit_byte(a, 4 * (PCI_SLOTS - 1));
+    for (unsigned n = 4; n < 4 * PCI_SLOTS; n++) /* slot 0 is the bridge itself */
+        emit_route(a, n / 4, n % 4);
+    end(a, package);
+}
+
 static void emit_bridge(struct aml *a)
 {
     static const u8 pnp0a03[] = { AML_DWORD, 0x41, 0xd0, 0x0a, 0x03 }; /* three letters of five bits, four hexadecimal digits */
@@ -161,6 +215,7 @@ static void emit_bridge(struct aml *a)
     emit_byte(a, sizeof bridge_resources);
     emit(a, &bridge_resources, sizeof bridge_resources);
     end(a, buffer);
+    emit_routing(a);
     end(a, device);
     end(a, scope);
 }
@@ -172,6 +227,7 @@ struct tables {
     struct facs facs __attribute__((aligned(64)));
     struct rsdt rsdt __attribute__((aligned(16)));
     struct fadt fadt __attribute__((aligned(16)));
+    struct madt madt __attribute__((aligned(16)));
     struct dsdt { struct header h; struct aml aml; } dsdt __attribute__((aligned(16)));
 };
 #define GPA_OF(member) (ACPI_GPA + (u32)offsetof(struct tables, member))
@@ -213,6 +269,21 @@ static void make_fadt(struct fadt *f)
     finish(&f->h, "FACP", sizeof *f);
 }
 
+static void make_madt(struct madt *m, unsigned processors)
+{
+    *m = (struct madt){
+        .lapic = LAPIC_GPA, .flags = MADT_PC_AT,
+        .ioapic = { MADT_IOAPIC, sizeof m->ioapic, 0, 0, IOAPIC_GPA, 0 },
+        .timer = { MADT_OVERRIDE, sizeof m->timer, 0, 0, IOAPIC_PIN_TIMER, BUS_DEFAULT },
+        .nmi = { MADT_NMI, sizeof m->nmi, 0xff /* every processor's */, BUS_DEFAULT, 1 },
+    };
+    for (unsigned i = 0; i < ARRAY_LEN(level_irqs); i++)
+        m->level[i] = (struct madt_override){ MADT_OVERRIDE, sizeof m->level[i], 0, level_irqs[i], level_irqs[i], LEVEL_ACTIVE_HIGH };
+    for (unsigned i = 0; i < processors; i++)
+        m->processor[i] = (struct madt_processor){ MADT_PROCESSOR, sizeof m->processor[i], i, i, PROCESSOR_ENABLED };
+    finish(&m->h, "APIC", offsetof(struct madt, processor) + processors * sizeof m->processor[0]);
+}
+
 static void make_dsdt(struct dsdt *d)
 {
     emit_s5(&d->aml);
@@ -227,8 +298,11 @@ void acpi_leave_tables(struct vm *vm)
     make_rsdp(&t.rsdp);
     t.facs = (struct facs){ .signature = "FACS", .length = sizeof t.facs };
     t.rsdt.fadt = GPA_OF(fadt);
-    finish(&t.rsdt.h, "RSDT", sizeof t.rsdt);
+    t.rsdt.madt = GPA_OF(madt);
+    finish(&t.rsdt.h, "RSDT", vm_has_apic(vm) ? sizeof t.rsdt : offsetof(struct rsdt, madt));
     make_fadt(&t.fadt);
+    if (vm_has_apic(vm))
+        make_madt(&t.madt, vm->nvcpus);
     make_dsdt(&t.dsdt);
     physmap_write(&vm->map, ACPI_GPA, &t, sizeof t);
 }

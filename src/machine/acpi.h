@@ -7,7 +7,7 @@
 
 #define ACPI_GPA 0xf0000u   /* in the area that is searched for the root pointer, and that the memory map reserves */
 
-/* Write the tables to ACPI_GPA: how to turn the machine off, its timer, its PCI bus. */
+/* Write the tables to ACPI_GPA: how to turn the machine off, its timer, its PCI bus, its processors. */
 void acpi_leave_tables(struct vm *vm);
 
 #endif

@@ -40,6 +40,10 @@ static void set_exit(struct exit *e, enum cpu_stop_kind stop)
 static enum cpu_stop_kind deliver_pending(struct vcpu *v)
 {
     struct cpu *c = &v->cpu;
+    if (vcpu_nmi_pending(v)) {
+        struct trap nmi = vcpu_nmi_take(v);
+        return cpu_deliver(c, &nmi);
+    }
     bool deliver = vcpu_intr_pending(v) && cpu_interruptible(c);
     c->want_window = vcpu_intr_pending(v) && !deliver;
     return deliver ? cpu_interrupt(c, vcpu_intr_acknowledge(v)) : STOP_DEADLINE;

@@ -34,6 +34,7 @@ struct exit {
 struct engine_ops {
     const char *name, *help;
     const char *image;          /* which kind of guest it runs: "native" or "xen-pv" */
+    unsigned max_vcpus;         /* 0: as many as a machine may have */
     bool on_processor;          /* guest code runs on the vcpu's own processor by cpu_run(): an accelerator may serve it */
 
     /* Can it run here? By doing, not by reading flags. 0, or -1 with the reason in *why. `detail` (>= 160 bytes) gets what was found. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "machine/firmware.h"
 
+
 #define MIB ((u64)1 << 20)
 #define BIOS_DATA 0x400 /* gpa of segment 0040h */
 

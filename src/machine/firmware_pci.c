@@ -11,7 +11,9 @@
 enum { CONFIG_ADDRESS = 0xcf8, CONFIG_DATA = 0xcfc, ELCR = 0x4d0, SOUTH_BRIDGE = 1 << 3, PIRQ_ROUTE = 0x60 };
 enum { MEMORY_FROM = 0xfe000000, IO_FROM = 0xc000 };    /* within the windows that acpi.c names */
 
-static const u8 route[4] = { 10, 10, 11, 11 };
+static const u8 route[4] = { FIRMWARE_PCI_IRQ_A, FIRMWARE_PCI_IRQ_A, FIRMWARE_PCI_IRQ_C, FIRMWARE_PCI_IRQ_C };
+
+u8 firmware_pci_irq(unsigned slot, unsigned pin) { return route[pci_pirq_of(slot, pin)]; }
 
 struct places { u32 memory, io; };
 
@@ -57,6 +59,6 @@ void firmware_leave_pci(struct vm *vm)
             route_interrupts(vm);
         routed = true;
         place_bars(vm, f, &next);
-        config_write(vm, devfn, PCI_INTERRUPT_LINE, 1, route[pci_pirq_of(devfn >> 3, f->config[PCI_INTERRUPT_PIN])]);
+        config_write(vm, devfn, PCI_INTERRUPT_LINE, 1, firmware_pci_irq(devfn >> 3, f->config[PCI_INTERRUPT_PIN]));
     }
 }

@@ -5,6 +5,11 @@
 
 #include "machine/vm.h"
 
+/* The interrupts that the four wires of the PCI bus are put on. */
+enum { FIRMWARE_PCI_IRQ_A = 10, FIRMWARE_PCI_IRQ_C = 11 };
+/* Which of them a slot's pin (1 is INTA#, to 4) is on. */
+u8 firmware_pci_irq(unsigned slot, unsigned pin);
+
 /* Functions that interrupt get places and interrupt lines, the chipset its routes. The rest is left for the kernel to place. */
 void firmware_leave_pci(struct vm *vm);
 

@@ -109,7 +109,8 @@ static int give_vga_bios(struct vm *vm, struct fwcfg *fw, struct error *err)
 int firmware_fill_fwcfg(struct vm *vm, struct error *err)
 {
     struct fwcfg *fw = vm->platform.fwcfg;
-    if (tell_memory(vm, fw, err) || fwcfg_set_number(fw, FWCFG_NB_CPUS, 1, 2, err) || fwcfg_set_number(fw, FWCFG_MAX_CPUS, 1, 2, err) ||
+    if (tell_memory(vm, fw, err) || fwcfg_set_number(fw, FWCFG_NB_CPUS, vm->config.smp, 2, err) ||
+        fwcfg_set_number(fw, FWCFG_MAX_CPUS, vm->config.smp, 2, err) ||
         fwcfg_set_number(fw, FWCFG_BOOT_MENU, vm->config.boot_menu, 2, err))
         return -1;
     return vm->config.bios ? give_vga_bios(vm, fw, err) : 0;

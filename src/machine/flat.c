@@ -5,6 +5,7 @@
 #include "machine/acpi.h"
 #include "machine/firmware.h"
 #include "machine/loaders.h"
+#include "machine/mptable.h"
 
 #define BOOT_SECTOR_SIZE 512
 #define BOOT_SECTOR_GPA 0x7c00
@@ -65,6 +66,7 @@ int load_kernel(struct vm *vm, const char *path, struct error *err)
         l++;
     firmware_leave_data(vm);
     acpi_leave_tables(vm);
+    mptable_leave(vm);
     int result = (*l)->load(vm, &f, err);
     file_free(&f);
     return result;

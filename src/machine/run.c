@@ -10,6 +10,7 @@
 
 #include "devices/chardev.h"
 #include "machine/network.h"
+#include "machine/smp.h"
 
 #define SLICE ((cycles_t)1 << 22)       /* the longest run without a look at input and limits, cycles */
 #define INPUT_FDS 320
@@ -29,7 +30,7 @@ static cycles_t limit(const struct vm *vm) { return vm->config.max_cycles ? vm->
 const char *vm_describe_place(struct vm *vm, char *buf, size_t size)
 {
     struct cpu_state s;
-    vm->engine->get_state(vm->vcpu[0], &s);
+    vm->engine->get_state(vm_current(vm), &s);
     snprintf(buf, size, "ring %u, %04x:%08" PRIx64 "%s", state_cpl(&s), s.seg[CS].selector, s.rip,
              s.activity == CPU_HALTED ? ", halted" : "");
     return buf;
@@ -79,10 +80,10 @@ static bool halted_for_good(struct vm *vm, unsigned inputs)
 {
     struct cpu_state s;
     char place[80];
-    vm->engine->get_state(vm->vcpu[0], &s);
-    if (!(s.rflags & FLAG_IF))
+    vm->engine->get_state(vm_current(vm), &s);
+    if (vm->nvcpus > 1 ? smp_dead(vm) : !(s.rflags & FLAG_IF))
         vm_stop(vm, STATUS_STOPPED, "the guest halted with interrupts disabled: nothing can wake it (%s)", vm_describe_place(vm, place, sizeof place));
-    else if (clock_deadline(&vm->clock) == CLOCK_NEVER && !inputs && !vm->config.pump && !vcpu_intr_pending(vm->vcpu[0]))
+    else if (clock_deadline(&vm->clock) == CLOCK_NEVER && !inputs && !vm->config.pump && !vcpu_intr_pending(vm_current(vm)))
         vm_stop(vm, STATUS_STOPPED, "the guest halted, and no timer or input will ever wake it (%s)", vm_describe_place(vm, place, sizeof place));
     return vm->status == VM_ENDED;
 }
@@ -97,11 +98,11 @@ static bool waits_outside(struct vm *vm)
 }
 
 /* Idle: virtual time goes on to the next timer; at once, or as the host's clock does. */
-static void on_hlt(struct vm *vm, struct exit *e)
+static void idle(struct vm *vm)
 {
     struct pollfd fds[INPUT_FDS];
     unsigned inputs = input_fds(vm, fds);
-    if (halted_for_good(vm, inputs) || vcpu_intr_pending(vm->vcpu[0]))
+    if (halted_for_good(vm, inputs))
         return;
     cycles_t until = min_cycles(clock_deadline(&vm->clock), limit(vm));
     if (vm->config.realtime || until == CLOCK_NEVER || waits_outside(vm))
@@ -110,9 +111,18 @@ static void on_hlt(struct vm *vm, struct exit *e)
         clock_advance(&vm->clock, until - vm->clock.now);
 }
 
+/* Others may have something to do. */
+static void on_hlt(struct vm *vm, struct exit *e)
+{
+    struct vcpu *v = vm_current(vm);
+    smp_halted(v);
+    if (vm->nvcpus == 1 && !v->nmi && !vcpu_intr_pending(v))
+        idle(vm);
+}
+
 static void on_shutdown(struct vm *vm, struct exit *e)
 {
-    struct vcpu *v = vm->vcpu[0];
+    struct vcpu *v = vm_current(vm);
     char report[sizeof vm->reason - 64];
     vm->engine->get_state(v, &v->cpu.state);
     cpu_report(&v->cpu, report, sizeof report);
@@ -173,9 +183,14 @@ static void count_exit(struct vm *vm, const struct exit *e)
 static void run_guest(struct vm *vm)
 {
     struct exit e = { .kind = EXIT_DEADLINE };
-    cycles_t deadline = min_cycles(min_cycles(clock_deadline(&vm->clock), vm->clock.now + SLICE), limit(vm));
+    struct vcpu *v = smp_next(vm);
+    if (!v) {
+        idle(vm);
+        return;
+    }
+    cycles_t deadline = min_cycles(min_cycles(clock_deadline(&vm->clock), vm->clock.now + SLICE), min_cycles(limit(vm), smp_begin_turn(v)));
     vm->in_guest = true;
-    vm->engine->run(vm->vcpu[0], deadline, &e);
+    vm->engine->run(v, deadline, &e);
     vm->in_guest = false;
     count_exit(vm, &e);
     if (vm->status == VM_RUNNING)
@@ -189,9 +204,9 @@ static void run_guest(struct vm *vm)
 /* A halted processor whose interrupts are held is woken by one that waits, and goes on behind its HLT. False: nothing wakes it yet. */
 static bool wake(struct vm *vm, struct cpu_state *s)
 {
-    struct vcpu *v = vm->vcpu[0];
+    struct vcpu *v = vm_current(vm);
     if (s->activity != CPU_HALTED)
-        return true;
+        return s->activity == CPU_ACTIVE;
     if (!v->intr || !(s->rflags & FLAG_IF))
         return false;
     if (vm->gait == GAIT_STEP_HELD) {
@@ -204,14 +219,14 @@ static bool wake(struct vm *vm, struct cpu_state *s)
 /* The instruction at rip has neither retired nor faulted: a string instruction is between two iterations. */
 static bool within_instruction(struct vm *vm, u64 icount, u64 rip)
 {
-    const struct cpu *c = &vm->vcpu[0]->cpu;
+    const struct cpu *c = &vm_current(vm)->cpu;
     bool watched = c->debug && c->debug->hit_watch >= 0;
     return !watched && c->icount == icount && c->state.rip == rip;
 }
 
 static void step_instruction(struct vm *vm, u64 icount, u64 rip, struct exit *e)
 {
-    struct vcpu *v = vm->vcpu[0];
+    struct vcpu *v = vm_current(vm);
     v->intr_held = vm->gait == GAIT_STEP_HELD;
     vm->in_guest = true;
     for (unsigned i = 0; i < STEP_ITERATIONS && vm->status == VM_RUNNING; i++) {
@@ -227,8 +242,8 @@ static void step_guest(struct vm *vm)
 {
     struct exit e = { .kind = EXIT_HLT };
     struct cpu_state s;
-    u64 icount = vm->vcpu[0]->cpu.icount;
-    vm->engine->get_state(vm->vcpu[0], &s);
+    u64 icount = vm_current(vm)->cpu.icount;
+    vm->engine->get_state(vm_current(vm), &s);
     bool awake = wake(vm, &s);
     if (awake)
         step_instruction(vm, icount, s.rip, &e);
@@ -259,6 +274,7 @@ int vm_run(struct vm *vm)
     pace_start(&vm->pace, &vm->clock);
     while (vm->status == VM_RUNNING) {
         clock_run_due(&vm->clock);
+        smp_take_signals(vm);
         poll_input(vm);
         check_limits(vm);
         if (vm->status != VM_RUNNING)

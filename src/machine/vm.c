@@ -13,6 +13,7 @@
 #include "machine/firmware_rom.h"
 #include "machine/loader.h"
 #include "machine/network.h"
+#include "machine/smp.h"
 #include "machine/storage.h"
 #include "machine/wiring.h"
 
@@ -41,6 +42,8 @@ static int check_config(struct vm *vm, struct error *err)
     if (ram > RAM_MAX)
         return error_set(err, "%llu MiB of memory do not fit below the devices; the most is -m %llu", (unsigned long long)(ram / MIB),
                          (unsigned long long)(RAM_MAX / MIB));
+    if (smp_check(vm, err))
+        return -1;
     return vm->engine->probe ? vm->engine->probe((char[160]){ 0 }, 160, err) : 0;
 }
 
@@ -132,9 +135,22 @@ static struct vcpu *vcpu_new(struct vm *vm, unsigned index, const struct cpu_mod
         return NULL;
     }
     v->cpu.env = &wiring_cpu_env;
-    v->cpu.env_opaque = vm;
+    v->cpu.env_opaque = v;
+    v->cpu.apic_id = index;
+    v->cpu.threads = vm->config.smp;
+    v->cpu.state.apic_base = smp_apic_base(v); /* CPUID depends on it */
     v->cpu.timing_model = vm->config.timing_model;
     return v;
+}
+
+static int add_vcpu(struct vm *vm, const struct cpu_model *model, struct error *err)
+{
+    unsigned n = vm->nvcpus;
+    vm->vcpu[n] = vcpu_new(vm, n, model, err);
+    if (!vm->vcpu[n])
+        return -1;
+    vm->nvcpus++;
+    return vm->config.accel && vm->engine->on_processor ? cpu_set_accel(&vm->vcpu[n]->cpu, vm->config.accel, err) : 0;
 }
 
 static int init_vcpus(struct vm *vm, struct error *err)
@@ -142,12 +158,9 @@ static int init_vcpus(struct vm *vm, struct error *err)
     const struct cpu_model *model = cpu_model_find(vm->config.cpu_model);
     if (!model)
         return error_set(err, "no processor model is called '%s'; `emu list cpus` prints them", vm->config.cpu_model);
-    vm->vcpu[0] = vcpu_new(vm, 0, model, err);
-    if (!vm->vcpu[0])
-        return -1;
-    vm->nvcpus = 1;
-    if (vm->config.accel && vm->engine->on_processor && cpu_set_accel(&vm->vcpu[0]->cpu, vm->config.accel, err))
-        return -1;
+    while (vm->nvcpus < vm->config.smp)
+        if (add_vcpu(vm, model, err))
+            return -1;
     vm->tracer.icount = &vm->vcpu[0]->cpu.icount;
     return 0;
 }
@@ -156,24 +169,35 @@ static void fini_vcpus(struct vm *vm)
 {
     while (vm->nvcpus) {
         struct vcpu *v = vm->vcpu[--vm->nvcpus];
+        vm->vcpu[vm->nvcpus] = NULL;
         cpu_fini(&v->cpu);
         free(v);
     }
+}
+
+/* The first n. */
+static void fini_engine_vcpus(struct vm *vm, unsigned n)
+{
+    while (n)
+        vm->engine->vcpu_fini(vm->vcpu[--n]);
 }
 
 static int init_engine(struct vm *vm, struct error *err)
 {
     if (vm->engine->vm_init(vm, err))
         return -1;
-    if (vm->engine->vcpu_init(vm->vcpu[0], err)) {
-        vm->engine->vm_fini(vm);
-        return -1;
+    for (unsigned i = 0; i < vm->nvcpus; i++) {
+        if (vm->engine->vcpu_init(vm->vcpu[i], err)) {
+            fini_engine_vcpus(vm, i);
+            vm->engine->vm_fini(vm);
+            return -1;
+        }
     }
     return 0;
 }
 static void fini_engine(struct vm *vm)
 {
-    vm->engine->vcpu_fini(vm->vcpu[0]);
+    fini_engine_vcpus(vm, vm->nvcpus);
     vm->engine->vm_fini(vm);
 }
 
@@ -187,7 +211,9 @@ static int load_guest(struct vm *vm, struct error *err)
     if (vm->config.kernel && (vm->engine->load ? vm->engine->load(vm, err) : load_kernel(vm, vm->config.kernel, err)))
         return -1;
     struct cpu_state entry = v->cpu.state;
+    entry.apic_base = smp_apic_base(v);
     vm->engine->set_state(v, &entry);
+    smp_reset(vm);
     return 0;
 }
 
@@ -227,6 +253,7 @@ struct vm *vm_new(const struct vm_config *c, struct error *err)
 {
     struct vm *vm = calloc(1, sizeof *vm);
     vm->config = *c;
+    vm->config.smp = c->smp ? c->smp : 1;
     vm->engine = c->engine;
     vm->tracer = c->tracer;
     for (; vm->phases < ARRAY_LEN(phases); vm->phases++) {

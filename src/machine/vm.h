@@ -70,6 +70,7 @@ struct vm_config {
     struct chardev *debugcon;       /* the firmware's messages; NULL: nowhere */
     struct chardev *serial[4], *parallel; /* parallel NULL: no printer port */
     u16 debug_exit_port; u8 debug_exit_size; /* default 0xf4, 1 */
+    unsigned smp;                   /* processors, 1 to VM_MAX_VCPUS; 0: one */
     cycles_t max_cycles;            /* 0: none */
     double max_seconds;             /* wall; 0: none */
     bool no_reboot;                 /* a reset ends the run with STATUS_POWEROFF */
@@ -94,7 +95,12 @@ struct vcpu {
     struct cpu cpu;                 /* canonical state, paging unit, interpreter; engines build on it */
     void *engine_data;
     bool intr;                      /* the interrupt controller's wire, level */
+    bool nmi;                       /* a non-maskable interrupt waits */
     bool intr_held;                 /* a debugger steps: interrupts wait */
+    enum vcpu_rest { VCPU_RUNS, VCPU_HALTED, VCPU_WAITS /* for a start-up IPI */ } rest; /* with several processors: has it a turn? */
+    bool wakeable;                  /* VCPU_HALTED: with interrupts enabled */
+    bool init;                      /* an INIT has come, */
+    int startup;                    /* and a start-up IPI with this vector, or -1 */
 };
 
 enum vm_status { VM_RUNNING, VM_PAUSED, VM_ENDED };
@@ -117,6 +123,8 @@ struct vm {
     struct device *device[VM_MAX_DEVICES]; unsigned ndevices;
     struct intc *intc;              /* the interrupt controller, if the machine has one */
     struct vcpu *vcpu[VM_MAX_VCPUS]; unsigned nvcpus;
+    unsigned current;               /* the processor whose turn it is; while paused: the one that is looked at */
+    cycles_t turn_end;              /* with several processors: when it is over */
     enum vm_status status;
     enum vm_gait gait;
     int exit_status;                /* valid when VM_ENDED: see enum exit_status */
@@ -153,15 +161,23 @@ void vm_interrupt(struct vm *vm, int signal);
 /* Power-on again: devices, processors, engine state, and the guest loaded anew. RAM keeps what the loader does not
  * write, as on a real reset. On failure (the image is gone) the VM is stopped. */
 void vm_reset(struct vm *vm);
-/* Where the first processor stands, for people: "ring 0, 0008:00101234". Returns buf. */
+/* Where the current processor stands, for people: "ring 0, 0008:00101234". Returns buf. */
 const char *vm_describe_place(struct vm *vm, char *buf, size_t size);
 
 /* For engines: the machine's port access, by the bus. Timers, wires and requests that it moved kick the vcpu. */
 u64 vm_io_read(struct vm *vm, u16 port, unsigned size);
 void vm_io_write(struct vm *vm, u16 port, unsigned size, u64 value);
 
+static inline struct vcpu *vm_current(const struct vm *vm) { return vm->vcpu[vm->current]; }
+
 /* For engines: is an external interrupt waiting, and which one (acknowledging it)? */
 static inline bool vcpu_intr_pending(const struct vcpu *v) { return v->intr && !v->intr_held; }
 u8 vcpu_intr_acknowledge(struct vcpu *v);
+/* The same of a non-maskable one: may it be delivered now (SDM vol. 3, 6.7.1)? Taking it gives the event to deliver. */
+static inline bool vcpu_nmi_pending(const struct vcpu *v)
+{
+    return v->nmi && !v->intr_held && !v->cpu.state.nmi_blocked && !v->cpu.state.movss_shadow;
+}
+struct trap vcpu_nmi_take(struct vcpu *v);
 
 #endif

@@ -9,11 +9,13 @@
 
 #include <stdarg.h>
 
+#include "devices/apic.h"
+#include "machine/smp.h"
+
 static void kick_guest(struct vm *vm)
 {
     if (vm->in_guest)
-        for (unsigned i = 0; i < vm->nvcpus; i++)
-            vm->engine->kick(vm->vcpu[i]);
+        vm->engine->kick(vm_current(vm));
 }
 
 void wiring_deadline_moved(void *vm) { kick_guest(vm); }
@@ -59,26 +61,59 @@ void vm_io_write(struct vm *vm, u16 port, unsigned size, u64 value)
     check_strict(vm, port, "a write");
 }
 
-static u64 env_io_read(void *vm, u16 port, unsigned size) { return vm_io_read(vm, port, size); }
-static void env_io_write(void *vm, u16 port, unsigned size, u64 value) { vm_io_write(vm, port, size, value); }
+static u64 env_io_read(void *vcpu, u16 port, unsigned size) { return vm_io_read(((struct vcpu *)vcpu)->vm, port, size); }
+static void env_io_write(void *vcpu, u16 port, unsigned size, u64 value) { vm_io_write(((struct vcpu *)vcpu)->vm, port, size, value); }
 
-/* The PC has no devices with MSRs yet: those of a local APIC would be here. */
-static bool env_msr_read(void *vm, u32 msr, u64 *value) { return false; }
-static bool env_msr_write(void *vm, u32 msr, u64 value) { return false; }
+static bool env_msr_read(void *vcpu, u32 msr, u64 *value) { return false; }
+
+/* The processor keeps IA32_APIC_BASE; its APIC hears whether it is on. It does not move: elsewhere it is as good as off. */
+static bool env_msr_write(void *vcpu, u32 msr, u64 value)
+{
+    struct vcpu *v = vcpu;
+    if (msr != MSR_APIC_BASE || !v->vm->platform.apic)
+        return false;
+    apic_enable(v->vm->platform.apic, v->index, value & APIC_BASE_ENABLED && (value & ~(u64)0xfff) == LAPIC_GPA);
+    return true;
+}
 
 const struct cpu_env wiring_cpu_env = { env_io_read, env_io_write, env_msr_read, env_msr_write, NULL };
 
 /* --- the devices' side --- */
 
+/* Something has come for that processor. It is looked at behind the very instruction; another processor's turn ends there. */
+static void attend(struct vcpu *v)
+{
+    struct vm *vm = v->vm;
+    if (v->index != vm->current)
+        vm->turn_end = vm->clock.now;
+    kick_guest(vm);
+}
+
 static void set_intr(void *sink, unsigned line, bool level)
 {
     struct vm *vm = sink;
-    struct vcpu *v = vm->vcpu[0];
+    struct vcpu *v = vm->vcpu[line];
     if (!v || v->intr == level)
         return;
     v->intr = level;
     if (level)
-        kick_guest(vm);
+        attend(v);
+}
+
+static void on_cpu_signal(void *machine, unsigned cpu, enum cpu_signal s, u8 vector)
+{
+    struct vm *vm = machine;
+    struct vcpu *v = vm->vcpu[cpu];
+    if (!v)
+        return;
+    smp_signal(v, s, vector);
+    attend(v);
+}
+
+struct trap vcpu_nmi_take(struct vcpu *v)
+{
+    v->nmi = false;
+    return (struct trap){ .vector = VEC_NMI, .type = TRAP_NMI };
 }
 
 u8 vcpu_intr_acknowledge(struct vcpu *v) { return v->vm->intc->acknowledge(v->vm->intc); }
@@ -111,6 +146,10 @@ void wiring_init_platform(struct vm *vm)
         .parallel = vm->config.parallel,
         .debugcon = vm->config.debugcon,
         .ram_size = vm->config.ram_size,
+        .has_apic = vm_has_apic(vm),
+        .ncpus = vm->config.smp,
+        .this_cpu = &vm->current,
+        .cpu_signal = on_cpu_signal,
         .request = on_request,
         .machine = vm,
         .debug_exit_port = vm->config.debug_exit_port,

@@ -5,7 +5,7 @@
 
 #include "machine/vm.h"
 
-extern const struct cpu_env wiring_cpu_env; /* opaque: the vm */
+extern const struct cpu_env wiring_cpu_env; /* opaque: the vcpu */
 
 /* Fill in vm->platform before the devices are created. */
 void wiring_init_platform(struct vm *vm);

@@ -193,6 +193,7 @@ const struct engine_ops pv_engine = {
     .help = "paravirtualization as in Xen: the guest kernel runs in ring 1 and calls the hypervisor",
     .on_processor = true,
     .image = "xen-pv",
+    .max_vcpus = 1,
     .probe = pv_probe,
     .vm_init = pv_vm_init,
     .vm_fini = pv_vm_fini,

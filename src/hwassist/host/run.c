@@ -56,6 +56,10 @@ static void inject(struct host_vcpu *h)
 /* A pending interrupt goes in now if the guest takes it; otherwise KVM is asked for the moment when it will. */
 static void prepare_interrupts(struct host_vcpu *h)
 {
+    if (vcpu_nmi_pending(h->v)) {
+        vcpu_nmi_take(h->v);
+        ioctl(h->fd, KVM_NMI, 0);
+    }
     if (vcpu_intr_pending(h->v) && h->run->ready_for_interrupt_injection && h->run->if_flag)
         inject(h);
     h->run->request_interrupt_window = vcpu_intr_pending(h->v);

@@ -107,6 +107,7 @@ static void push_sregs(struct host_vcpu *h, const struct cpu_state *s)
     k.cr4 = s->cr4;
     k.cr8 = s->cr8;
     k.efer = s->efer;
+    k.apic_base = s->apic_base;
     memset(k.interrupt_bitmap, 0, sizeof k.interrupt_bitmap);
     ioctl(h->fd, KVM_SET_SREGS, &k);
 }

@@ -108,6 +108,10 @@ static enum cpu_stop_kind step_outside(struct kvm_vcpu *k, bool step)
     if (k->queued.valid) {
         k->queued.valid = false;
         stop = cpu_deliver(c, &k->queued.trap);
+    } else if (vcpu_nmi_pending(k->v)) {
+        struct trap nmi = vcpu_nmi_take(k->v);
+        kvm_charge(k, EV_KVM_INJECT);
+        stop = cpu_deliver(c, &nmi);
     } else if (vcpu_intr_pending(k->v) && cpu_interruptible(c)) {
         kvm_charge(k, EV_KVM_INJECT);
         stop = cpu_interrupt(c, vcpu_intr_acknowledge(k->v));

@@ -81,7 +81,7 @@ static void model_vcpu_fini(struct vcpu *v)
 
 /* --- vcpu_run --- */
 
-static bool wakes(const struct kvm_vcpu *k) { return k->queued.valid || (vcpu_intr_pending(k->v) && cpu_interruptible(k->cpu)); }
+static bool wakes(const struct kvm_vcpu *k) { return k->queued.valid || vcpu_nmi_pending(k->v) || (vcpu_intr_pending(k->v) && cpu_interruptible(k->cpu)); }
 
 /* Is there something for the run loop before the guest is entered? */
 static bool must_return(struct kvm_vcpu *k, cycles_t deadline, struct exit *e)

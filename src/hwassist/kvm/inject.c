@@ -82,7 +82,11 @@ static void want_window(struct kvm_vcpu *k, bool want)
 /* Wakes a halted guest: it enters in the active state. */
 static void inject_interrupt(struct kvm_vcpu *k)
 {
-    struct trap t = { .vector = vcpu_intr_acknowledge(k->v), .type = TRAP_EXTINT };
+    struct trap t = { .type = TRAP_EXTINT };
+    if (vcpu_nmi_pending(k->v))
+        t = vcpu_nmi_take(k->v);
+    else
+        t.vector = vcpu_intr_acknowledge(k->v);
     k->cpu->state.activity = CPU_ACTIVE;
     write_event(k, &t);
     kvm_charge(k, EV_KVM_INJECT);
@@ -94,7 +98,7 @@ void kvm_prepare_injection(struct kvm_vcpu *k)
     if (first) {
         write_event(k, &k->queued.trap);
         k->queued.valid = false;
-    } else if (vcpu_intr_pending(k->v) && cpu_interruptible(k->cpu)) {
+    } else if (vcpu_nmi_pending(k->v) || (vcpu_intr_pending(k->v) && cpu_interruptible(k->cpu))) {
         inject_interrupt(k);
     }
     want_window(k, vcpu_intr_pending(k->v));
