@@ -8,9 +8,10 @@
 #include "check.h"
 #include "machine/acpi.h"
 #include "machine/bare.h"
+#include "machine/mptable.h"
 
 /* A machine around one HLT. */
-static struct vm *machine(void)
+static struct vm *machine_of(const char *cpu, unsigned processors)
 {
     struct error err = { "" };
     struct vm_config c;
@@ -19,6 +20,8 @@ static struct vm *machine(void)
     vm_config_defaults(&c);
     c.engine = &bare_engine;
     c.kernel = path;
+    c.cpu_model = cpu;
+    c.smp = processors;
     CHECK(write(fd, "\xf4", 1) == 1);
     struct vm *vm = vm_new(&c, &err);
     close(fd);
@@ -27,6 +30,8 @@ static struct vm *machine(void)
         FAIL("%s", err.text);
     return vm;
 }
+
+static struct vm *machine(void) { return machine_of("core2", 1); }
 
 static u64 get(struct vm *vm, gpa_t gpa, unsigned size)
 {
@@ -67,7 +72,8 @@ static void test_chain(void)
     gpa_t root = find_root(vm), rsdt = get(vm, root + 16, 4), fadt, dsdt;
     CHECK_EQ(root, ACPI_GPA);
     check_table(vm, rsdt, "RSDT");
-    CHECK_EQ(get(vm, rsdt + 4, 4), 36 + 4);
+    CHECK_EQ(get(vm, rsdt + 4, 4), 36 + 2 * 4);
+    check_table(vm, get(vm, rsdt + 40, 4), "APIC");
     fadt = get(vm, rsdt + 36, 4);
     check_table(vm, fadt, "FACP");
     CHECK_EQ(get(vm, fadt + 64, 4), 0x604);  /* PM1a_CNT_BLK */
@@ -98,8 +104,69 @@ static void test_aml(void)
     vm_free(vm);
 }
 
+/* A processor without a local APIC has neither MADT nor MP table. */
+static void test_no_apic(void)
+{
+    struct vm *vm = machine_of("486", 1);
+    CHECK_EQ(get(vm, get(vm, find_root(vm) + 16, 4) + 4, 4), 36 + 4);
+    CHECK_EQ(get(vm, MPTABLE_GPA, 4), 0);
+    vm_free(vm);
+}
+
+/* The entries of the MADT by type: their lengths lead to its end. */
+static void test_madt(void)
+{
+    struct vm *vm = machine_of("core2", 4);
+    gpa_t madt = get(vm, get(vm, find_root(vm) + 16, 4) + 40, 4), at = madt + 44, end = madt + get(vm, madt + 4, 4);
+    unsigned count[8] = { 0 };
+    CHECK_EQ(get(vm, madt + 36, 4), 0xfee00000);
+    for (; at < end && get(vm, at + 1, 1); at += get(vm, at + 1, 1)) {
+        unsigned type = get(vm, at, 1);
+        if (type == 0)
+            CHECK_EQ(get(vm, at + 3, 1), count[0]);
+        if (type == 2 && get(vm, at + 3, 1) == 0)
+            CHECK_EQ(get(vm, at + 4, 4), 2); /* IRQ 0 is at pin 2 */
+        count[type & 7]++;
+    }
+    CHECK_EQ(at, end);
+    CHECK_EQ(count[0], 4);
+    CHECK_EQ(count[1], 1);
+    CHECK_EQ(count[2], 4);
+    CHECK_EQ(count[4], 1);
+    vm_free(vm);
+}
+
+/* MultiProcessor Specification 1.4, 4: pointer and table by their sums; entries of the kinds and lengths that it has. */
+static void test_mp(void)
+{
+    static const u8 length[5] = { 20, 8, 8, 8, 8 };
+    struct vm *vm = machine_of("core2", 3);
+    gpa_t table = get(vm, MPTABLE_GPA + 4, 4), at = table + 44;
+    unsigned count[5] = { 0 }, entries = get(vm, table + 34, 2);
+    CHECK_EQ(get(vm, MPTABLE_GPA, 4), 0x5f504d5f); /* "_MP_" */
+    CHECK_EQ(sum(vm, MPTABLE_GPA, 16), 0);
+    CHECK_EQ(get(vm, table, 4), 0x504d4350); /* "PCMP" */
+    CHECK_EQ(sum(vm, table, get(vm, table + 4, 2)), 0);
+    for (unsigned i = 0; i < entries; i++) {
+        unsigned type = get(vm, at, 1);
+        if (type > 4) {
+            FAIL("entry %u has type %u", i, type);
+            break;
+        }
+        count[type]++;
+        at += length[type];
+    }
+    CHECK_EQ(at, table + get(vm, table + 4, 2));
+    CHECK_EQ(count[0], 3);
+    CHECK_EQ(count[1], 2);
+    CHECK_EQ(count[2], 1);
+    CHECK_EQ(count[3], 31 * 4 + 13);
+    CHECK_EQ(count[4], 2);
+    vm_free(vm);
+}
+
 int main(int argc, char **argv)
 {
-    static const struct check tests[] = { { "chain", test_chain }, { "aml", test_aml }, { NULL, NULL } };
+    static const struct check tests[] = { { "chain", test_chain }, { "aml", test_aml }, { "no_apic", test_no_apic }, { "madt", test_madt }, { "mp", test_mp }, { NULL, NULL } };
     return check_main(argc, argv, "acpi", tests);
 }

@@ -37,7 +37,7 @@ enum { PROCESSOR_USABLE = 1, PROCESSOR_BOOTS = 2, IOAPIC_USABLE = 1 };
 enum { KIND_INT = 0, KIND_NMI = 1, KIND_EXTINT = 3, AS_BUS = 0, LEVEL_ACTIVE_HIGH = 0x0d, EVERYBODY = 0xff };
 enum { BUS_PCI, BUS_ISA };
 
-/* The table in the making; it ends well before the ROM does: the longest has 8 processors and 141 interrupts. */
+/* The table in the making; the longest has 8 processors and 139 interrupts. */
 struct maker {
     struct floating floating __attribute__((aligned(16)));
     TABLE(table) { struct header h; u8 bytes[4096]; } table;
