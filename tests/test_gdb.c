@@ -448,18 +448,32 @@ static void write_text(const char *path, const char *text)
         abort();
 }
 
-static int gdb_on_nano(const char *options, char *out, size_t size)
+/* The same guest ported: its kernel is in ring 1, its pages are the hypervisor's. */
+static const char script_pv[] =
+    "set pagination off\nset confirm off\nset width 0\n"
+    "target remote :%u\n"
+    "info registers eip\n"
+    "break do_in\ncontinue\n"
+    "x/2i $pc\nbt\n"
+    "printf \"before %%x\\n\", $eip\nstepi\nstepi\nprintf \"behind %%d\\n\", $eip - (unsigned)&do_in\n"
+    "watch *(unsigned*)&trap_resume\n"
+    "delete 1\ncontinue\n"
+    "set $eax = 0x1234\nprintf \"eax %%x\\n\", $eax\n"
+    "monitor info status\n"
+    "delete\ndetach\n";
+
+static int gdb_on_nano(const char *options, const char *script, const char *image, char *out, size_t size)
 {
     const char *build = getenv("EMU_BUILD");
-    char text[sizeof script + 16], path[] = "/tmp/emu-test-XXXXXX", command[600];
+    char text[4096], path[] = "/tmp/emu-test-XXXXXX", command[600];
     unsigned port = 20000 + getpid() % 20000;
     close(mkstemp(path));
     snprintf(text, sizeof text, script, port);
     write_text(path, text);
     snprintf(command, sizeof command,
-             "timeout 60 %s %s -S -gdb tcp::%u -serial none build/guests/nano.native.elf </dev/null & for i in 1 2 3 4 5 6 7 8 9; do sleep 0.2; "
-             "timeout 60 gdb -q -nx -batch -x %s build/guests/nano.native.elf 2>&1 | tee %s.out | grep -q 'timed out' || break; done; wait $!; echo status $? >>%s.out",
-             build && strcmp(build, "build/san") == 0 ? "build/san/emu" : "./emu", options, port, path, path, path);
+             "timeout 60 %s %s -S -gdb tcp::%u -serial none build/guests/nano.%s.elf </dev/null & for i in 1 2 3 4 5 6 7 8 9; do sleep 0.2; "
+             "timeout 60 gdb -q -nx -batch -x %s build/guests/nano.%s.elf 2>&1 | tee %s.out | grep -q 'timed out' || break; done; wait $!; echo status $? >>%s.out",
+             build && strcmp(build, "build/san") == 0 ? "build/san/emu" : "./emu", options, port, image, path, image, path, path);
     int status = system(command);
     strcat(strcpy(command, path), ".out");
     FILE *f = fopen(command, "r");
@@ -478,16 +492,23 @@ static void test_real_gdb(void)
         "<_start>", "Breakpoint 1, 0x", " in do_in ()", "<do_in>:\tmov    0x4(%esp),%edx", "in cycles_of ()", "stepped 100036",
         "0x02\t0xb0\t0xad\t0x1b", "Old value = 0", "eax 1234", "pte in place 1", "stopped, engine", "detached", "status 0",
     };
+    static const char *const says_pv[] = {
+        "<_start>", "Breakpoint 1, 0x", " in do_in ()", "<do_in>:\tmov    0x4(%esp),%edx", "in cycles_of ()", "behind 6", "Old value = 0", "eax 1234", "stopped, engine pv", "detached", "status 0",
+    };
     char out[8192];
     if (system("gdb --version >/dev/null 2>&1"))
         SKIP("gdb is not installed");
     for (unsigned i = 0; i < ARRAY_LEN(options); i++) {
-        gdb_on_nano(options[i], out, sizeof out);
+        gdb_on_nano(options[i], script, "native", out, sizeof out);
         check_context("%s: %s", options[i], out);
         for (unsigned n = 0; n < ARRAY_LEN(says); n++)
             CHECK_CONTAINS(out, says[n]);
         CHECK(!strstr(out, "arning"));
     }
+    gdb_on_nano("-engine pv", script_pv, "xen", out, sizeof out);
+    check_context("pv: %s", out);
+    for (unsigned n = 0; n < ARRAY_LEN(says_pv); n++)
+        CHECK_CONTAINS(out, says_pv[n]);
     check_context(NULL);
 }
 

@@ -424,6 +424,36 @@ static void test_grader(void)
     close(gdb);
 }
 
+/* The real gdb, from the reset vector through the firmware's changes of mode to the boot sector, and within it. */
+static void test_real_gdb(void)
+{
+    char command[256], script[600];
+    unsigned port = free_port();
+    struct child c, gdb;
+    if (system("gdb --version >/dev/null 2>&1"))
+        SKIP("gdb is not installed");
+    snprintf(command, sizeof command, "make -s qemu-nox-gdb GDBPORT=%u QEMU=%s", port, "%s");
+    start(&c, command);
+    wait_for(&c, "\n");
+    close(connect_to(port)); /* as scripts do that wait for the port: the guest stays where it is */
+    snprintf(script, sizeof script,
+             "set pagination off\nset confirm off\nset architecture i8086\ntarget remote localhost:%u\nprintf \"reset %%x:%%x\\n\", $cs, $eip\n"
+             "break *0x7c00\ncontinue\nx/2i $pc\nstepi\nprintf \"then %%x\\n\", $eip\nhbreak *0x%x\nwatch *(char*)0x8000\ncontinue\nx/s 0x8000\n"
+             "delete 3\nmonitor info status\ncontinue\nprintf \"broken %%d\\n\", $eip == 0x%x\nkill\n",
+             port, (unsigned)(LOAD_AT + (kernel_broken - kernel)), (unsigned)(LOAD_AT + (kernel_broken - kernel)));
+    put("script.gdb", script, strlen(script));
+    start(&gdb, "timeout 60 gdb -q -nx -batch -x script.gdb 2>&1 #%.0s");
+    if (wait_for(&c, "$ "))
+        type(&c, "b");
+    wait_for(&gdb, NULL);
+    static const char *const says[] = { "reset f000:fff0", "0x00007c00", ":\tcli", "then 7c01", "watchpoint 3", "New value = 102 'f'", "stopped, engine", "broken 1" };
+    check_context("the real gdb");
+    for (unsigned i = 0; i < ARRAY_LEN(says); i++)
+        CHECK_CONTAINS(gdb.said, says[i]);
+    finish(&gdb);
+    finish(&c);
+}
+
 /* A second emu finds the port taken: one line, status 64. */
 static void test_port_in_use(void)
 {
@@ -546,6 +576,7 @@ int main(int argc, char **argv)
         { "accepted", test_accepted },
         { "monitor", test_monitor },
         { "grader", test_grader },
+        { "real_gdb", test_real_gdb },
         { "port_in_use", test_port_in_use },
         { "terminal", test_terminal },
         { "daemonize", test_daemonize },

@@ -68,7 +68,8 @@ void gdb_drop(struct gdb *g)
     if (!g->console->vm)
         return;
     forget_points(g);
-    debugger_continue(&g->console->debugger);
+    if (g->spoke || !g->found_stopped) /* whoever only looked whether the port is open leaves it as it was */
+        debugger_continue(&g->console->debugger);
     if (g->is_stdio) /* whoever started us is gone */
         vm_stop(g->console->vm, STATUS_POWEROFF, "gdb closed the connection");
 }
@@ -93,6 +94,8 @@ static void welcome(struct gdb *g, int fd)
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
     g->in = g->out = fd;
+    g->spoke = false;
+    g->found_stopped = g->console->vm && g->console->vm->status == VM_PAUSED;
     g->no_ack = g->told_break = g->physical = g->waiting = g->dead = false;
     g->framer = (struct gdb_framer){ 0 };
     g->last_len = 0;
@@ -118,6 +121,7 @@ static void on_frame(struct gdb *g, enum gdb_frame_event event)
         send_or_drop(g, g->last, g->last_len);
     if (event == FRAME_INTERRUPT)
         debugger_pause(&g->console->debugger);
+    g->spoke |= event != FRAME_NOTHING;
     if (event == FRAME_PACKET)
         gdb_command(g);
 }

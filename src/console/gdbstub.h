@@ -44,6 +44,7 @@ struct gdb {
     const struct gdb_layout *layout, *wanted; /* in use; as asked for, NULL: by the processor */
     bool is_stdio;
     bool no_ack;
+    bool spoke, found_stopped;  /* this peer has sent a packet; the guest stood still when it came */
     bool told_break;            /* gdb understands swbreak and hwbreak in stop replies */
     bool physical;              /* addresses of m and M are physical */
     bool waiting;               /* it waits for a stop reply */

@@ -66,13 +66,27 @@ static void read_plain(struct monitor *m)
 
 /* --- libedit --- */
 
+/* What can stand behind "info": rows of its table, then devices that have something to say. NULL behind the last. */
+static const char *info_name(unsigned i)
+{
+    const struct vm *vm = at_terminal->console->vm;
+    if (i < monitor_info_count)
+        return monitor_info_rows[i].name;
+    i -= monitor_info_count;
+    for (unsigned d = 0; vm && d < vm->ndevices; d++)
+        if (vm->device[d]->ops->info && i-- == 0)
+            return vm->device[d]->ops->name;
+    return NULL;
+}
+
+static const char *command_name(unsigned i) { return i < monitor_command_count ? monitor_commands[i].name : NULL; }
+
 /* Names that begin with text: of commands, or behind "info" of what it shows. Called with state 0, 1... */
 static char *complete(const char *text, int state)
 {
     bool info = strncmp(rl_line_buffer, "info ", 5) == 0 || strncmp(rl_line_buffer, "i ", 2) == 0;
-    unsigned count = info ? monitor_info_count : monitor_command_count;
-    for (unsigned i = 0; i < count; i++) {
-        const char *name = info ? monitor_info_rows[i].name : monitor_commands[i].name;
+    const char *name;
+    for (unsigned i = 0; (name = (info ? info_name : command_name)(i)); i++) {
         if (strncmp(name, text, strlen(text)) == 0 && state-- == 0)
             return strdup(name);
     }
