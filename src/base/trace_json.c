@@ -26,7 +26,7 @@ struct trace_json {
     struct span guest;              /* the guest's work since the last event, not yet written; insns 0 and begin == end: none */
     cycles_t sample;                /* beginning of the sample */
     u64 count[FAMILY_COUNT];        /* within it */
-    const struct clock *clock;      /* of the machine; NULL before its first charge */
+    u64 hz;                         /* of the machine's clock, which may be gone at the end; 0 before its first charge */
 };
 
 /* --- time: virtual cycles as microseconds with six decimals ---------------------------------------- */
@@ -34,7 +34,7 @@ struct trace_json {
 #define MICROSECONDS "%" PRIu64 ".%06" PRIu64
 #define MICROSECONDS_OF(ps) (ps) / 1000000, (ps) % 1000000
 
-static u64 picoseconds(const struct clock *c, cycles_t cycles) { return clock_cycles_to_ticks(c, cycles, PICOSECONDS); }
+static u64 picoseconds(u64 hz, cycles_t cycles) { return clock_cycles_to_ticks(&(struct clock){ .hz = hz }, cycles, PICOSECONDS); }
 
 /* --- one element ---------------------------------------------------------------------------------- */
 
@@ -91,8 +91,8 @@ static void add_guest(struct trace_json *t)
     t->guest = (struct span){ 0 };
     if (!g.insns && g.begin == g.end)
         return;
-    from = picoseconds(t->clock, g.begin);
-    to = picoseconds(t->clock, g.end);
+    from = picoseconds(t->hz, g.begin);
+    to = picoseconds(t->hz, g.end);
     if (room(t, TRACK_GUEST, from))
         jsonfile_add(t->file, "{\"ph\":\"X\",\"pid\":%u,\"tid\":%u,\"ts\":" MICROSECONDS ",\"dur\":" MICROSECONDS ",\"name\":\"guest\",\"args\":"
                      "{\"instructions\":%" PRIu64 ",\"cycles\":%" PRIu64 "}}",
@@ -102,7 +102,7 @@ static void add_guest(struct trace_json *t)
 static void add_event(struct trace_json *t, enum event e, u64 n, cycles_t begin, cycles_t cycles)
 {
     const struct event_row *row = &event_rows[e];
-    u64 from = picoseconds(t->clock, begin), to = picoseconds(t->clock, begin + cycles);
+    u64 from = picoseconds(t->hz, begin), to = picoseconds(t->hz, begin + cycles);
     unsigned track = TRACK_FAMILY + row->family;
     if (room(t, track, from))
         jsonfile_add(t->file, "{\"ph\":\"X\",\"pid\":%u,\"tid\":%u,\"ts\":" MICROSECONDS ",\"dur\":" MICROSECONDS ",\"name\":\"%s\",\"cat\":\"%s\",\"args\":"
@@ -115,7 +115,7 @@ static void add_sample(struct trace_json *t)
 {
     char series[512];
     int len = 0;
-    u64 ts = picoseconds(t->clock, t->sample), all = 0;
+    u64 ts = picoseconds(t->hz, t->sample), all = 0;
     for (int f = 0; f < FAMILY_COUNT; f++) {
         all += t->count[f];
         len += snprintf(series + len, sizeof series - len, "%s\"%s\":%" PRIu64, f ? "," : "", family_rows[f].name, t->count[f]);
@@ -128,12 +128,12 @@ static void add_sample(struct trace_json *t)
 
 /* --- what the ledger and the trace points tell ------------------------------------------------------ */
 
-static void count_event(struct trace_json *t, enum family f, u64 n)
+static void count_event(struct trace_json *t, cycles_t now, enum family f, u64 n)
 {
-    cycles_t length = t->clock->hz / SAMPLES_PER_SECOND + 1;
-    if (t->clock->now - t->sample >= length) {
+    cycles_t length = t->hz / SAMPLES_PER_SECOND + 1;
+    if (now - t->sample >= length) {
         add_sample(t);
-        t->sample = t->clock->now - t->clock->now % length;
+        t->sample = now - now % length;
     }
     t->count[f] += n;
 }
@@ -141,9 +141,9 @@ static void count_event(struct trace_json *t, enum family f, u64 n)
 static void on_event(struct ledger_observer *o, const struct ledger *l, enum event e, u64 n, cycles_t cycles)
 {
     struct trace_json *t = (struct trace_json *)o;
-    t->clock = l->clock;
+    t->hz = l->clock->hz;
     add_event(t, e, n, l->clock->now, cycles);
-    count_event(t, event_rows[e].family, n);
+    count_event(t, l->clock->now, event_rows[e].family, n);
 }
 
 /* Work without a gap is one span; an event that costs something is such a gap. */
@@ -151,7 +151,7 @@ static void on_guest(struct ledger_observer *o, const struct ledger *l, u64 insn
 {
     struct trace_json *t = (struct trace_json *)o;
     cycles_t now = l->clock->now;
-    t->clock = l->clock;
+    t->hz = l->clock->hz;
     if (t->guest.end != now)
         add_guest(t);
     if (!t->guest.end)
@@ -166,7 +166,7 @@ static void on_line(struct trace_recorder *r, const struct tracer *tracer, enum 
     struct trace_json *t = (struct trace_json *)((char *)r - offsetof(struct trace_json, recorder));
     char quoted[800], name[200];
     unsigned track = TRACK_POINT + p, words;
-    u64 ts = picoseconds(tracer->clock, tracer->clock->now);
+    u64 ts = picoseconds(tracer->clock->hz, tracer->clock->now);
     if (!room(t, track, ts))
         return;
     words = strcspn(text, " ");
@@ -207,14 +207,14 @@ void trace_json_begin(struct trace_json *t, const char *name, struct ledger_obse
 
 void trace_json_end(struct trace_json *t)
 {
-    if (!t->clock)
+    if (!t->hz)
         return;
     add_guest(t);
     add_sample(t);
     if (t->dropped)
         jsonfile_add(t->file, "{\"ph\":\"M\",\"pid\":%u,\"tid\":0,\"ts\":0,\"name\":\"process_labels\",\"args\":{\"labels\":\"cut off: %" PRIu64
                      " more\",\"dropped\":%" PRIu64 "}}", t->pid, t->dropped, t->dropped);
-    t->clock = NULL;
+    t->hz = 0;
 }
 
 int trace_json_close(struct trace_json *t, struct error *err)

@@ -20,7 +20,7 @@ struct trace_json;
 /* path is borrowed. NULL with *err. Pair with trace_json_close(). */
 struct trace_json *trace_json_open(const char *path, u64 limit, struct error *err);
 /* The next machine: `name` is its heading. Puts itself first into the chain of observers at *chain, and into *tracer; both go into
- * a vm's configuration. Pair with trace_json_end() when that vm has run. */
+ * a vm's configuration. Pair with trace_json_end() when that vm has run; it may be gone by then. */
 void trace_json_begin(struct trace_json *t, const char *name, struct ledger_observer **chain, struct tracer *tracer);
 void trace_json_end(struct trace_json *t);
 /* The document is complete. 0, or -1 with *err: something could not be written. NULL is allowed. */
