@@ -946,6 +946,24 @@ static void test_hostile_context(void)
     finish(&t);
 }
 
+/* A context in the middle of a packet is for the next one: this packet goes on as it began. */
+static void test_hostile_switch(void)
+{
+    static struct nic_rig t;
+    start(&t);
+    start_transmitter(&t, RING);
+    put_context(&t, 0, 4000, 1400, 7);
+    put_descriptor(&t, TX_RING, 1, TX_BUFFERS, DEXT | DATA | TSE | 1400, 0);
+    put_descriptor(&t, TX_RING, 2, 0, DEXT | 7 << 24, 64 << 16);
+    put_descriptor(&t, TX_RING, 3, TX_BUFFERS, DEXT | DATA | TSE | EOP | 1400, 0);
+    set(&t, E1000_TDT, 4);
+    rig_run(&t.r, 1);
+    CHECK_EQ(t.out.count, 2);
+    CHECK_EQ(t.out.len[0], 1454);
+    CHECK_EQ(t.out.len[1], 1400);
+    finish(&t);
+}
+
 static void test_hostile_rx(void)
 {
     static struct nic_rig t;
@@ -1068,7 +1086,7 @@ int main(int argc, char **argv)
         { "segmentation", test_segmentation }, { "vlan_insert", test_vlan_insert }, { "receive", test_receive }, { "receive_crc", test_receive_crc },
         { "filters", test_filters }, { "vlan_receive", test_vlan_receive }, { "receive_checksum", test_receive_checksum },
         { "throttling", test_throttling }, { "receive_delay", test_receive_delay }, { "hostile_tx", test_hostile_tx },
-        { "hostile_long_ring", test_hostile_long_ring }, { "hostile_context", test_hostile_context }, { "hostile_rx", test_hostile_rx },
+        { "hostile_long_ring", test_hostile_long_ring }, { "hostile_context", test_hostile_context }, { "hostile_switch", test_hostile_switch }, { "hostile_rx", test_hostile_rx },
         { "nonsense", test_nonsense }, { "two_are_equal", test_two_are_equal }, { NULL, NULL },
     };
     return check_main(argc, argv, "net", tests);

@@ -65,7 +65,7 @@ struct e1000_packet {
     u32 len;
     bool started;                   /* by its first descriptor, which said: */
     bool segmented, sum_ip, sum_l4, tagged;
-    struct e1000_sum ip, l4;        /* where the sums go */
+    struct e1000_context how;       /* a copy: a context that comes in the middle of a packet is for the next one */
     u16 tag;
     u32 segments;                   /* sent so far */
     bool too_long;                  /* dropped at its end */

@@ -33,19 +33,19 @@ static void send_out(struct e1000 *e, u8 *frame, u32 len)
     if (len < ETHERNET_HEADER || len > NET_FRAME_MAX - VLAN_TAG)
         return;
     if (p->sum_l4)
-        insert_sum(frame, len, p->l4);
+        insert_sum(frame, len, p->how.l4);
     if (p->sum_ip)
-        insert_sum(frame, len, p->ip);
+        insert_sum(frame, len, p->how.ip);
     e1000_emit(e, frame, p->tagged ? insert_tag(e, frame, len) : len);
 }
 
 /* --- segmentation --- */
 
-static u32 mss(const struct e1000 *e) { return e->segmenting.mss < MSS_MIN ? MSS_MIN : e->segmenting.mss; }
+static u32 mss(const struct e1000 *e) { return e->packet.how.mss < MSS_MIN ? MSS_MIN : e->packet.how.mss; }
 
 static void patch_ip(const struct e1000 *e, u8 *ip, u32 len)
 {
-    if (e->segmenting.command & TUCMD_IPV4) {
+    if (e->packet.how.command & TUCMD_IPV4) {
         net_put16(ip + 2, len);
         net_put16(ip + 4, net_get16(ip + 4) + e->packet.segments);
     } else {
@@ -55,7 +55,7 @@ static void patch_ip(const struct e1000 *e, u8 *ip, u32 len)
 
 static void patch_l4(const struct e1000 *e, u8 *l4, u32 len, bool last)
 {
-    if (!(e->segmenting.command & TUCMD_TCP)) {
+    if (!(e->packet.how.command & TUCMD_TCP)) {
         net_put16(l4 + 4, len);
         return;
     }
@@ -68,12 +68,12 @@ static void patch_l4(const struct e1000 *e, u8 *l4, u32 len, bool last)
 static void patch_headers(const struct e1000 *e, u8 *frame, u32 len, bool last)
 {
     const struct e1000_packet *p = &e->packet;
-    if (p->ip.from + 6u <= len)
-        patch_ip(e, frame + p->ip.from, len - p->ip.from);
-    if (p->l4.from + 14u <= len)
-        patch_l4(e, frame + p->l4.from, len - p->l4.from, last);
-    if (p->l4.from <= len && p->l4.at + 2u <= len)
-        net_put16(frame + p->l4.at, net_sum_add(net_get16(frame + p->l4.at), len - p->l4.from));
+    if (p->how.ip.from + 6u <= len)
+        patch_ip(e, frame + p->how.ip.from, len - p->how.ip.from);
+    if (p->how.l4.from + 14u <= len)
+        patch_l4(e, frame + p->how.l4.from, len - p->how.l4.from, last);
+    if (p->how.l4.from <= len && p->how.l4.at + 2u <= len)
+        net_put16(frame + p->how.l4.at, net_sum_add(net_get16(frame + p->how.l4.at), len - p->how.l4.from));
 }
 
 static void send_segment(struct e1000 *e, bool last)
@@ -84,14 +84,14 @@ static void send_segment(struct e1000 *e, bool last)
     patch_headers(e, frame, len, last);
     send_out(e, frame, len);
     e->packet.segments++;
-    e->packet.len = e->segmenting.header;
+    e->packet.len = e->packet.how.header;
 }
 
 /* A full segment goes when it is clear that it is not the last one. */
 void e1000_segment(struct e1000 *e, const u8 *data, u32 len)
 {
     struct e1000_packet *p = &e->packet;
-    u32 full = e->segmenting.header + mss(e);
+    u32 full = e->packet.how.header + mss(e);
     for (u32 n; len; data += n, len -= n) {
         if (p->len >= full)
             send_segment(e, false);

@@ -52,11 +52,9 @@ static void take_data_options(struct e1000 *e, const struct descriptor *d)
         return;
     start_packet(e);
     p->segmented = command(d) & CMD_TSE;
-    const struct e1000_context *c = p->segmented ? &e->segmenting : &e->plain;
     p->sum_ip = d->upper >> 8 & POPTS_IXSM;
     p->sum_l4 = d->upper >> 8 & POPTS_TXSM;
-    p->ip = c->ip;
-    p->l4 = c->l4;
+    p->how = p->segmented ? e->segmenting : e->plain;
 }
 
 /* SDM 3.3.3: CSO and CSS in the descriptor itself. */
@@ -66,7 +64,7 @@ static void take_legacy_options(struct e1000 *e, const struct descriptor *d)
     if (!(command(d) & CMD_IC))
         return;
     e->packet.sum_l4 = true;
-    e->packet.l4 = (struct e1000_sum){ .from = d->upper >> 8, .at = d->lower >> 16 };
+    e->packet.how.l4 = (struct e1000_sum){ .from = d->upper >> 8, .at = d->lower >> 16 };
 }
 
 /* --- data --- */
