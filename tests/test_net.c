@@ -961,6 +961,12 @@ static void test_hostile_switch(void)
     CHECK_EQ(t.out.count, 2);
     CHECK_EQ(t.out.len[0], 1454);
     CHECK_EQ(t.out.len[1], 1400);
+    put_context(&t, 4, 0xfffff, 0xffff, 7);         /* a segment larger than any frame */
+    for (unsigned i = 5; i < 7; i++)
+        put_descriptor(&t, TX_RING, i, 0, DEXT | DATA | TSE | (i == 6 ? EOP : 0) | 0x20000, 0);
+    set(&t, E1000_TDT, 7);
+    rig_run(&t.r, 1000000);
+    CHECK(t.out.count > 10);
     finish(&t);
 }
 

@@ -9,7 +9,7 @@
 #include "devices/e1000.h"
 #include "devices/net_checksum.h"
 
-enum { TUCMD_TCP = 0x01, TUCMD_IPV4 = 0x02, MSS_MIN = 16, TCP_FIN_PSH = 0x09, IPV6_HEADER = 40 };
+enum { TUCMD_TCP = 0x01, TUCMD_IPV4 = 0x02, MSS_MIN = 16, MSS_MAX = 16000, TCP_FIN_PSH = 0x09, IPV6_HEADER = 40 };
 
 static void insert_sum(u8 *frame, u32 len, struct e1000_sum s)
 {
@@ -41,7 +41,12 @@ static void send_out(struct e1000 *e, u8 *frame, u32 len)
 
 /* --- segmentation --- */
 
-static u32 mss(const struct e1000 *e) { return e->packet.how.mss < MSS_MIN ? MSS_MIN : e->packet.how.mss; }
+/* What no driver would ask for is bent to what a frame can hold, and to a bounded number of frames. */
+static u32 mss(const struct e1000 *e)
+{
+    u32 mss = e->packet.how.mss;
+    return mss < MSS_MIN ? MSS_MIN : mss > MSS_MAX ? MSS_MAX : mss;
+}
 
 static void patch_ip(const struct e1000 *e, u8 *ip, u32 len)
 {
@@ -86,6 +91,8 @@ static void send_segment(struct e1000 *e, bool last)
     e->packet.segments++;
     e->packet.len = e->packet.how.header;
 }
+
+_Static_assert(UINT8_MAX + MSS_MAX + VLAN_TAG < NET_FRAME_MAX, "a segment fits into the packet's buffer");
 
 /* A full segment goes when it is clear that it is not the last one. */
 void e1000_segment(struct e1000 *e, const u8 *data, u32 len)
