@@ -295,6 +295,24 @@ static void test_icw1(void)
     rig_fini(&r);
 }
 
+/* What a boot loader left behind is gone when a kernel has set up both chips: the master does not take the slave's old request, which
+ * is still there when the master begins anew, for a new one. */
+static void test_left_over(void)
+{
+    static const u8 icw[2][4] = { { 0x11, 0x20, 0x04, 0x01 }, { 0x11, 0x28, 0x02, 0x01 } };
+    struct rig r;
+    start(&r);
+    pulse(&r, 14);
+    CHECK(r.intr);
+    for (unsigned step = 0; step < 4; step++)
+        for (int n = 0; n < 2; n++)
+            out8(&r, (n ? 0xa0 : 0x20) + !!step, icw[n][step]);
+    CHECK(!r.intr);
+    pulse(&r, 14);
+    CHECK_EQ(ack(&r), 0x2e);
+    rig_fini(&r);
+}
+
 static void test_reset(void)
 {
     struct rig r;
@@ -313,7 +331,7 @@ int main(int argc, char **argv)
         { "edge_and_level", test_edge_and_level }, { "spurious", test_spurious }, { "auto_eoi", test_auto_eoi },
         { "rotation", test_rotation }, { "special_mask", test_special_mask },
         { "special_fully_nested", test_special_fully_nested }, { "poll", test_poll }, { "icw1", test_icw1 },
-        { "reset", test_reset }, { NULL, NULL },
+        { "left_over", test_left_over }, { "reset", test_reset }, { NULL, NULL },
     };
     return check_main(argc, argv, "devices_pic", tests);
 }

@@ -17,6 +17,7 @@ struct pic {
     struct i8259 chip[2];       /* master, slave */
     struct irq cpu_intr;
     bool intr;                  /* level of cpu_intr */
+    bool slave_intr;            /* level of the slave's output, the master's input 2 */
     const struct tracer *tracer;
     u64 delivered[16], spurious;
 };
@@ -27,9 +28,10 @@ static const u8 elcr_writable[2] = { 0xf8, 0xde };
 /* Follow the chips' outputs: slave to master, master to processor. */
 static void pic_update(struct pic *p)
 {
-    /* Each time the slave still has something its INT output falls and rises anew, so the master sees an edge. */
-    if (i8259_pending(&p->chip[1]) >= 0)
+    bool slave = i8259_pending(&p->chip[1]) >= 0;
+    if (slave && !p->slave_intr)
         i8259_latch(&p->chip[0], CASCADE);
+    p->slave_intr = slave;
     bool intr = i8259_pending(&p->chip[0]) >= 0;
     if (intr == p->intr)
         return;
@@ -55,11 +57,19 @@ static bool pic_pending(struct intc *i)
     return from_intc(i)->intr;
 }
 
+/* If it still has something, its INT output falls and rises anew, so the master sees an edge. */
+static void slave_acknowledged(struct pic *p, const struct i8259 *c)
+{
+    if (c == &p->chip[1])
+        p->slave_intr = false;
+}
+
 /* A chip whose request has gone away answers for its input 7, without an in-service bit ("default IR7"). */
 static unsigned chip_serve(struct pic *p, struct i8259 *c)
 {
     int n = i8259_acknowledge(c);
     p->spurious += n < 0;
+    slave_acknowledged(p, c);
     return n < 0 ? 7 : n;
 }
 
@@ -79,7 +89,10 @@ static u8 pic_acknowledge(struct intc *i)
 
 static u64 chip_port_read(struct pic *p, unsigned chip, u64 offset)
 {
+    bool polled = p->chip[chip].poll;
     u8 value = i8259_read(&p->chip[chip], offset);
+    if (polled)
+        slave_acknowledged(p, &p->chip[chip]);
     pic_update(p);
     return value;
 }
