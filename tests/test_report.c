@@ -650,6 +650,7 @@ static void test_against_mistakes(void)
 {
     static const struct { const char *text, *says; } bad[] = {
         { "", "--against" }, { "[]", "is no report" }, { "{\"schema\":\"emu.compare\",\"version\":2}", "is no report" }, { "{\"schema\":7}", "is no report" },
+        { "{\"schema\":\"emu.trace\",\"version\":1}", "is no report" },
         { "{\"schema\":\"emu.compare\",\"version\":1,\"guests\":[3,{\"guest\":[]},null]}", "none of these guests" },
         { "{\"schema\":\"emu.compare\",\"version\":1,\"guests\":{}}", "none of these guests" },
     };

@@ -46,3 +46,20 @@ u64 timeline_sum(const struct timeline *t, enum family f)
         sum += t->count[i][f];
     return sum;
 }
+
+u64 timeline_slice_sum(const struct timeline *t, unsigned slice)
+{
+    u64 sum = 0;
+    for (int f = 0; f < FAMILY_COUNT; f++)
+        sum += t->count[slice][f];
+    return sum;
+}
+
+u64 timeline_highest(const struct timeline *t)
+{
+    u64 max = 0;
+    for (unsigned i = 0; i < t->used; i++)
+        if (timeline_slice_sum(t, i) > max)
+            max = timeline_slice_sum(t, i);
+    return max;
+}

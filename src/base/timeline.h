@@ -22,5 +22,7 @@ void timeline_init(struct timeline *t);
 void timeline_add(struct timeline *t, cycles_t when, enum family f, u64 n);
 static inline cycles_t timeline_slice(const struct timeline *t) { return (cycles_t)1 << t->shift; }
 u64 timeline_sum(const struct timeline *t, enum family f);
+u64 timeline_slice_sum(const struct timeline *t, unsigned slice);
+u64 timeline_highest(const struct timeline *t);  /* events in the slice that has most */
 
 #endif

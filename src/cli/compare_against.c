@@ -58,8 +58,8 @@ static void differs(struct against *a, const char *name, u64 then, u64 now)
 {
     char was[32], is[32], by[32];
     a->differ++;
-    fprintf(a->out, "  %s: %s %s, was %s (%c%s)\n", a->place, name, grouped(now, is), grouped(then, was), now > then ? '+' : '-',
-            grouped(now > then ? now - then : then - now, by));
+    fprintf(a->out, "  %s: %s %s, was %s (%c%s)\n", a->place, name, report_grouped(now, is), report_grouped(then, was), now > then ? '+' : '-',
+            report_grouped(now > then ? now - then : then - now, by));
 }
 
 static void count(struct against *a, const char *name, u64 then, u64 now)
@@ -105,7 +105,7 @@ static void cycles(struct against *a, const json_t *then, const json_t *now)
 {
     char was[32], is[32];
     if (number(then, "cycles") != number(now, "cycles"))
-        fprintf(a->out, "  %s: %s cycles, were %s\n", a->place, grouped(number(now, "cycles"), is), grouped(number(then, "cycles"), was));
+        fprintf(a->out, "  %s: %s cycles, were %s\n", a->place, report_grouped(number(now, "cycles"), is), report_grouped(number(then, "cycles"), was));
 }
 
 static void guests(struct against *a, const json_t *then, const json_t *now)

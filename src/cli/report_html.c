@@ -15,7 +15,7 @@
 static void td(u64 n, FILE *out)
 {
     char buf[32];
-    fprintf(out, "<td>%s</td>", grouped(n, buf));
+    fprintf(out, "<td>%s</td>", report_grouped(n, buf));
 }
 
 static void td_text(const char *text, FILE *out)
@@ -106,8 +106,8 @@ static void row_summary(const struct comparison *k, const struct column *c, FILE
         td(c->ledger.guest_cycles, out);
         td(value_monitor_cycles(c, 0), out);
         td(column_cycles(c), out);
-        td_text(overhead(c, baseline(k), buf), out);
-        fprintf(out, "<td title=\"%s cycles\">%s</td>", grouped(c->now, n), duration(c->now, k->profile.value[COMP_CPU_HZ], buf));
+        td_text(report_overhead(c, report_baseline(k), buf), out);
+        fprintf(out, "<td title=\"%s cycles\">%s</td>", report_grouped(c->now, n), report_duration(c->now, k->profile.value[COMP_CPU_HZ], buf));
     }
     fputs("</tr>\n", out);
 }
@@ -158,8 +158,8 @@ static void row_operation(const struct comparison *c, const struct operation *o,
 
 static void table_operations(const struct comparison *c, FILE *out)
 {
-    const struct column *lead = leading(c);
-    bool published = first_published(c->profile.name, lead->program);
+    const struct column *lead = report_leading(c);
+    bool published = published_first(c->profile.name, lead->program);
     fputs("<h3>What the guest measured by its own clock</h3>\n", out);
     table_open("Cycles of one operation", out);
     head_engines(c, "operation", out);
@@ -196,7 +196,7 @@ static void table_printed(const struct comparison *c, FILE *out)
 
 /* --- what was counted, and what it came to ------------------------------------------------------------ */
 
-static bool family_shown(const struct comparison *c, int f) { return any(c, value_family_count, f) || any(c, value_family_cycles, f); }
+static bool family_shown(const struct comparison *c, int f) { return report_any(c, value_family_count, f) || report_any(c, value_family_cycles, f); }
 
 static void legend_item(const char *look, const char *name, const char *help, FILE *out)
 {
@@ -238,7 +238,7 @@ static void charts(const struct comparison *c, FILE *out)
     fputs("</figure>\n", out);
     table_families(c, "Cycles by event family", value_family_cycles, value_cycles, out);
     fputs("<h3>What was counted</h3>\n", out);
-    if (any(c, value_events, 0)) {
+    if (report_any(c, value_events, 0)) {
         fputs("<figure><figcaption>Events, exact: each bar is one engine, all on one scale.</figcaption>\n", out);
         svg_counts(c, out);
         fputs("</figure>\n", out);
@@ -257,7 +257,7 @@ static void breakdowns(const struct comparison *c, FILE *out)
             continue;
         fputs("<div class=\"bar\"><span class=\"name\">", out);
         text_xml(k->label, out);
-        fprintf(out, "</span> <span class=\"sum\">%s cycles</span>\n", grouped(column_cycles(k), n));
+        fprintf(out, "</span> <span class=\"sum\">%s cycles</span>\n", report_grouped(column_cycles(k), n));
         svg_breakdown(k, out);
         fputs("</div>\n", out);
     }
@@ -311,7 +311,7 @@ static void table_slices(const struct column *c, u64 hz, FILE *out)
     char n[32];
     fputs("<details class=\"data\"><summary>", out);
     text_xml(c->label, out);
-    fprintf(out, " as a table; a slice is %s cycles</summary>\n", grouped(timeline_slice(t), n));
+    fprintf(out, " as a table; a slice is %s cycles</summary>\n", report_grouped(timeline_slice(t), n));
     table_open("Events in each slice of virtual time", out);
     th("col", "from", out);
     for (int f = 0; f < FAMILY_COUNT; f++)
@@ -319,7 +319,7 @@ static void table_slices(const struct column *c, u64 hz, FILE *out)
             th("col", family_rows[f].name, out);
     table_body(out);
     for (unsigned i = 0; i < t->used; i++) {
-        fprintf(out, "<tr><th scope=\"row\">%s</th>", duration(i * timeline_slice(t), hz, n));
+        fprintf(out, "<tr><th scope=\"row\">%s</th>", report_duration(i * timeline_slice(t), hz, n));
         for (int f = 0; f < FAMILY_COUNT; f++)
             if (timeline_sum(t, f))
                 td(t->count[i][f], out);
@@ -334,16 +334,16 @@ static void timeline_of(const struct column *c, cycles_t whole, u64 hz, FILE *ou
     char n[32], slice[32];
     fputs("<figure class=\"close\"><figcaption><span class=\"engine\">", out);
     text_xml(c->label, out);
-    fprintf(out, "</span>, highest: %s events in %s</figcaption>\n", grouped(highest_slice(&c->timeline), n),
-            duration(timeline_slice(&c->timeline), hz, slice));
+    fprintf(out, "</span>, highest: %s events in %s</figcaption>\n", report_grouped(timeline_highest(&c->timeline), n),
+            report_duration(timeline_slice(&c->timeline), hz, slice));
     svg_timeline(c, whole, hz, out);
-    fprintf(out, "<div class=\"range\"><span>0</span><span>%s</span></div>\n</figure>\n", duration(whole, hz, n));
+    fprintf(out, "<div class=\"range\"><span>0</span><span>%s</span></div>\n</figure>\n", report_duration(whole, hz, n));
     table_slices(c, hz, out);
 }
 
 static void timelines(const struct comparison *c, FILE *out)
 {
-    if (!any(c, value_events, 0))
+    if (!report_any(c, value_events, 0))
         return;
     fputs("<h3>Over virtual time</h3>\n<p class=\"soft\">Events a slice of time. All engines share the scale of time; each has its own of height.</p>\n", out);
     for (unsigned i = 0; i < c->ncolumns; i++)
@@ -362,14 +362,14 @@ static void guest(const struct comparison *c, unsigned number, FILE *out)
     text_xml(c->profile.name, out);
     fputs("</b>: ", out);
     text_xml(c->profile.title, out);
-    fprintf(out, ", at %s cycles a second.</p>\n", grouped(c->profile.value[COMP_CPU_HZ], n));
+    fprintf(out, ", at %s cycles a second.</p>\n", report_grouped(c->profile.value[COMP_CPU_HZ], n));
     notes(c, out);
     table_summary(c, out);
-    if (leading(c)->noperations) {
+    if (report_leading(c)->noperations) {
         table_operations(c, out);
         table_printed(c, out);
     }
-    if (any(c, value_cycles, 0)) {
+    if (report_any(c, value_cycles, 0)) {
         charts(c, out);
         breakdowns(c, out);
         table_events(c, out);

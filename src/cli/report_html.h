@@ -12,10 +12,7 @@ void svg_counts(const struct comparison *c, FILE *out);
 void svg_breakdown(const struct column *c, FILE *out);
 /* One engine's events over virtual time; the chart is `whole` cycles wide. */
 void svg_timeline(const struct column *c, cycles_t whole, u64 hz, FILE *out);
-/* Events in the slice that has most. */
-u64 highest_slice(const struct timeline *t);
-
 /* "4.73 ms", by the profile's clock; returns buf. */
-const char *duration(cycles_t cycles, u64 hz, char buf[32]);
+const char *report_duration(cycles_t cycles, u64 hz, char buf[32]);
 
 #endif

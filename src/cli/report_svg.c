@@ -16,7 +16,7 @@ enum { BAR_HEIGHT = 30, CELL_HEIGHT = 26, TIMELINE_HEIGHT = 110 };
 
 static double percent(u64 part, u64 whole) { return whole ? 100.0 * part / whole : 0; }
 
-const char *duration(cycles_t cycles, u64 hz, char buf[32])
+const char *report_duration(cycles_t cycles, u64 hz, char buf[32])
 {
     static const struct { double seconds; const char *unit; } units[] = { { 1, "s" }, { 1e-3, "ms" }, { 1e-6, "µs" }, { 0, "ns" } };
     double s = hz ? (double)cycles / hz : 0;
@@ -56,7 +56,7 @@ static void cell_close(const struct cell *c, FILE *out)
 static void words(const char *what, u64 count, const char *noun, FILE *out)
 {
     char n[32];
-    fprintf(out, "%s%s %s", what, grouped(count, n), noun);
+    fprintf(out, "%s%s %s", what, report_grouped(count, n), noun);
 }
 
 /* --- bars ------------------------------------------------------------------------------------------ */
@@ -83,7 +83,7 @@ static void bar(const struct column *c, value_fn *family, u64 guest, u64 whole, 
     double x = 0;
     fputs("<div class=\"bar\"><span class=\"name\">", out);
     text_xml(c->label, out);
-    fprintf(out, "</span> <span class=\"sum\">%s</span>\n", whole ? grouped(whole, n) : "none");
+    fprintf(out, "</span> <span class=\"sum\">%s</span>\n", whole ? report_grouped(whole, n) : "none");
     if (!whole) {
         fputs("</div>\n", out);
         return;
@@ -166,7 +166,7 @@ void svg_breakdown(const struct column *c, FILE *out)
     double x = percent(c->ledger.guest_cycles, column_cycles(c));
     fprintf(out, "<svg class=\"flame\" role=\"img\" width=\"100%%\" height=\"%d\" aria-label=\"", 3 * CELL_HEIGHT);
     text_xml(c->label, out);
-    fprintf(out, ": %s cycles by family and event\">\n", grouped(column_cycles(c), n));
+    fprintf(out, ": %s cycles by family and event\">\n", report_grouped(column_cycles(c), n));
     breakdown_cell(c, 0, 0, "f-all", "", c->label, 0, column_cycles(c), out);
     breakdown_cell(c, 1, 0, "f-guest", "", "guest", 0, c->ledger.guest_cycles, out);
     breakdown_cell(c, 2, 0, "f-guest", "guest", "instructions", c->ledger.guest_insns, c->ledger.guest_cycles, out);
@@ -177,32 +177,15 @@ void svg_breakdown(const struct column *c, FILE *out)
 
 /* --- events over time: a bar a slice, families on top of each other ---------------------------------- */
 
-static u64 slice_sum(const struct timeline *t, unsigned slice)
-{
-    u64 sum = 0;
-    for (int f = 0; f < FAMILY_COUNT; f++)
-        sum += t->count[slice][f];
-    return sum;
-}
-
-u64 highest_slice(const struct timeline *t)
-{
-    u64 max = 0;
-    for (unsigned i = 0; i < t->used; i++)
-        if (slice_sum(t, i) > max)
-            max = slice_sum(t, i);
-    return max;
-}
-
 static void slice_title(const struct timeline *t, unsigned slice, u64 hz, FILE *out)
 {
     char n[32];
     const char *comma = "";
-    fprintf(out, "<title>from %s: ", duration(slice * timeline_slice(t), hz, n));
+    fprintf(out, "<title>from %s: ", report_duration(slice * timeline_slice(t), hz, n));
     for (int f = 0; f < FAMILY_COUNT; f++) {
         if (!t->count[slice][f])
             continue;
-        fprintf(out, "%s%s %s", comma, family_rows[f].name, grouped(t->count[slice][f], n));
+        fprintf(out, "%s%s %s", comma, family_rows[f].name, report_grouped(t->count[slice][f], n));
         comma = ", ";
     }
     fputs("</title>", out);
@@ -225,13 +208,13 @@ static void slice_bar(const struct timeline *t, unsigned slice, cycles_t whole, 
 void svg_timeline(const struct column *c, cycles_t whole, u64 hz, FILE *out)
 {
     const struct timeline *t = &c->timeline;
-    u64 max = highest_slice(t);
+    u64 max = timeline_highest(t);
     char n[32], slice[32];
     fprintf(out, "<svg class=\"timeline\" role=\"img\" width=\"100%%\" height=\"%d\" aria-label=\"", TIMELINE_HEIGHT);
     text_xml(c->label, out);
-    fprintf(out, ": events over virtual time, at most %s in %s\">\n", grouped(max, n), duration(timeline_slice(t), hz, slice));
+    fprintf(out, ": events over virtual time, at most %s in %s\">\n", report_grouped(max, n), report_duration(timeline_slice(t), hz, slice));
     for (unsigned i = 0; i < t->used; i++)
-        if (slice_sum(t, i))
+        if (timeline_slice_sum(t, i))
             slice_bar(t, i, whole, max, hz, out);
     fputs("</svg>\n", out);
 }

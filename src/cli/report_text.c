@@ -17,10 +17,10 @@ static void cell_number(FILE *out, u64 n)
     char whole[32], text[48];
     unsigned u = 0;
     if (n < 100000000)
-        return cell_text(out, grouped(n, whole));
+        return cell_text(out, report_grouped(n, whole));
     while (u < 2 && n / units[u].one >= 10000)
         u++;
-    snprintf(text, sizeof text, "%s.%u %c", grouped(n / units[u].one, whole), (unsigned)(n % units[u].one * 10 / units[u].one), units[u].letter);
+    snprintf(text, sizeof text, "%s.%u %c", report_grouped(n / units[u].one, whole), (unsigned)(n % units[u].one * 10 / units[u].one), units[u].letter);
     cell_text(out, text);
 }
 
@@ -64,8 +64,8 @@ static void row_operation(const struct comparison *c, const struct operation *o,
 
 static void table_operations(const struct comparison *c, FILE *out)
 {
-    const struct column *lead = leading(c);
-    bool published = first_published(c->profile.name, lead->program);
+    const struct column *lead = report_leading(c);
+    bool published = published_first(c->profile.name, lead->program);
     if (!lead->noperations)
         return;
     if (published)
@@ -86,7 +86,7 @@ static void table_families(const struct comparison *c, FILE *out)
     heading(c, "events, counted", out);
     fputc('\n', out);
     for (int f = 0; f < FAMILY_COUNT; f++)
-        if (any(c, value_family_count, f))
+        if (report_any(c, value_family_count, f))
             row_numbers(c, family_rows[f].name, value_family_count, f, out);
     row_numbers(c, "all", value_events, 0, out);
     row_numbers(c, "guest instructions", value_guest_insns, 0, out);
@@ -98,7 +98,7 @@ static void table_reasons(const struct comparison *c, FILE *out)
     heading(c, "events, by reason", out);
     fputc('\n', out);
     for (int e = 0; e < EV_COUNT; e++)
-        if (any(c, value_event_count, e))
+        if (report_any(c, value_event_count, e))
             row_numbers(c, event_rows[e].name, value_event_count, e, out);
     fputc('\n', out);
 }
@@ -122,7 +122,7 @@ static void list_frequent(const struct column *c, FILE *out)
     label(out, c->label);
     for (unsigned i = 0; i < MOST_FREQUENT && (e = next_frequent(&c->ledger, e)) != EV_COUNT; i++) {
         char item[80];
-        int len = snprintf(item, sizeof item, "%s%s %s", i ? ", " : "  ", event_rows[e].name, grouped(c->ledger.count[e], buf));
+        int len = snprintf(item, sizeof item, "%s%s %s", i ? ", " : "  ", event_rows[e].name, report_grouped(c->ledger.count[e], buf));
         if ((width += len) > WIDTH)
             break;
         fputs(item, out);
@@ -132,7 +132,7 @@ static void list_frequent(const struct column *c, FILE *out)
 
 static void lists_frequent(const struct comparison *c, FILE *out)
 {
-    if (!any(c, value_events, 0))
+    if (!report_any(c, value_events, 0))
         return;
     fprintf(out, "most frequent\n");
     for (unsigned i = 0; i < c->ncolumns; i++)
@@ -145,13 +145,13 @@ static void lists_frequent(const struct comparison *c, FILE *out)
 
 static void row_overhead(const struct comparison *c, FILE *out)
 {
-    const struct column *bare = baseline(c);
+    const struct column *bare = report_baseline(c);
     if (!bare || !column_cycles(bare))
         return;
     char text[32];
     label(out, "against bare");
     for (unsigned i = 0; i < c->ncolumns; i++)
-        cell_text(out, overhead(&c->column[i], bare, text));
+        cell_text(out, report_overhead(&c->column[i], bare, text));
     fputc('\n', out);
 }
 
@@ -164,7 +164,7 @@ static void table_cycles(const struct comparison *c, FILE *out)
     for (int f = 0; f < FAMILY_COUNT; f++) {
         char name[LABEL];
         snprintf(name, sizeof name, "  %s", family_rows[f].name);
-        if (any(c, value_family_cycles, f))
+        if (report_any(c, value_family_cycles, f))
             row_numbers(c, name, value_family_cycles, f, out);
     }
     row_numbers(c, "together", value_cycles, 0, out);
@@ -208,8 +208,8 @@ static void print_notes(const struct comparison *c, FILE *out)
 /* Where the figures beside the table come from, or how to have them. */
 static void print_literature(const struct comparison *c, FILE *out)
 {
-    const struct published_row *p = first_published(NULL, leading(c)->program);
-    if (first_published(c->profile.name, leading(c)->program))
+    const struct published_row *p = published_first(NULL, report_leading(c)->program);
+    if (published_first(c->profile.name, report_leading(c)->program))
         fprintf(out, "as published: Adams & Agesen, ASPLOS 2006; docs/cost-model.md says where these differ, and why.\n");
     else if (p)
         fprintf(out, "--profile=%s puts the cycles that were measured on that machine beside these.\n", p->profile);
@@ -229,7 +229,7 @@ static void print_tables(const struct comparison *c, bool all_reasons, FILE *out
 void report_text(const struct comparison *c, bool all_reasons, FILE *out)
 {
     fprintf(out, "%s\ncost profile %s: %s\n\n", c->guest, c->profile.name, c->profile.title);
-    if (any(c, value_guest_cycles, 0))
+    if (report_any(c, value_guest_cycles, 0))
         print_tables(c, all_reasons, out);
     print_notes(c, out);
     print_literature(c, out);

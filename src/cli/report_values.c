@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-const char *grouped(u64 n, char buf[32])
+const char *report_grouped(u64 n, char buf[32])
 {
     char digits[24];
     int len = snprintf(digits, sizeof digits, "%" PRIu64, n), out = 0;
@@ -33,7 +33,7 @@ u64 value_events(const struct column *c, int unused)
     return sum;
 }
 
-bool any(const struct comparison *c, value_fn *value, int row)
+bool report_any(const struct comparison *c, value_fn *value, int row)
 {
     for (unsigned i = 0; i < c->ncolumns; i++)
         if (c->column[i].ran && value(&c->column[i], row))
@@ -41,7 +41,7 @@ bool any(const struct comparison *c, value_fn *value, int row)
     return false;
 }
 
-const struct column *leading(const struct comparison *c)
+const struct column *report_leading(const struct comparison *c)
 {
     const struct column *best = &c->column[0];
     for (unsigned i = 1; i < c->ncolumns; i++)
@@ -59,7 +59,7 @@ u64 operation_each(const struct operation *o)
 /* Only a guest that came to an end of its own, and to the same, did the same work on each engine. */
 static bool finished(const struct column *c) { return c->ran && (c->status == STATUS_POWEROFF || c->status & 1); }
 
-const struct column *baseline(const struct comparison *c)
+const struct column *report_baseline(const struct comparison *c)
 {
     for (unsigned i = 0; i < c->ncolumns; i++)
         if (finished(&c->column[i]) && !strcmp(c->column[i].engine->name, "bare"))
@@ -67,7 +67,7 @@ const struct column *baseline(const struct comparison *c)
     return NULL;
 }
 
-const char *overhead(const struct column *c, const struct column *bare, char buf[32])
+const char *report_overhead(const struct column *c, const struct column *bare, char buf[32])
 {
     strcpy(buf, "-");
     if (!bare || !column_cycles(bare) || !finished(c) || c->status != bare->status || c == bare)
@@ -80,7 +80,7 @@ const char *overhead(const struct column *c, const struct column *bare, char buf
     return buf;
 }
 
-const struct published_row *first_published(const char *profile, const char *program)
+const struct published_row *published_first(const char *profile, const char *program)
 {
     for (unsigned i = 0; i < published_count; i++)
         if ((!profile || !strcmp(published_rows[i].profile, profile)) && !strcmp(published_rows[i].program, program))

@@ -6,7 +6,7 @@
 #include "cli/compare.h"
 
 /* 1234567 -> "1,234,567"; returns buf. */
-const char *grouped(u64 n, char buf[32]);
+const char *report_grouped(u64 n, char buf[32]);
 
 /* A row of a table of counts: value(column, row) for each column that ran. */
 typedef u64 value_fn(const struct column *c, int row);
@@ -20,19 +20,19 @@ u64 value_monitor_cycles(const struct column *c, int unused);
 u64 value_cycles(const struct column *c, int unused);           /* both */
 
 /* Is there anything to show in that row? */
-bool any(const struct comparison *c, value_fn *value, int row);
+bool report_any(const struct comparison *c, value_fn *value, int row);
 
 /* The column that has most operations: its order is the table's. */
-const struct column *leading(const struct comparison *c);
+const struct column *report_leading(const struct comparison *c);
 /* Cycles of one, rounded. */
 u64 operation_each(const struct operation *o);
 
 /* The column that overheads are a percentage of, or NULL. */
-const struct column *baseline(const struct comparison *c);
+const struct column *report_baseline(const struct comparison *c);
 /* "+25.0 %" or "12.3 x", or "-" where a comparison would mean nothing: another end, other work. Returns buf. */
-const char *overhead(const struct column *c, const struct column *bare, char buf[32]);
+const char *report_overhead(const struct column *c, const struct column *bare, char buf[32]);
 
 /* The first row that the literature has for this program, under this profile or (profile NULL) any; or NULL. */
-const struct published_row *first_published(const char *profile, const char *program);
+const struct published_row *published_first(const char *profile, const char *program);
 
 #endif
