@@ -65,7 +65,8 @@ void jsonfile_add(struct jsonfile *f, const char *fmt, ...)
         return;
     if (f->len + n + 2 > sizeof f->buffer)
         flush(f, false);
-    f->len += sprintf(f->buffer + f->len, "%s", f->elements++ ? ",\n" : "\n"); /* the line's end stands before: the tail may come behind any */
+    /* the line's end stands before: the tail may come behind any */
+    f->len += sprintf(f->buffer + f->len, "%s", f->elements++ ? ",\n" : "\n");
     memcpy(f->buffer + f->len, element, n);
     f->len += n;
 }

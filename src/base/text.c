@@ -10,11 +10,11 @@ static const struct { u8 mask, lead, len; u32 least; } forms[] = {
     { 0x80, 0x00, 1, 0x20 }, { 0xe0, 0xc0, 2, 0xa0 }, { 0xf0, 0xe0, 3, 0x800 }, { 0xf8, 0xf0, 4, 0x10000 },
 };
 
-/* Surrogates and U+FFFE, U+FFFF are no characters of XML; U+007F is a control; U+2028 to U+202E and U+2066 to U+2069 break or turn lines. */
+/* Surrogates, U+FFFE and U+FFFF are no characters of XML; U+007F is a control; some break lines or turn their direction. */
 static bool is_character(u32 c)
 {
-    return c != 0x7f && !(c >= 0xd800 && c < 0xe000) && c != 0xfffe && c != 0xffff && c <= 0x10ffff && !(c >= 0x2028 && c <= 0x202e) &&
-           !(c >= 0x2066 && c <= 0x2069);
+    bool surrogate = c >= 0xd800 && c < 0xe000, turns = (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+    return !surrogate && !turns && c != 0x7f && c != 0xfffe && c != 0xffff && c <= 0x10ffff;
 }
 
 unsigned text_sequence(const char *s)
@@ -72,7 +72,9 @@ char *text_json(char *to, size_t size, const char *from)
 
 void text_xml(const char *from, FILE *out)
 {
-    static const struct { char c; const char *entity; } entities[] = { { '&', "&amp;" }, { '<', "&lt;" }, { '>', "&gt;" }, { '"', "&quot;" }, { '\'', "&#39;" } };
+    static const struct { char c; const char *entity; } entities[] = {
+        { '&', "&amp;" }, { '<', "&lt;" }, { '>', "&gt;" }, { '"', "&quot;" }, { '\'', "&#39;" },
+    };
     while (*from) {
         unsigned n = text_sequence(from), k = 0;
         while (k < ARRAY_LEN(entities) && entities[k].c != *from)

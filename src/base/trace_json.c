@@ -9,7 +9,8 @@
 #include "base/text.h"
 
 /* Tracks of a machine. Families and trace points follow their first. */
-enum { TRACK_GUEST = 1, TRACK_FAMILY = 2, TRACK_POINT = TRACK_FAMILY + FAMILY_COUNT, TRACK_COUNT = TRACK_POINT + TRACE_COUNT };
+enum { TRACK_GUEST = 1, TRACK_FAMILY = 2, TRACK_POINT = TRACK_FAMILY + FAMILY_COUNT,
+    TRACK_COUNT = TRACK_POINT + TRACE_COUNT };
 
 #define PICOSECONDS 1000000000000u
 #define SAMPLES_PER_SECOND 10000    /* of the counters: a sample is 100 us of virtual time */
@@ -23,10 +24,12 @@ struct trace_json {
     u64 limit, written, dropped;
     unsigned pid;
     bool named[TRACK_COUNT];        /* tracks get their name when they are first used */
-    struct span guest;              /* the guest's work since the last event, not yet written; insns 0 and begin == end: none */
+    /* the guest's work since the last event, not yet written; insns 0 and begin == end: none */
+    struct span guest;
     cycles_t sample;                /* beginning of the sample */
     u64 count[FAMILY_COUNT];        /* within it */
-    u64 hz;                         /* of the machine's clock, which may be gone at the end; 0 before its first charge */
+    /* of the machine's clock, which may be gone at the end; 0 before its first charge */
+    u64 hz;
 };
 
 /* --- time: virtual cycles as microseconds with six decimals ---------------------------------------- */
@@ -34,26 +37,32 @@ struct trace_json {
 #define MICROSECONDS "%" PRIu64 ".%06" PRIu64
 #define MICROSECONDS_OF(ps) (ps) / 1000000, (ps) % 1000000
 
-static u64 picoseconds(u64 hz, cycles_t cycles) { return clock_cycles_to_ticks(&(struct clock){ .hz = hz }, cycles, PICOSECONDS); }
+static u64 picoseconds(u64 hz, cycles_t cycles)
+{
+    return clock_cycles_to_ticks(&(struct clock){ .hz = hz }, cycles, PICOSECONDS);
+}
 
 /* --- one element ---------------------------------------------------------------------------------- */
 
 static void add_name(struct trace_json *t, const char *what, unsigned tid, const char *name)
 {
     char quoted[400];
-    jsonfile_add(t->file, "{\"ph\":\"M\",\"pid\":%u,\"tid\":%u,\"ts\":0,\"name\":\"%s\",\"args\":{\"name\":\"%s\"}}", t->pid, tid, what,
+    jsonfile_add(t->file, "{\"ph\":\"M\",\"pid\":%u,\"tid\":%u,\"ts\":0,\"name\":\"%s\",\"args\":{\"name\":\"%s\"}}",
+                 t->pid, tid, what,
                  text_json(quoted, sizeof quoted, name));
 }
 
 static void add_order(struct trace_json *t, unsigned tid)
 {
-    jsonfile_add(t->file, "{\"ph\":\"M\",\"pid\":%u,\"tid\":%u,\"ts\":0,\"name\":\"thread_sort_index\",\"args\":{\"sort_index\":%u}}", t->pid, tid, tid);
+    jsonfile_add(t->file,
+                 "{\"ph\":\"M\",\"pid\":%u,\"tid\":%u,\"ts\":0,\"name\":\"thread_sort_index\",\"args\":{\"sort_index\":%u}}", t->pid, tid, tid);
 }
 
 static void track_name(unsigned track, char *buf, size_t size)
 {
     static const char *const titles[FAMILY_COUNT] = {
-        [FAMILY_CPU] = "exits: cpu", [FAMILY_MEM] = "exits: mem", [FAMILY_IO] = "device work: io", [FAMILY_IRQ] = "interrupts: irq",
+        [FAMILY_CPU] = "exits: cpu", [FAMILY_MEM] = "exits: mem", [FAMILY_IO] = "device work: io",
+        [FAMILY_IRQ] = "interrupts: irq",
         [FAMILY_CALL] = "exits: call", [FAMILY_IDLE] = "exits: idle", [FAMILY_XLATE] = "translations: xlate",
     };
     if (track == TRACK_GUEST)
@@ -69,7 +78,8 @@ static bool room(struct trace_json *t, unsigned track, u64 ts)
 {
     char name[40];
     if (t->written == t->limit && !t->dropped++) {
-        jsonfile_add(t->file, "{\"ph\":\"i\",\"s\":\"g\",\"pid\":%u,\"tid\":%u,\"ts\":" MICROSECONDS ",\"name\":\"cut off here\",\"args\":{\"limit\":%" PRIu64 "}}",
+        jsonfile_add(t->file,
+                     "{\"ph\":\"i\",\"s\":\"g\",\"pid\":%u,\"tid\":%u,\"ts\":" MICROSECONDS ",\"name\":\"cut off here\",\"args\":{\"limit\":%" PRIu64 "}}",
                      t->pid, track, MICROSECONDS_OF(ts), t->limit);
         return false;
     }
@@ -94,7 +104,8 @@ static void add_guest(struct trace_json *t)
     from = picoseconds(t->hz, g.begin);
     to = picoseconds(t->hz, g.end);
     if (room(t, TRACK_GUEST, from))
-        jsonfile_add(t->file, "{\"ph\":\"X\",\"pid\":%u,\"tid\":%u,\"ts\":" MICROSECONDS ",\"dur\":" MICROSECONDS ",\"name\":\"guest\",\"args\":"
+        jsonfile_add(t->file,
+                     "{\"ph\":\"X\",\"pid\":%u,\"tid\":%u,\"ts\":" MICROSECONDS ",\"dur\":" MICROSECONDS ",\"name\":\"guest\",\"args\":"
                      "{\"instructions\":%" PRIu64 ",\"cycles\":%" PRIu64 "}}",
                      t->pid, TRACK_GUEST, MICROSECONDS_OF(from), MICROSECONDS_OF(to - from), g.insns, g.end - g.begin);
 }
@@ -105,9 +116,11 @@ static void add_event(struct trace_json *t, enum event e, u64 n, cycles_t begin,
     u64 from = picoseconds(t->hz, begin), to = picoseconds(t->hz, begin + cycles);
     unsigned track = TRACK_FAMILY + row->family;
     if (room(t, track, from))
-        jsonfile_add(t->file, "{\"ph\":\"X\",\"pid\":%u,\"tid\":%u,\"ts\":" MICROSECONDS ",\"dur\":" MICROSECONDS ",\"name\":\"%s\",\"cat\":\"%s\",\"args\":"
+        jsonfile_add(t->file,
+                     "{\"ph\":\"X\",\"pid\":%u,\"tid\":%u,\"ts\":" MICROSECONDS ",\"dur\":" MICROSECONDS ",\"name\":\"%s\",\"cat\":\"%s\",\"args\":"
                      "{\"count\":%" PRIu64 ",\"cycles\":%" PRIu64 "}}",
-                     t->pid, track, MICROSECONDS_OF(from), MICROSECONDS_OF(to - from), row->name, family_rows[row->family].name, n, cycles);
+                     t->pid, track, MICROSECONDS_OF(from), MICROSECONDS_OF(to - from), row->name,
+                     family_rows[row->family].name, n, cycles);
 }
 
 /* The counters of a sample in which something happened. Their sums are the ledger's, as long as nothing is cut off. */
@@ -118,10 +131,13 @@ static void add_sample(struct trace_json *t)
     u64 ts = picoseconds(t->hz, t->sample), all = 0;
     for (int f = 0; f < FAMILY_COUNT; f++) {
         all += t->count[f];
-        len += snprintf(series + len, sizeof series - len, "%s\"%s\":%" PRIu64, f ? "," : "", family_rows[f].name, t->count[f]);
+        len += snprintf(series + len, sizeof series - len, "%s\"%s\":%" PRIu64, f ? "," : "", family_rows[f].name,
+                        t->count[f]);
     }
     if (all && t->written < t->limit)
-        jsonfile_add(t->file, "{\"ph\":\"C\",\"pid\":%u,\"tid\":0,\"ts\":" MICROSECONDS ",\"name\":\"events\",\"args\":{%s}}", t->pid, MICROSECONDS_OF(ts), series);
+        jsonfile_add(t->file,
+                     "{\"ph\":\"C\",\"pid\":%u,\"tid\":0,\"ts\":" MICROSECONDS ",\"name\":\"events\",\"args\":{%s}}",
+                     t->pid, MICROSECONDS_OF(ts), series);
     t->written += all && t->written < t->limit;
     memset(t->count, 0, sizeof t->count);
 }
@@ -173,7 +189,8 @@ static void on_line(struct trace_recorder *r, const struct tracer *tracer, enum 
     words += text[words] ? 1 + strcspn(text + words + 1, " ") : 0;
     snprintf(quoted, sizeof quoted, "%.*s", words < 60 ? (int)words : 60, text);
     text_json(name, sizeof name, quoted);
-    jsonfile_add(t->file, "{\"ph\":\"i\",\"s\":\"t\",\"pid\":%u,\"tid\":%u,\"ts\":" MICROSECONDS ",\"name\":\"%s\",\"args\":{\"text\":\"%s\"}}", t->pid,
+    jsonfile_add(t->file,
+                 "{\"ph\":\"i\",\"s\":\"t\",\"pid\":%u,\"tid\":%u,\"ts\":" MICROSECONDS ",\"name\":\"%s\",\"args\":{\"text\":\"%s\"}}", t->pid,
                  track, MICROSECONDS_OF(ts), name, text_json(quoted, sizeof quoted, text));
 }
 
@@ -212,7 +229,8 @@ void trace_json_end(struct trace_json *t)
     add_guest(t);
     add_sample(t);
     if (t->dropped)
-        jsonfile_add(t->file, "{\"ph\":\"M\",\"pid\":%u,\"tid\":0,\"ts\":0,\"name\":\"process_labels\",\"args\":{\"labels\":\"cut off: %" PRIu64
+        jsonfile_add(t->file,
+                     "{\"ph\":\"M\",\"pid\":%u,\"tid\":0,\"ts\":0,\"name\":\"process_labels\",\"args\":{\"labels\":\"cut off: %" PRIu64
                      " more\",\"dropped\":%" PRIu64 "}}", t->pid, t->dropped, t->dropped);
     t->hz = 0;
 }

@@ -162,7 +162,8 @@ static void print_wall(const struct comparison *k)
 {
     for (unsigned i = 0; i < k->ncolumns; i++)
         if (k->column[i].ran)
-            fprintf(stderr, "%s on %s: %.3f s of wall time\n", k->guest, k->column[i].label, k->column[i].wall_ns / 1e9);
+            fprintf(stderr, "%s on %s: %.3f s of wall time\n", k->guest, k->column[i].label,
+                    k->column[i].wall_ns / 1e9);
 }
 
 static void run_column(struct compare *c, const struct comparison *k, struct column *column)
@@ -224,7 +225,8 @@ static void failed(struct compare *c, const char *option, const char *path)
     c->failed = true;
 }
 
-static void write_file(struct compare *c, const char *option, const char *path, void (*report)(const struct comparison *c, unsigned n, FILE *out))
+static void write_file(struct compare *c, const char *option, const char *path,
+                       void (*report)(const struct comparison *c, unsigned n, FILE *out))
 {
     FILE *f = path ? fopen(path, "w") : NULL;
     if (path && !f)
@@ -257,7 +259,8 @@ static void print_reports(struct compare *c)
 static void open_trace(struct compare *c)
 {
     struct error err;
-    if (!c->options.trace_json || (c->trace = trace_json_open(c->options.trace_json, c->options.trace_json_limit, &err)))
+    if (!c->options.trace_json ||
+        (c->trace = trace_json_open(c->options.trace_json, c->options.trace_json_limit, &err)))
         return;
     fprintf(stderr, "emu: --trace-json: %s\n", err.text);
     c->failed = true;

@@ -58,7 +58,8 @@ static void differs(struct against *a, const char *name, u64 then, u64 now)
 {
     char was[32], is[32], by[32];
     a->differ++;
-    fprintf(a->out, "  %s: %s %s, was %s (%c%s)\n", a->place, name, report_grouped(now, is), report_grouped(then, was), now > then ? '+' : '-',
+    fprintf(a->out, "  %s: %s %s, was %s (%c%s)\n", a->place, name, report_grouped(now, is), report_grouped(then, was),
+            now > then ? '+' : '-',
             report_grouped(now > then ? now - then : then - now, by));
 }
 
@@ -95,7 +96,8 @@ static void columns(struct against *a, const json_t *then, const json_t *now)
     if (!ran_then || !ran_now)
         return;
     count(a, "exit status", number(then, "status"), number(now, "status"));
-    count(a, "guest instructions", number(json_object_get(then, "guest"), "instructions"), number(json_object_get(now, "guest"), "instructions"));
+    count(a, "guest instructions", number(json_object_get(then, "guest"), "instructions"),
+          number(json_object_get(now, "guest"), "instructions"));
     counts(a, "", json_object_get(then, "events"), json_object_get(now, "events"));
     counts(a, "operation ", json_object_get(then, "operations"), json_object_get(now, "operations"));
 }
@@ -105,7 +107,8 @@ static void cycles(struct against *a, const json_t *then, const json_t *now)
 {
     char was[32], is[32];
     if (number(then, "cycles") != number(now, "cycles"))
-        fprintf(a->out, "  %s: %s cycles, were %s\n", a->place, report_grouped(number(now, "cycles"), is), report_grouped(number(then, "cycles"), was));
+        fprintf(a->out, "  %s: %s cycles, were %s\n", a->place, report_grouped(number(now, "cycles"), is),
+                report_grouped(number(then, "cycles"), was));
 }
 
 static void guests(struct against *a, const json_t *then, const json_t *now)
@@ -113,8 +116,10 @@ static void guests(struct against *a, const json_t *then, const json_t *now)
     const json_t *list = json_object_get(now, "columns");
     char place[400], guest[256], engine[100];
     for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_t *c = json_array_get(list, i), *earlier = find(json_object_get(then, "columns"), "engine", word(c, "engine"));
-        snprintf(place, sizeof place, "%s on %s", text_clean(guest, sizeof guest, word(now, "guest")), text_clean(engine, sizeof engine, word(c, "engine")));
+        const json_t *c = json_array_get(list, i),
+            *earlier = find(json_object_get(then, "columns"), "engine", word(c, "engine"));
+        snprintf(place, sizeof place, "%s on %s", text_clean(guest, sizeof guest, word(now, "guest")),
+                 text_clean(engine, sizeof engine, word(c, "engine")));
         a->place = place;
         if (!earlier) {
             fprintf(a->out, "  %s: not in the earlier report\n", place);
@@ -138,14 +143,16 @@ static json_t *as_json(const struct comparison *c, unsigned n)
     return document;
 }
 
-int against_report(const json_t *then, const char *path, const struct comparison *c, unsigned n, FILE *out, struct error *err)
+int against_report(const json_t *then, const char *path, const struct comparison *c, unsigned n, FILE *out,
+                   struct error *err)
 {
     struct against a = { .out = out };
     json_t *now = as_json(c, n);
     const json_t *list = json_object_get(now, "guests");
     fprintf(out, "\nagainst %s:\n", path);
     for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_t *guest = json_array_get(list, i), *earlier = find(json_object_get(then, "guests"), "guest", word(guest, "guest"));
+        const json_t *guest = json_array_get(list, i),
+            *earlier = find(json_object_get(then, "guests"), "guest", word(guest, "guest"));
         guests(&a, earlier, guest);
     }
     json_decref(now);

@@ -31,7 +31,8 @@ static void field(const char *text, FILE *out)
     putc('"', out);
 }
 
-static void row_head(const struct comparison *k, const struct column *c, const char *kind, const char *name, const char *family, FILE *out)
+static void row_head(const struct comparison *k, const struct column *c, const char *kind, const char *name,
+                     const char *family, FILE *out)
 {
     const char *const fields[] = { k->guest, k->profile.name, c->label, kind, name, family };
     for (unsigned i = 0; i < ARRAY_LEN(fields); i++) {
@@ -40,14 +41,16 @@ static void row_head(const struct comparison *k, const struct column *c, const c
     }
 }
 
-static void row(const struct comparison *k, const struct column *c, const char *kind, const char *name, const char *family, u64 count, u64 cycles, FILE *out)
+static void row(const struct comparison *k, const struct column *c, const char *kind, const char *name,
+                const char *family, u64 count, u64 cycles, FILE *out)
 {
     row_head(k, c, kind, name, family, out);
     fprintf(out, "%" PRIu64 ",%" PRIu64 "\r\n", count, cycles);
 }
 
 /* A row with one of the two numbers, or none. */
-static void row_single(const struct comparison *k, const struct column *c, const char *kind, const char *name, const char *numbers, FILE *out)
+static void row_single(const struct comparison *k, const struct column *c, const char *kind, const char *name,
+                       const char *numbers, FILE *out)
 {
     row_head(k, c, kind, name, "", out);
     fprintf(out, "%s\r\n", numbers);
@@ -59,7 +62,8 @@ static void rows_run(const struct comparison *k, const struct column *c, FILE *o
     row(k, c, "guest", "instructions", "", c->ledger.guest_insns, c->ledger.guest_cycles, out);
     for (int e = 0; e < EV_COUNT; e++)
         if (c->ledger.count[e])
-            row(k, c, "event", event_rows[e].name, family_rows[event_rows[e].family].name, c->ledger.count[e], c->ledger.cycles[e], out);
+            row(k, c, "event", event_rows[e].name, family_rows[event_rows[e].family].name, c->ledger.count[e],
+                c->ledger.cycles[e], out);
     for (unsigned i = 0; i < c->noperations; i++)
         row(k, c, "operation", c->operation[i].name, "", c->operation[i].count, c->operation[i].cycles, out);
     snprintf(numbers, sizeof numbers, ",%" PRIu64, column_cycles(c));

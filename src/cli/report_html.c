@@ -107,7 +107,8 @@ static void row_summary(const struct comparison *k, const struct column *c, FILE
         td(value_monitor_cycles(c, 0), out);
         td(column_cycles(c), out);
         td_text(report_overhead(c, report_baseline(k), buf), out);
-        fprintf(out, "<td title=\"%s cycles\">%s</td>", report_grouped(c->now, n), report_duration(c->now, k->profile.value[COMP_CPU_HZ], buf));
+        fprintf(out, "<td title=\"%s cycles\">%s</td>", report_grouped(c->now, n),
+                report_duration(c->now, k->profile.value[COMP_CPU_HZ], buf));
     }
     fputs("</tr>\n", out);
 }
@@ -115,7 +116,8 @@ static void row_summary(const struct comparison *k, const struct column *c, FILE
 static void table_summary(const struct comparison *c, FILE *out)
 {
     table_open("Each engine in one look", out);
-    HEAD(out, "engine", "<end (status)", "events", "guest instructions", "guest cycles", "monitor cycles", "together", "against bare", "virtual time");
+    HEAD(out, "engine", "<end (status)", "events", "guest instructions", "guest cycles", "monitor cycles", "together",
+         "against bare", "virtual time");
     for (unsigned i = 0; i < c->ncolumns; i++)
         row_summary(c, &c->column[i], out);
     table_close(out);
@@ -137,7 +139,8 @@ static void notes(const struct comparison *c, FILE *out)
 
 /* --- what the guest measured ------------------------------------------------------------------------- */
 
-static void row_operation(const struct comparison *c, const struct operation *o, const char *program, bool published, FILE *out)
+static void row_operation(const struct comparison *c, const struct operation *o, const char *program, bool published,
+                          FILE *out)
 {
     const struct published_row *p = published_find(c->profile.name, program, o->name);
     fputs("<tr>", out);
@@ -196,7 +199,10 @@ static void table_printed(const struct comparison *c, FILE *out)
 
 /* --- what was counted, and what it came to ------------------------------------------------------------ */
 
-static bool family_shown(const struct comparison *c, int f) { return report_any(c, value_family_count, f) || report_any(c, value_family_cycles, f); }
+static bool family_shown(const struct comparison *c, int f)
+{
+    return report_any(c, value_family_count, f) || report_any(c, value_family_cycles, f);
+}
 
 static void legend_item(const char *look, const char *name, const char *help, FILE *out)
 {
@@ -337,7 +343,8 @@ static void timeline_of(const struct column *c, cycles_t whole, u64 hz, FILE *ou
     fprintf(out, "</span>, highest: %s events in %s</figcaption>\n", report_grouped(timeline_highest(&c->timeline), n),
             report_duration(timeline_slice(&c->timeline), hz, slice));
     svg_timeline(c, whole, hz, out);
-    fprintf(out, "<div class=\"range\"><span>0</span><span>%s</span></div>\n</figure>\n", report_duration(whole, hz, n));
+    fprintf(out, "<div class=\"range\"><span>0</span><span>%s</span></div>\n</figure>\n",
+            report_duration(whole, hz, n));
     table_slices(c, hz, out);
 }
 

@@ -18,7 +18,9 @@ static double percent(u64 part, u64 whole) { return whole ? 100.0 * part / whole
 
 const char *report_duration(cycles_t cycles, u64 hz, char buf[32])
 {
-    static const struct { double seconds; const char *unit; } units[] = { { 1, "s" }, { 1e-3, "ms" }, { 1e-6, "µs" }, { 0, "ns" } };
+    static const struct { double seconds; const char *unit; } units[] = {
+        { 1, "s" }, { 1e-3, "ms" }, { 1e-6, "µs" }, { 0, "ns" },
+    };
     double s = hz ? (double)cycles / hz : 0;
     unsigned u = 0;
     while (u < 3 && s < units[u].seconds)
@@ -39,7 +41,8 @@ struct cell {
 /* The title has been written behind cell_open(). */
 static void cell_open(const struct cell *c, FILE *out)
 {
-    fprintf(out, "<svg x=\"%.3f%%\" y=\"%d\" width=\"%.3f%%\" height=\"%d\"><g class=\"%s\"><title>", c->x, c->y, c->width, c->height, c->look);
+    fprintf(out, "<svg x=\"%.3f%%\" y=\"%d\" width=\"%.3f%%\" height=\"%d\"><g class=\"%s\"><title>", c->x, c->y,
+            c->width, c->height, c->look);
 }
 
 static void cell_close(const struct cell *c, FILE *out)
@@ -64,7 +67,8 @@ static void words(const char *what, u64 count, const char *noun, FILE *out)
 static void family_look(int f, char look[16]) { snprintf(look, 16, "f-%s", family_rows[f].name); }
 
 /* One part of a bar; returns where the next begins. */
-static double bar_part(const struct column *c, const char *name, const char *look, u64 value, u64 scale, double x, const char *noun, FILE *out)
+static double bar_part(const struct column *c, const char *name, const char *look, u64 value, u64 scale, double x,
+                       const char *noun, FILE *out)
 {
     struct cell cell = { x, percent(value, scale), 0, BAR_HEIGHT, look, name };
     if (!value)
@@ -113,7 +117,8 @@ void svg_cycles(const struct comparison *c, FILE *out)
     u64 scale = most(c, value_cycles);
     for (unsigned i = 0; i < c->ncolumns; i++)
         if (c->column[i].ran)
-            bar(&c->column[i], value_family_cycles, c->column[i].ledger.guest_cycles, column_cycles(&c->column[i]), scale, "cycles", out);
+            bar(&c->column[i], value_family_cycles, c->column[i].ledger.guest_cycles, column_cycles(&c->column[i]),
+                scale, "cycles", out);
 }
 
 void svg_counts(const struct comparison *c, FILE *out)
@@ -127,7 +132,8 @@ void svg_counts(const struct comparison *c, FILE *out)
 /* --- the breakdown: three rows, each cell above the cells that it consists of ------------------------ */
 
 /* level: 0 engine, 1 family, 2 event; path: what stands above it, for the title. */
-static void breakdown_cell(const struct column *c, int level, double x, const char *look, const char *path, const char *name, u64 count, u64 cycles, FILE *out)
+static void breakdown_cell(const struct column *c, int level, double x, const char *look, const char *path,
+                           const char *name, u64 count, u64 cycles, FILE *out)
 {
     u64 whole = column_cycles(c);
     struct cell cell = { x, percent(cycles, whole), level * CELL_HEIGHT, CELL_HEIGHT, look, name };
@@ -150,11 +156,13 @@ static double breakdown_family(const struct column *c, int f, double x, FILE *ou
     char look[16];
     double at = x;
     family_look(f, look);
-    breakdown_cell(c, 1, x, look, "", family_rows[f].name, ledger_family_count(&c->ledger, f), ledger_family_cycles(&c->ledger, f), out);
+    breakdown_cell(c, 1, x, look, "", family_rows[f].name, ledger_family_count(&c->ledger, f),
+                   ledger_family_cycles(&c->ledger, f), out);
     for (int e = 0; e < EV_COUNT; e++) {
         if (event_rows[e].family != (enum family)f)
             continue;
-        breakdown_cell(c, 2, at, look, family_rows[f].name, event_rows[e].name, c->ledger.count[e], c->ledger.cycles[e], out);
+        breakdown_cell(c, 2, at, look, family_rows[f].name, event_rows[e].name, c->ledger.count[e], c->ledger.cycles[e],
+                       out);
         at += percent(c->ledger.cycles[e], column_cycles(c));
     }
     return at;
@@ -193,14 +201,16 @@ static void slice_title(const struct timeline *t, unsigned slice, u64 hz, FILE *
 
 static void slice_bar(const struct timeline *t, unsigned slice, cycles_t whole, u64 max, u64 hz, FILE *out)
 {
-    double base = TIMELINE_HEIGHT, x = percent(slice * timeline_slice(t), whole), width = percent(timeline_slice(t), whole);
+    double base = TIMELINE_HEIGHT, x = percent(slice * timeline_slice(t), whole),
+        width = percent(timeline_slice(t), whole);
     fputs("<g>", out);
     slice_title(t, slice, hz, out);
     for (int f = 0; f < FAMILY_COUNT; f++) {
         double height = (double)TIMELINE_HEIGHT * t->count[slice][f] / max;
         base -= height;
         if (t->count[slice][f])
-            fprintf(out, "<rect class=\"f-%s\" x=\"%.3f%%\" y=\"%.2f\" width=\"%.3f%%\" height=\"%.2f\"/>", family_rows[f].name, x, base, width, height);
+            fprintf(out, "<rect class=\"f-%s\" x=\"%.3f%%\" y=\"%.2f\" width=\"%.3f%%\" height=\"%.2f\"/>",
+                    family_rows[f].name, x, base, width, height);
     }
     fputs("</g>\n", out);
 }
@@ -212,7 +222,8 @@ void svg_timeline(const struct column *c, cycles_t whole, u64 hz, FILE *out)
     char n[32], slice[32];
     fprintf(out, "<svg class=\"timeline\" role=\"img\" width=\"100%%\" height=\"%d\" aria-label=\"", TIMELINE_HEIGHT);
     text_xml(c->label, out);
-    fprintf(out, ": events over virtual time, at most %s in %s\">\n", report_grouped(max, n), report_duration(timeline_slice(t), hz, slice));
+    fprintf(out, ": events over virtual time, at most %s in %s\">\n", report_grouped(max, n),
+            report_duration(timeline_slice(t), hz, slice));
     for (unsigned i = 0; i < t->used; i++)
         if (timeline_slice_sum(t, i))
             slice_bar(t, i, whole, max, hz, out);
