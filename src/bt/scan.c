@@ -16,7 +16,7 @@ static unsigned fetch(struct bt_vcpu *v, u32 eip, gpa_t gpa, u8 *bytes, gpa_t *s
     if (!p)
         return 0;
     memcpy(bytes, p, n);
-    if (n == INSN_MAX || mmu_probe(&c->mmu, (u32)(eip + n), ACCESS_EXEC, v->window->user, &x) < 0 ||
+    if (n == INSN_MAX || (u32)(eip + n) == 0 /* at 4 GiB the interpreter knows what happens */ || mmu_probe(&c->mmu, (u32)(eip + n), ACCESS_EXEC, v->window->user, &x) < 0 ||
         mmu_second(&c->mmu, (u32)(eip + n), ACCESS_EXEC, &x.gpa, &perms, &f) < 0)
         return n;
     p = physmap_ptr_ro(c->mmu.map, x.gpa, INSN_MAX - n);
