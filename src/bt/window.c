@@ -22,7 +22,7 @@
 #define WINDOW_SIZE ((u64)1 << 32)
 #define WINDOW_GUARD ((u64)1 << 20)     /* an access at the top may reach over 4 GiB: it must fault, and then wraps in the interpreter */
 #define PAGES ((u64)1 << 20)
-#define MAX_AREAS 40000                 /* host mappings in all windows: the kernel's limit is 65,530 areas a process */
+#define MAX_PAGES 30000                 /* in all windows: each may be an area of its own, and the gap behind it another; the kernel's limit is 65,530 */
 
 static unsigned page_hash(gpa_t gpa) { return (gpa >> PAGE_SHIFT) % PAGE_HASH; }
 static bool bit(const u64 *map, u32 n) { return map[n / 64] >> n % 64 & 1; }
@@ -214,20 +214,24 @@ static bool may_write(const struct window *w, const struct cpu *c, const struct 
     return allowed && x->dirty && r->kind == REGION_RAM && !r->page_marks[(page - r->gpa) >> PAGE_SHIFT];
 }
 
-static void map_page(struct bt *b, struct window *w, u32 gva_page, const struct region *r, gpa_t page, bool writable)
+/* False if the host refuses: then nothing has changed. */
+static bool map_page(struct bt *b, struct window *w, u32 gva_page, const struct region *r, gpa_t page, bool writable)
 {
     u32 index = w - b->window;
+    void *p = mmap(w->base + ((u64)gva_page << PAGE_SHIFT), PAGE_SIZE, PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED | MAP_FIXED | MAP_POPULATE,
+                   b->map->fd, r->fd_offset + (page - r->gpa));
+    if (p == MAP_FAILED)
+        return false;
     if (bit(w->present, gva_page)) {
         rmap_remove(b, frame_gpa(w, gva_page), index, gva_page);
         w->mapped--;
     }
-    mmap(w->base + ((u64)gva_page << PAGE_SHIFT), PAGE_SIZE, PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED | MAP_FIXED | MAP_POPULATE,
-         b->map->fd, r->fd_offset + (page - r->gpa));
     w->frame[gva_page] = page >> PAGE_SHIFT;
     bit_set(w->present, gva_page);
     (writable ? bit_set : bit_clear)(w->writable, gva_page);
     rmap_add(b, page, index, gva_page);
     w->mapped++;
+    return true;
 }
 
 /* The host faulted at gva. Resolve it if it is a hidden fault; say what it is if it is not. */
@@ -245,13 +249,16 @@ enum fill window_fill(struct bt *b, struct window *w, struct cpu *c, u32 gva, bo
     gpa_t page = x.gpa & b->map->a20_mask & PAGE_MASK;
     if (!r || r->kind == REGION_MMIO || (write && r->kind == REGION_ROM))
         return FILL_MMIO;
-    if (b->rmaps > MAX_AREAS)
+    if (b->rmaps > MAX_PAGES)
         windows_flush(b);
     window_depend(b, w, &c->mmu, &x, gva);
     u8 marks = r->page_marks[(page - r->gpa) >> PAGE_SHIFT];
     if (write && marks)
         return marks & MARK_TRACE ? FILL_TRACED : FILL_CODE;
-    map_page(b, w, gva >> PAGE_SHIFT, r, page, may_write(w, c, &x, r, page));
+    if (!map_page(b, w, gva >> PAGE_SHIFT, r, page, may_write(w, c, &x, r, page))) {
+        windows_flush(b); /* other machines of this process take areas too */
+        return FILL_MMIO;
+    }
     b->stats.hidden_faults++;
     trace(c->tracer, SHADOW, "fault=hidden gva=0x%x write=0x%x gpa=0x%" PRIx64, gva, write, x.gpa);
     return FILL_OK;
