@@ -148,6 +148,8 @@ const u8 *world_image(void)
     if (built)
         return image;
     built = true;
+    memset(image, 0xf4, W_GDT); /* HLT, for those who stray */
+    memset(image + W_STACK0, 0xf4, W_PD - W_STACK0);
     memcpy(image + W_COMMON, SNIP(common));
     memcpy(image + W_SYSENTER, SNIP(sysenter));
     memcpy(image + W_GATE, SNIP(gate));
@@ -180,10 +182,7 @@ static void restore(struct vm *vm, gpa_t at, const u8 *from, u64 size)
 void progen_prepare(struct vm *vm)
 {
     u8 page[PAGE_SIZE];
-    for (unsigned i = 0; i < sizeof page; i += 2) {
-        page[i] = 0xcd;
-        page[i + 1] = INT_END;
-    }
+    memset(page, 0xf4, sizeof page); /* HLT */
     for (gpa_t at = 0; at < W_ALIAS >> 1; at += PAGE_SIZE)
         if (!in_parts(at))
             physmap_write(&vm->map, at, page, sizeof page);
