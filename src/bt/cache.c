@@ -31,6 +31,8 @@ int cache_init(struct bt *b, u32 size, struct error *err)
     close(fd);
     if (b->code == MAP_FAILED || b->exec == MAP_FAILED)
         return error_set(err, "bt: this host does not let a program make code at run time (%s)", strerror(errno));
+    b->code_segment[0].limit = 0xffffffff;
+    b->ncode_segments = 1;
     b->bmi2 = __builtin_cpu_supports("bmi2");
     stubs_emit(b);
     return code_pages_init(b, size / 2 / (PAGE_SIZE * sizeof(u32)), err);
@@ -58,12 +60,13 @@ void cache_flush(struct bt *b)
     b->stats.units_flushed += b->nunits;
     b->stats.flushes++;
     b->nunits = b->nmaps = 0;
+    b->ncode_segments = 1;
     b->epoch++;
     stubs_emit(b);
     code_pages_flush(b);
 }
 
-struct unit *cache_find(const struct bt *b, u32 eip, gpa_t gpa, u16 key)
+struct unit *cache_find(const struct bt *b, u32 eip, gpa_t gpa, u32 key)
 {
     for (struct unit *u = b->hash[hash_of(eip, gpa)]; u; u = u->next_hash)
         if (u->eip == eip && u->gpa[0] == gpa && u->key == key)

@@ -122,7 +122,7 @@ static bool view_reserve(struct bt *b, struct view *v)
     return v->directory;
 }
 
-struct view *view_for(struct bt *b, struct window *w, u16 key)
+struct view *view_for(struct bt *b, struct window *w, u32 key)
 {
     struct view *oldest = &w->view[0];
     for (unsigned i = 0; i < MAX_VIEWS; i++) {
@@ -157,7 +157,7 @@ void views_forget_page(struct bt *b, struct window *w, u32 gva_page)
 
 /* --- code pages --- */
 
-static struct code_page *code_page_find(struct bt *b, gpa_t gpa, u32 gva_page, u16 key)
+static struct code_page *code_page_find(struct bt *b, gpa_t gpa, u32 gva_page, u32 key)
 {
     struct code_page *p = b->code_page_hash[hash_of(gpa, gva_page)];
     while (p && (p->gpa != gpa || p->gva_page != gva_page || p->key != key))
@@ -165,7 +165,7 @@ static struct code_page *code_page_find(struct bt *b, gpa_t gpa, u32 gva_page, u
     return p;
 }
 
-static struct code_page *code_page_new(struct bt *b, gpa_t gpa, u32 gva_page, u16 key)
+static struct code_page *code_page_new(struct bt *b, gpa_t gpa, u32 gva_page, u32 key)
 {
     struct code_page *p = b->free_code_page;
     if (p)

@@ -118,9 +118,11 @@ static bool second_page_holds(struct bt_vcpu *t, const struct unit *u)
 
 /* The unit for the guest's EIP in the current window, translated now if need be. NULL: the fetch faults, or its first
  * instruction is one for the interpreter. */
-static struct unit *unit_for(struct bt_vcpu *t, u32 eip, u16 key)
+static struct unit *unit_for(struct bt_vcpu *t, u32 eip, u32 key)
 {
     struct xlat x;
+    if (eip - code_base(t->bt, key) > t->bt->code_segment[key / KEY_CS].limit)
+        return NULL;
     if (!fetchable(t, eip, &x))
         return NULL;
     struct unit *u = cache_find(t->bt, eip, x.gpa, key);
@@ -153,7 +155,7 @@ static void chain(struct bt_vcpu *t, struct unit *u)
 }
 
 /* hva of the code for EIP, or 0. The short way: a view leads there already. */
-static u32 code_for(struct bt_vcpu *t, u32 eip, u16 key)
+static u32 code_for(struct bt_vcpu *t, u32 eip, u32 key)
 {
     u32 hva = view_lookup(t->view, eip);
     if (hva != (u32)(u64)t->bt->exec + t->bt->miss && !t->link)
@@ -195,8 +197,7 @@ static void load_context(struct bt_vcpu *t, struct mode *m, u32 hva, cycles_t de
     x->system_flags = s->rflags & SYSTEM_FLAGS;
     x->interrupt_flag = s->rflags & FLAG_IF;
     x->interrupt_waits = t->policy->interrupt_waits(t) ? 255 : 0;
-    x->fs_base = s->seg[FS].base;
-    x->gs_base = s->seg[GS].base;
+    memcpy(x->seg_base, m->segments.base, sizeof x->seg_base);
     x->segments = &m->segments;
 }
 
@@ -217,7 +218,7 @@ static void settle_leave(struct bt_vcpu *t)
     }
 }
 
-static void save_context(struct bt_vcpu *t, cycles_t deadline, cycles_t began)
+static void save_context(struct bt_vcpu *t, u32 base, cycles_t deadline, cycles_t began)
 {
     struct cpu *c = t->cpu;
     struct context *x = &t->context;
@@ -225,7 +226,7 @@ static void save_context(struct bt_vcpu *t, cycles_t deadline, cycles_t began)
     for (int r = 0; r < 8; r++)
         c->state.gpr[r] = (u32)x->gpr[r];
     c->state.rflags = (c->state.rflags & ~(u64)(FLAG_STATUS | FLAG_IF | SYSTEM_FLAGS)) | flags_out(x->flags) | x->interrupt_flag | x->system_flags;
-    c->state.rip = x->eip;
+    c->state.rip = x->eip - base;
     t->policy->ran(t, (s64)(deadline - began) - x->budget);
 }
 
@@ -242,13 +243,13 @@ enum core_result core_run(struct bt_vcpu *t, cycles_t deadline)
         t->link = NULL;
     t->window = m->window;
     t->view = m->view;
-    u32 hva = code_for(t, c->state.rip, m->key);
+    u32 base = m->segments.base[CS], hva = code_for(t, base + (u32)c->state.rip, m->key);
     if (!hva)
         return CORE_STEP;
     cycles_t began = c->clock->now;
     load_context(t, m, hva, deadline);
     fault_enter(t);
-    save_context(t, deadline, began);
+    save_context(t, base, deadline, began);
     census_left(t);
     return CORE_RAN;
 }

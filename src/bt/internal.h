@@ -57,6 +57,8 @@ enum in_cache { IN_CACHE_FLAGS, IN_CACHE_CR, IN_CACHE_RDTSC, IN_CACHE_SREG, IN_C
 
 /* What kernel code in the cache finds out about segment registers. */
 struct segments {
+    u32 base[SREG_COUNT];
+    s64 room[2][SREG_COUNT];    /* bytes that may be read, written, from offset 0; 0 where the interpreter must look */
     u16 selector[SREG_COUNT];   /* what they hold; */
     u64 descriptor[SREG_COUNT]; /* hva of the descriptor that it names, in the window */
     u64 loaded[SREG_COUNT];     /* and what that said when it was loaded */
@@ -75,7 +77,7 @@ struct context {
     u32 leave;                  /* enum leave */
     u32 eip;                    /* guest address to go on at; LEAVE_LINK and LEAVE_CALLOUT: derived from `from` */
     u32 from;                   /* LEAVE_LINK: link_number(); LEAVE_CALLOUT: unit number */
-    u32 fs_base, gs_base;
+    u32 seg_base[SREG_COUNT];
     const struct segments *segments;
     u64 scratch;
     u64 window, minus_window;   /* base of the window, and its negative: LEA can only add */
@@ -110,9 +112,9 @@ struct insn_map {
     u16 mnemonic;
 };
 struct unit {
-    u32 eip;                    /* guest linear address of the first instruction */
+    u32 eip;                    /* guest linear address of the first instruction: CS.base + EIP, here and in all that follows from it */
     gpa_t gpa[2];               /* of the first byte; of the second page's start if it crosses, else 0 */
-    u16 key;                    /* enum unit_key: what the translation depends on */
+    u32 key;                    /* enum unit_key: what the translation depends on */
     u16 len;                    /* bytes of guest code */
     u8 ninsns;
     u8 ncounted;                /* instructions that the entry charges (a callout at the end is not) */
@@ -126,14 +128,26 @@ struct unit {
     struct unit *next_hash;     /* units of equal hash */
     struct unit *next_page[2];  /* units on the same guest-physical page */
 };
-enum unit_key { KEY_CPL = 3, KEY_FPU = 4 /* CR0.EM and TS are clear */, KEY_SSE = 8 /* CR4.OSFXSR is set */, KEY_FS = 16, KEY_GS = 32 /* reach all of 4 GiB */, KEY_DF = 64 /* strings run downwards */, KEY_WATCHED = 128 /* RDTSC or reads of control registers are intercepted */ };
+enum unit_key {
+    KEY_CPL = 3,
+    KEY_FPU = 1 << 2,           /* CR0.EM and TS are clear */
+    KEY_SSE = 1 << 3,           /* CR4.OSFXSR is set */
+    KEY_DF = 1 << 4,            /* strings run downwards */
+    KEY_WATCHED = 1 << 5,       /* RDTSC or reads of control registers are intercepted */
+    KEY_CODE16 = 1 << 6,        /* operands and addresses have 16 bits unless a prefix says otherwise */
+    KEY_STACK16 = 1 << 7,       /* pushes and pops use SP */
+    KEY_REAL = 1 << 8,          /* real or virtual-8086 mode: segments are not from descriptors */
+    KEY_SEG = 1 << 9,           /* times 1 << seg (enum sreg): base 0 for ES, CS, SS and DS; writable, and without a limit below the window's */
+    KEY_CS = 1 << 16,           /* times the number of the code segment's base and limit (struct bt, code_segment); 0: all of 4 GiB */
+    KEY_CODE_SEGMENTS = 256,
+};
 
 /* Where the units of one guest page begin in host memory. It holds for every window that shows that guest-physical page at that guest
  * address, under that key. */
 struct code_page {
     gpa_t gpa;
     u32 gva_page;
-    u16 key;
+    u32 key;
     u16 live;                   /* entries that lead to a unit */
     u32 *entry;                 /* by byte of the page: hva of the code (it lies below 4 GiB); the miss stub where there is none */
     struct code_page *next;     /* of equal hash, or in the list of free ones */
@@ -142,7 +156,7 @@ struct code_page {
 /* From a guest address to its code, in one window under one key: by gva page, the table of a code page. See codepage.c. */
 struct view {
     bool used;
-    u16 key;
+    u32 key;
     u64 *directory;             /* 2^20 entries */
     u64 last_used;
 };
@@ -151,6 +165,7 @@ struct view {
  * hidden faults, kept over CR3 loads, kept true by traces on the guest's page tables. */
 struct window {
     bool used, user;
+    u32 limit;                  /* last gva that segments reach: those of a guest below a monitor are truncated */
     const struct stage2 *stage2;
     u64 cr0, cr3, cr4, efer, pdpte[4];  /* what the translation depends on */
     u8 *base;                   /* 4 GiB and a guard */
@@ -234,6 +249,7 @@ struct bt {
     struct insn_map *maps; u32 nmaps, max_maps;
     struct unit *hash[HASH_SIZE];
     struct unit *page_units[PAGE_HASH];
+    struct { u32 base, limit; } code_segment[KEY_CODE_SEGMENTS]; u32 ncode_segments;
     struct code_page *code_page, *free_code_page; u32 ncode_pages, max_code_pages; /* [0] is the one without units */
     struct code_page *code_page_hash[PAGE_HASH];
     u32 *entries;               /* the storage of their tables */
@@ -265,7 +281,7 @@ struct mode {
     struct mode_origin origin;
     u64 epoch;                  /* bt.space_epoch when it was made */
     bool translatable;
-    u16 key;
+    u32 key;
     struct window *window;      /* NULL, and no view: no address space left */
     struct view *view;
     struct segments segments;
@@ -337,20 +353,21 @@ void census_callout(struct bt_vcpu *v);             /* the monitor is about to e
 int cache_init(struct bt *b, u32 size, struct error *err);
 void cache_fini(struct bt *b);
 void cache_flush(struct bt *b);
-struct unit *cache_find(const struct bt *b, u32 eip, gpa_t gpa, u16 key);
+struct unit *cache_find(const struct bt *b, u32 eip, gpa_t gpa, u32 key);
 struct unit *cache_unit_at(struct bt *b, u64 host_rip); /* NULL outside all units */
 void cache_add(struct bt *b, struct unit *u);
 void cache_chain(struct bt *b, struct link *l, struct unit *to);
 void cache_written(struct bt *b, gpa_t gpa, u64 len);   /* the guest has written there: its code may have changed */
 void cache_forget(struct bt *b, gpa_t gpa, u64 len);    /* units of these bytes are not to be used any more */
 void cache_kill(struct bt *b, struct unit *u);
+static inline u32 code_base(const struct bt *b, u32 key) { return b->code_segment[key / KEY_CS].base; }
 static inline u32 link_number(const struct bt *b, const struct link *l) { return (l->from - b->units) * 2 + (l - l->from->link); }
 static inline struct link *link_by_number(struct bt *b, u32 n) { return &b->units[n / 2].link[n % 2]; }
 static inline bool cache_holds(const struct bt *b, u64 rip) { return rip - (u64)b->exec < b->code_size; }
 
 /* --- translate.c --- */
 /* Translate the unit at eip, whose first byte is at gpa; NULL if its first instruction cannot be fetched or decoded. May flush the cache. */
-struct unit *translate(struct bt_vcpu *v, u32 eip, u16 key, gpa_t gpa);
+struct unit *translate(struct bt_vcpu *v, u32 eip, u32 key, gpa_t gpa);
 
 /* --- segreg.c --- */
 void segments_settle(struct segments *g, const struct cpu_state *s, u64 window); /* what code that reads or loads segment registers looks at */
@@ -379,7 +396,7 @@ void windows_flush(struct bt *b);
 void windows_marked(struct bt *b, gpa_t page, u8 marks);
 
 /* --- space.c --- */
-struct window *window_for(struct bt *b, struct cpu *c);  /* the one that fits the processor's state; NULL: no address space left */
+struct window *window_for(struct bt *b, struct cpu *c, u32 limit);  /* the one that fits the processor's state; NULL: no address space left */
 void root_depend(struct bt *b, struct window *w, const struct mmu *u, const struct xlat *x, u32 gva);
 void root_written(struct bt *b, struct window *w);
 void root_lost(struct bt *b, struct window *w);       /* nobody watches it any more */
@@ -397,7 +414,7 @@ void traces_fini(struct bt *b);
 int code_pages_init(struct bt *b, u32 count, struct error *err);
 void code_pages_fini(struct bt *b);
 void code_pages_flush(struct bt *b);    /* no view leads anywhere any more */
-struct view *view_for(struct bt *b, struct window *w, u16 key); /* NULL when there is no address space for it */
+struct view *view_for(struct bt *b, struct window *w, u32 key); /* NULL when there is no address space for it */
 void views_reset(struct bt *b, struct window *w);
 void views_forget_page(struct bt *b, struct window *w, u32 gva_page); /* that page may be another one now */
 void views_release(struct window *w);

@@ -24,8 +24,11 @@ struct maker {
     struct scan *scan;
     unsigned nlinks;
     u32 string_cycles;          /* of one iteration */
+    u32 code_base;              /* of the code segment: EIP is linear address - code_base */
     bool counts_indirect;
 };
+
+#define SEGMENTS(field) ((u32)offsetof(struct segments, field))
 
 static inline u32 offset_of(const struct maker *m) { return m->e.p - m->bt->code; }
 
@@ -70,7 +73,7 @@ static inline void esp_plus(struct emitter *e, s32 n)
 
 /* --- scan.c --- */
 /* Decode the unit at eip. *second: gpa of the second page if its one instruction crosses into it, else 0. */
-void scan_unit(struct bt_vcpu *v, struct scan *s, u32 eip, u16 key, gpa_t gpa, gpa_t *second);
+void scan_unit(struct bt_vcpu *v, struct scan *s, u32 eip, u32 key, gpa_t gpa, gpa_t *second);
 bool ends_unit(enum rule r);
 
 /* --- exits.c --- */
@@ -81,23 +84,33 @@ void leave_for_callout(struct maker *m);                                /* the l
 void exit_to(struct maker *m, u32 site, u32 eip);                       /* on to guest address eip; site: the rel32 that leads here, 0: emit a jump */
 void jump_indirect(struct maker *m);                                    /* on to the guest address in r8 */
 
+/* --- address.c: memory operands --- */
+void modrm_memory(struct emitter *e, const struct insn *i, unsigned reg);           /* [address] of a direct operand, and that reg field */
+void offset_to_r8(struct maker *m, const struct insn *i);                           /* r8d = offset in its segment */
+void check_r8(struct maker *m, unsigned seg, unsigned size, bool write);            /* r8d is within the segment, or a callout */
+void add_base(struct maker *m, unsigned seg);                                       /* r8d = linear address */
+void address_to_r8(struct maker *m, const struct insn *i, unsigned n);              /* all three, for operand n */
+void load_r8(struct maker *m, const struct insn *i, unsigned n, unsigned size);     /* r8d = operand n, of 2 (zero-extended) or 4 bytes */
+void store_r8(struct maker *m, const struct insn *i, unsigned size);                /* its direct memory operand = r8d or r8w */
+
 /* --- plain.c: copied instructions --- */
-static inline bool through_segment(const struct insn *i) { return i->mem.seg == FS || i->mem.seg == GS; }
-bool has_memory(const struct insn *i);
 void legacy_prefixes(struct emitter *e, const struct insn *i);
-void modrm_memory(struct emitter *e, const struct insn *i, unsigned reg);
-void address_in_segment(struct emitter *e, const struct insn *i);
-void load_r8(struct maker *m, const struct insn *i, unsigned n, unsigned size);  /* r8d = operand n, of 2 (zero-extended) or 4 bytes */
-void store_r8(struct maker *m, const struct insn *i, unsigned size);              /* its memory operand = r8d or r8w */
 void body_ident(struct maker *m, const struct insn *i);
 void body_incdec(struct maker *m, const struct insn *i);
 void body_bit(struct maker *m, const struct insn *i);
 void body_lea(struct maker *m, const struct insn *i);
 
-/* --- flow.c: stack and control flow; next: guest address of the instruction behind --- */
+/* --- stack.c --- */
+void push_immediate(struct maker *m, u32 value, unsigned size);
+void push_r8(struct maker *m, unsigned size);
+void peek_r8(struct maker *m, unsigned size);                   /* r8d = the value on top */
+void drop_from_stack(struct maker *m, u32 bytes);
 void body_push(struct maker *m, const struct insn *i);
 void body_pop(struct maker *m, const struct insn *i);
 void body_leave(struct maker *m, const struct insn *i);
+
+/* --- flow.c: control flow; next: guest address of the instruction behind --- */
+u32 target_of(const struct maker *m, const struct insn *i, u32 next);   /* of a direct jump */
 void body_call(struct maker *m, const struct insn *i, u32 next);
 void body_ret(struct maker *m, const struct insn *i);
 void body_jmp(struct maker *m, const struct insn *i, u32 next);

@@ -13,39 +13,71 @@
 
 /* --- what it means --- */
 
-/* Usable, base 0, all of 4 GiB, 32-bit where that matters. */
-static bool flat(const struct segment *s)
-{
-    return s->base == 0 && s->limit == 0xffffffff && !(s->attr & SEG_UNUSABLE) && s->attr & SEG_P && (s->attr & (SEG_CODE | SEG_EXPAND_DOWN)) != SEG_EXPAND_DOWN;
-}
-static bool flat_data(const struct segment *s) { return flat(s) && (s->attr & (SEG_CODE | SEG_RW)) == SEG_RW; }
-
 static bool translatable(const struct cpu *c)
 {
     const struct cpu_state *s = &c->state;
     if (c->mmu.stage2 && c->mmu.stage2->tables) /* a monitor's own shadow tables: they change without a trace */
         return false;
-    if (!(s->cr0 & CR0_PE) || s->efer & EFER_LMA || s->rflags & FLAG_VM || c->debug)
-        return false;
-    if (s->dr[7] & 0xff || (s->rflags & FLAG_AC && s->cr0 & CR0_AM && state_cpl(s) == 3) || c->mmu.map->a20_mask != ~(u64)0)
-        return false;
-    return flat(&s->seg[CS]) && s->seg[CS].attr & SEG_DB && flat_data(&s->seg[SS]) && s->seg[SS].attr & SEG_DB && flat_data(&s->seg[DS]) && flat_data(&s->seg[ES]);
+    bool aligned = s->rflags & FLAG_AC && s->cr0 & CR0_AM && state_cpl(s) == 3;
+    return !state_long(s) && !c->debug && !(s->dr[7] & 0xff) && !aligned && c->mmu.map->a20_mask == ~(u64)0;
 }
 
-/* Reads and writes of such a segment need no check. */
-static bool whole(const struct segment *s)
+/* Reads and writes of such a segment need no check but the limit. */
+static bool plain_data(const struct segment *s)
 {
-    return s->limit == 0xffffffff && (s->attr & (SEG_P | SEG_CODE | SEG_RW | SEG_EXPAND_DOWN | SEG_UNUSABLE)) == (SEG_P | SEG_RW);
+    return (s->attr & (SEG_P | SEG_CODE | SEG_RW | SEG_EXPAND_DOWN | SEG_UNUSABLE)) == (SEG_P | SEG_RW);
+}
+
+/* What flat segments reach. Those of a guest below a monitor are truncated, to keep it out of what lies above: if all end at the same
+ * page, the window ends there, and no access needs a check. */
+static u32 common_limit(const struct cpu_state *s)
+{
+    u32 limit = s->seg[SS].limit;
+    bool all = s->seg[DS].limit == limit && s->seg[ES].limit == limit && s->seg[CS].limit == limit;
+    bool flat = !s->seg[SS].base && !s->seg[DS].base && !s->seg[ES].base && !s->seg[CS].base;
+    return all && flat && (limit & 0xfff) == 0xfff && limit > 0xfffff ? limit : 0xffffffff;
+}
+
+/* FS and GS have a base to be added anyway. */
+static u32 segment_keys(const struct cpu_state *s, u32 limit)
+{
+    u32 key = 0;
+    for (unsigned seg = 0; seg < SREG_COUNT; seg++) {
+        const struct segment *g = &s->seg[seg];
+        bool whole = seg == FS || seg == GS ? g->limit == 0xffffffff : g->base == 0 && g->limit >= limit;
+        if (plain_data(g) && whole && (limit == 0xffffffff || seg < FS))
+            key |= KEY_SEG << seg;
+    }
+    return key;
+}
+
+/* Number of the code segment's base and limit; when there have been too many, all begins anew. */
+static u32 code_segment(struct bt *b, const struct segment *cs)
+{
+    u32 base = cs->base, n = 0;
+    while (n < b->ncode_segments && (b->code_segment[n].base != base || b->code_segment[n].limit != cs->limit))
+        n++;
+    if (n == KEY_CODE_SEGMENTS) {
+        cache_flush(b);
+        n = b->ncode_segments;
+    }
+    if (n == b->ncode_segments) {
+        b->code_segment[n].base = base;
+        b->code_segment[n].limit = cs->limit;
+        b->ncode_segments++;
+    }
+    return n * KEY_CS;
 }
 
 #define WATCHED (BIT(ICEPT_RDTSC) | BIT(ICEPT_CR0_READ) | BIT(ICEPT_CR3_READ) | BIT(ICEPT_CR4_READ))
 
-static u16 key_of(const struct cpu *c)
+static u32 key_of(struct bt *b, const struct cpu *c, u32 limit)
 {
     const struct cpu_state *s = &c->state;
     return state_cpl(s) | (s->rflags & FLAG_DF ? KEY_DF : 0) | (s->cr0 & (CR0_EM | CR0_TS) ? 0 : KEY_FPU) |
-           (s->cr4 & CR4_OSFXSR ? KEY_SSE : 0) | (whole(&s->seg[FS]) ? KEY_FS : 0) | (whole(&s->seg[GS]) ? KEY_GS : 0) |
-           (c->icept & WATCHED ? KEY_WATCHED : 0);
+           (s->cr4 & CR4_OSFXSR ? KEY_SSE : 0) | (c->icept & WATCHED ? KEY_WATCHED : 0) | (s->seg[CS].attr & SEG_DB ? 0 : KEY_CODE16) |
+           (s->seg[SS].attr & SEG_DB ? 0 : KEY_STACK16) | (state_real(s) || state_v86(s) ? KEY_REAL : 0) | segment_keys(s, limit) |
+           code_segment(b, &s->seg[CS]);
 }
 
 /* --- remembered --- */
@@ -88,8 +120,9 @@ static void make(struct bt_vcpu *t, struct mode *m)
     m->view = NULL;
     m->translatable = translatable(c);
     if (m->translatable) {
-        m->key = key_of(c);
-        m->window = window_for(t->bt, c);
+        u32 limit = common_limit(&c->state);
+        m->key = key_of(t->bt, c, limit);
+        m->window = window_for(t->bt, c, limit);
     }
     if (m->window) {
         m->view = view_for(t->bt, m->window, m->key);

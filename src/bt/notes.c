@@ -10,7 +10,8 @@
 
 #define FIELD(name) { #name, offsetof(struct context, name), sizeof(((struct context *)0)->name) }
 static const struct { const char *name; u32 offset, size; } fields[] = {
-    FIELD(flags), FIELD(leave), FIELD(eip), FIELD(from), FIELD(fs_base), FIELD(gs_base), FIELD(scratch), FIELD(window), FIELD(minus_window),
+    FIELD(flags), FIELD(leave), FIELD(eip), FIELD(from), FIELD(segments), FIELD(seg_base[ES]), FIELD(seg_base[CS]), FIELD(seg_base[SS]), FIELD(seg_base[DS]),
+    FIELD(seg_base[FS]), FIELD(seg_base[GS]), FIELD(target), FIELD(scratch), FIELD(window), FIELD(minus_window),
     FIELD(tsc_end), FIELD(system_flags), FIELD(interrupt_flag), FIELD(interrupt_waits), FIELD(host_rsp), FIELD(directory), FIELD(fpu_gate),
     FIELD(cr[0]), FIELD(cr[2]), FIELD(cr[3]), FIELD(cr[4]),
     { "in_cache[flags]", CTX(in_cache[IN_CACHE_FLAGS]), 8 }, { "in_cache[cr]", CTX(in_cache[IN_CACHE_CR]), 8 }, { "in_cache[rdtsc]", CTX(in_cache[IN_CACHE_RDTSC]), 8 },

@@ -113,24 +113,33 @@ static const char *reason_of(u16 mnemonic)
 
 static bool is_condition(u16 mnemonic) { return mnemonic >= MN_JO && mnemonic <= MN_JG; }
 
-/* Can the memory operand be reached through the window? */
-static bool memory_ok(const struct insn *i, u16 key, const char **why)
+bool has_memory(const struct insn *i)
 {
-    bool has_memory = false;
     for (int n = 0; n < 4; n++)
-        has_memory |= i->op[n].kind == OPD_MEM;
-    if (!has_memory)
+        if (i->op[n].kind == OPD_MEM)
+            return true;
+    return false;
+}
+
+static bool high_byte(const struct operand *o) { return o->kind == OPD_GPR && o->high8; }
+
+/* An operand that is not reached directly goes through r8, with the segment's base and limit. */
+static bool memory_ok(const struct insn *i, u32 key, const char **why)
+{
+    if (!has_memory(i) || reached_directly(i, key))
         return true;
-    bool whole = (i->mem.seg != FS || key & KEY_FS) && (i->mem.seg != GS || key & KEY_GS);
-    if (i->adsize != 4)
-        *why = "16-bit addressing";
-    else if (!whole)
-        *why = "segment with a limit";
-    return i->adsize == 4 && whole;
+    *why = "AH to BH cannot stand beside r8";
+    if (high_byte(&i->op[0]) || high_byte(&i->op[1]))
+        return false;
+    *why = "of unknown length, in a segment with a limit";
+    for (int n = 0; n < 4; n++)
+        if (i->op[n].kind == OPD_MEM && !i->op[n].size && i->mnemonic != MN_LEA && !key_has_segment(key, i->mem.seg))
+            return false;
+    return true;
 }
 
 /* Is the extension that it belongs to switched on in the guest? If not it must fault: the interpreter does that. */
-static bool extension_ok(const struct insn *i, u16 key)
+static bool extension_ok(const struct insn *i, u32 key)
 {
     switch (i->row->isa) {
     case ISA_FPU: case ISA_MMX:
@@ -147,63 +156,75 @@ static bool extension_ok(const struct insn *i, u16 key)
 }
 
 /* BT with a register reaches 256 MiB to both sides of its address; all other forms are plain. */
-static enum rule bit_rule(const struct insn *i)
+static enum rule bit_rule(const struct insn *i, u32 key)
 {
     if (i->op[0].kind != OPD_MEM || i->op[1].kind != OPD_GPR)
         return RULE_IDENT;
-    return i->opsize == 4 && __builtin_cpu_supports("bmi2") ? RULE_BIT : RULE_CALLOUT;
+    return i->opsize == 4 && (reached_directly(i, key) || (i->mem.seg >= FS && key_has_segment(key, i->mem.seg))) && __builtin_cpu_supports("bmi2") ? RULE_BIT : RULE_CALLOUT;
 }
 
-static enum rule direction_rule(const struct insn *i, u16 key)
+static enum rule direction_rule(const struct insn *i, u32 key)
 {
     return (i->mnemonic == MN_STD) == !!(key & KEY_DF) ? RULE_NOTHING : RULE_CALLOUT;
 }
 
 /* Strings: upwards only (downwards they could leave the window at its lower end), through the flat segments. */
-static bool string_ok(const struct insn *i, u16 key, const char **why)
+static bool string_ok(const struct insn *i, u32 key, const char **why)
 {
-    if (i->adsize != 4 || key & KEY_DF || i->seg_override == FS || i->seg_override == GS)
-        *why = "backwards, with 16-bit addresses, or in FS or GS";
-    return i->adsize == 4 && !(key & KEY_DF) && i->seg_override != FS && i->seg_override != GS;
+    bool flat = key_has_segment(key, ES) && i->mem.seg < FS && key_has_segment(key, i->mem.seg);
+    if (i->adsize == 4 && !(key & KEY_DF) && flat)
+        return true;
+    *why = "backwards, with 16-bit addresses, or in a segment with base or limit";
+    return false;
 }
 
 /* In-cache emulation is for ring 0: elsewhere these may fault. */
-static bool in_cache_ok(const struct insn *i, u16 key, const char **why)
+static bool in_cache_ok(const struct insn *i, u32 key, const char **why)
 {
     bool watched = key & KEY_WATCHED && (i->mnemonic == MN_MOV_CR || i->mnemonic == MN_RDTSC);
     if (key & KEY_CPL)
         *why = "emulated in the cache for ring 0 only";
     else if (watched)
         *why = "a monitor wants to know of it";
-    if (key & KEY_CPL || watched || i->opsize_prefix)
+    if (key & KEY_CPL || watched)
         return false;
+    if ((i->mnemonic == MN_PUSHF && !plain_stack(i, key)) || (i->mnemonic == MN_POPF && (!plain_stack(i, key) || key & KEY_DF))) {
+        *why = "only on the flat 32-bit stack, and strings upwards";
+        return false;
+    }
     if (i->mnemonic == MN_MOV_CR)
         return i->op[0].kind == OPD_GPR && i->op[1].reg <= 4 && i->op[1].reg != 1;
-    return i->mnemonic != MN_POPF || !(key & KEY_DF);
+    return true;
 }
 
 /* MOV is one mnemonic for both directions. */
-static enum rule sreg_rule(const struct insn *i, u16 key, const char **why)
+static enum rule sreg_rule(const struct insn *i, u32 key, const char **why)
 {
     bool load = i->op[0].kind == OPD_SREG && i->mnemonic != MN_PUSH_SREG;
     unsigned seg = i->op[i->mnemonic == MN_MOV_SREG && !load].reg;
     bool stack = i->mnemonic != MN_MOV_SREG;
-    bool through_base = i->op[0].kind == OPD_MEM && (i->mem.seg == FS || i->mem.seg == GS);
+    bool through_r8 = i->op[0].kind == OPD_MEM && !reached_directly(i, key);
     if (!memory_ok(i, key, why))
         return RULE_CALLOUT;
-    *why = key & KEY_CPL ? "only kernel code is worth it" : load && seg == SS ? "holds interrupts back" : "16-bit stack, no such register, or none left for a base";
-    if (key & KEY_CPL || seg >= SREG_COUNT || (stack && i->opsize != 4) || (load && (seg == CS || seg == SS)) || (!load && through_base))
+    *why = key & KEY_CPL ? "only kernel code is worth it" : load && seg == SS ? "holds interrupts back" : "no descriptor, 16-bit stack, no such register, or none left for a base";
+    if (key & (KEY_CPL | KEY_REAL) || seg >= SREG_COUNT || (stack && !plain_stack(i, key)) || (load && (seg == CS || seg == SS)) || (!load && through_r8))
         return RULE_CALLOUT;
     *why = load ? "compared with what it holds" : "virtual segment registers";
     return load ? RULE_LOAD_SREG : RULE_READ_SREG;
 }
 
-static bool uses_16_bit_stack_or_ip(const struct insn *i, enum rule r)
+/* Stack and control flow that the simple forms would get wrong. */
+static bool flow_ok(const struct insn *i, enum rule r, u32 key, const char **why)
 {
-    return r >= RULE_PUSH && (i->opsize == 2 || (i->adsize != 4 && r == RULE_LOOP));
+    bool memory = i->op[0].kind == OPD_MEM;
+    *why = "only on the flat 32-bit stack, and without ESP or a base in the address";
+    if (r == RULE_LEAVE || (r == RULE_POP && memory))
+        return plain_stack(i, key) && !(memory && (i->mem.base == RSP || !reached_directly(i, key)));
+    *why = "CX has no such form in 64-bit mode";
+    return r != RULE_LOOP || i->adsize == 4;
 }
 
-enum rule rule_for(const struct insn *i, u16 key, const char **why)
+enum rule rule_for(const struct insn *i, u32 key, const char **why)
 {
     const char *unused;
     enum rule r = i->row->class == CLASS_PLAIN ? RULE_IDENT : RULE_CALLOUT;
@@ -224,7 +245,7 @@ enum rule rule_for(const struct insn *i, u16 key, const char **why)
     if (r == RULE_NOTHING)
         return direction_rule(i, key);
     if (r == RULE_BIT)
-        r = bit_rule(i);
+        r = bit_rule(i, key);
     if (r == RULE_CALLOUT)
         return r;
     if (r == RULE_STRING)
@@ -239,9 +260,9 @@ enum rule rule_for(const struct insn *i, u16 key, const char **why)
         *why = "not here or not in 64-bit mode";
         return RULE_CALLOUT;
     }
-    if (uses_16_bit_stack_or_ip(i, r)) {
-        *why = "16-bit stack or instruction pointer";
+    const char *flow = *why;
+    if (r >= RULE_PUSH && !flow_ok(i, r, key, why))
         return RULE_CALLOUT;
-    }
+    *why = flow;
     return r;
 }

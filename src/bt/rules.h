@@ -24,7 +24,19 @@ enum rule {
 _Static_assert(RULE_LOOP < MAX_RULES && FILL_CODE < FILL_KINDS, "bt_stats has room for all");
 
 /* The rule for a decoded instruction under that key. `why` (may be NULL) gets a word for dumps. */
-enum rule rule_for(const struct insn *i, u16 key, const char **why);
+enum rule rule_for(const struct insn *i, u32 key, const char **why);
+
+static inline unsigned key_bits(u32 key) { return key & KEY_CODE16 ? 16 : 32; }
+static inline bool key_has_segment(u32 key, unsigned seg) { return key & KEY_SEG << seg; }
+
+/* Is the memory operand's offset its linear address? Then it is reached as it stands. */
+static inline bool reached_directly(const struct insn *i, u32 key)
+{
+    return i->adsize == 4 && i->mem.seg < FS && key_has_segment(key, i->mem.seg);
+}
+/* Is the stack the flat one of 32 bits? */
+static inline bool plain_stack(const struct insn *i, u32 key) { return i->opsize == 4 && key_has_segment(key, SS) && !(key & KEY_STACK16); }
+bool has_memory(const struct insn *i);
 
 /* Sensitive, and emulated on virtual state without leaving the cache. */
 static inline bool rule_in_cache(enum rule r) { return r >= RULE_CLI && r <= RULE_LOAD_SREG; }

@@ -39,9 +39,11 @@ static void settle_last(struct scan *s)
     }
 }
 
+static bool beyond_limit(const struct bt *b, u32 key, u32 at) { return at - code_base(b, key) > b->code_segment[key / KEY_CS].limit; }
+
 /* Decode the unit. An instruction that crosses into the next page, or cannot be decoded or fetched, is left to the interpreter
  * when it comes first, and ends the unit before it otherwise. */
-static void scan(struct bt_vcpu *v, struct scan *s, u32 eip, u16 key, gpa_t gpa, gpa_t *second)
+static void scan(struct bt_vcpu *v, struct scan *s, u32 eip, u32 key, gpa_t gpa, gpa_t *second)
 {
     u8 bytes[INSN_MAX];
     *second = 0;
@@ -54,7 +56,7 @@ static void scan(struct bt_vcpu *v, struct scan *s, u32 eip, u16 key, gpa_t gpa,
         if ((at ^ gpa) & PAGE_MASK)
             return;
         unsigned avail = fetch(v, s->next, at, bytes, &crossed);
-        if (decode_insn(bytes, avail, 32, i) != DECODE_OK)
+        if (decode_insn(bytes, avail, key_bits(key), i) != DECODE_OK || beyond_limit(v->bt, key, s->next + i->len - 1))
             return;
         if ((at & ~PAGE_MASK) + i->len > PAGE_SIZE) {
             if (s->n)
@@ -68,7 +70,7 @@ static void scan(struct bt_vcpu *v, struct scan *s, u32 eip, u16 key, gpa_t gpa,
     }
 }
 
-void scan_unit(struct bt_vcpu *v, struct scan *s, u32 eip, u16 key, gpa_t gpa, gpa_t *second)
+void scan_unit(struct bt_vcpu *v, struct scan *s, u32 eip, u32 key, gpa_t gpa, gpa_t *second)
 {
     scan(v, s, eip, key, gpa, second);
     settle_last(s);

@@ -9,8 +9,6 @@
  */
 #include "bt/maker.h"
 
-#define SEGMENTS(field) ((u8)offsetof(struct segments, field))
-
 /* --- what the comparison needs, one for each mode --- */
 
 /* The descriptor from which that segment was loaded: the reverse of segment_from_descriptor(). */
@@ -26,6 +24,10 @@ static void settle(struct segments *x, const struct cpu_state *s, unsigned seg, 
     static const u64 zero;
     const struct segment *g = &s->seg[seg];
     bool null = !(g->selector & ~3), in_gdt = !(g->selector & 4) && (g->selector | 7) <= s->gdtr.limit && !(g->attr & SEG_UNUSABLE);
+    bool data = !(g->attr & (SEG_UNUSABLE | SEG_CODE | SEG_EXPAND_DOWN)) && g->attr & SEG_P, code = g->attr & SEG_CODE && g->attr & SEG_RW && g->attr & SEG_P;
+    x->base[seg] = g->base;
+    x->room[0][seg] = data || code ? (s64)g->limit + 1 : 0;
+    x->room[1][seg] = data && g->attr & SEG_RW ? (s64)g->limit + 1 : 0;
     x->selector[seg] = g->selector;
     x->descriptor[seg] = null || !in_gdt ? (u64)&zero : window + (u32)(s->gdtr.base + (g->selector & ~7));
     x->loaded[seg] = null ? 0 : in_gdt ? descriptor_of(g) : 1;
@@ -42,14 +44,8 @@ void segments_settle(struct segments *x, const struct cpu_state *s, u64 window)
 static void read_selector(struct emitter *e, unsigned seg)
 {
     load_ctx(e, R13, CTX(segments));
-    EMIT(e, 0x45, 0x0f, 0xb7, 0x45);                    /* movzx r8d, word [r13 + selector] */
-    emit8(e, SEGMENTS(selector) + 2 * seg);
-}
-
-static void push_r8d(struct emitter *e)
-{
-    EMIT(e, 0x65, 0x67, 0x44, 0x89, 0x44, 0x24, 0xfc);  /* mov gs:[esp - 4], r8d */
-    esp_plus(e, -4);
+    EMIT(e, 0x45, 0x0f, 0xb7, 0x85);                    /* movzx r8d, word [r13 + selector] */
+    emit32(e, SEGMENTS(selector) + 2 * seg);
 }
 
 /* PUSH sreg, MOV r/m, sreg */
@@ -59,7 +55,7 @@ void body_read_sreg(struct maker *m, const struct insn *i)
     bool push = i->mnemonic == MN_PUSH_SREG;
     read_selector(e, i->op[!push].reg);
     if (push)
-        push_r8d(e);
+        push_r8(m, 4);
     else if (i->op[0].kind == OPD_MEM)
         store_r8(m, i, 2);
     else if (i->opsize == 2)
@@ -102,15 +98,15 @@ void body_load_sreg(struct maker *m, const struct insn *i, u32 next, u32 cycles)
     else
         load_r8(m, i, 1, 2);
     load_ctx(e, R13, CTX(segments));
-    EMIT(e, 0x4d, 0x8b, 0x4d);                          /* mov r9, [r13 + descriptor] */
-    emit8(e, SEGMENTS(descriptor) + 8 * seg);
+    EMIT(e, 0x4d, 0x8b, 0x8d);                          /* mov r9, [r13 + descriptor] */
+    emit32(e, SEGMENTS(descriptor) + 8 * seg);
     EMIT(e, 0x4d, 0x8b, 0x09);                          /* mov r9, [r9]: may be a hidden fault */
     save_flags(e);
-    EMIT(e, 0x66, 0x45, 0x3b, 0x45);                    /* cmp r8w, [r13 + selector] */
-    emit8(e, SEGMENTS(selector) + 2 * seg);
+    EMIT(e, 0x66, 0x45, 0x3b, 0x85);                    /* cmp r8w, [r13 + selector] */
+    emit32(e, SEGMENTS(selector) + 2 * seg);
     u8 *other = jump_if_not_equal(e);
-    EMIT(e, 0x4d, 0x3b, 0x4d);                          /* cmp r9, [r13 + loaded] */
-    emit8(e, SEGMENTS(loaded) + 8 * seg);
+    EMIT(e, 0x4d, 0x3b, 0x8d);                          /* cmp r9, [r13 + loaded] */
+    emit32(e, SEGMENTS(loaded) + 8 * seg);
     u8 *changed = jump_if_not_equal(e);
     restore_flags(e);
     if (pop)

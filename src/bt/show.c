@@ -95,12 +95,12 @@ static void add_guest(struct columns *c, const struct bt *b, const struct unit *
     char text[96], bytes[64];
     const char *why = "";
     u32 at = u->map[n].guest;
-    if (at >= len || decode_insn(code + at, len - at, 32, &i) != DECODE_OK) {
+    if (at >= len || decode_insn(code + at, len - at, key_bits(u->key), &i) != DECODE_OK) {
         columns_add(c, 0, 10, "%08x  (its bytes have changed since)", u->eip + at);
         return;
     }
     enum rule r = rule_of(b, u, n, &i, &why);
-    disassemble(code + at, i.len, 32, u->eip + at, text, sizeof text);
+    disassemble(code + at, i.len, key_bits(u->key), u->eip + at, text, sizeof text);
     columns_add(c, 0, 12, "%08x  %s%s", u->eip + at, hex(c, code + at, i.len, 8, bytes), text);
     columns_add(c, 0, 6, "    %s%s: %s", rule_kind(r), class_word(&i), why);
 }
@@ -136,9 +136,12 @@ static void add_host_code(struct columns *c, csh cs, const struct bt *b, const s
 /* --- the unit --- */
 
 /* What else the translation depends on: units of one address may differ in that. */
-static const char *key_words(u16 key, char *buf)
+static const char *key_words(u32 key, char *buf)
 {
-    static const struct { u16 bit; const char *word; } words[] = { { KEY_FPU, " fpu" }, { KEY_SSE, " sse" }, { KEY_FS, " fs" }, { KEY_GS, " gs" }, { KEY_DF, " df" }, { KEY_WATCHED, " watched" } };
+    static const struct { u32 bit; const char *word; } words[] = {
+        { KEY_FPU, " fpu" }, { KEY_SSE, " sse" }, { KEY_SEG << FS, " fs" }, { KEY_SEG << GS, " gs" }, { KEY_DF, " df" }, { KEY_WATCHED, " watched" },
+        { KEY_CODE16, " code16" }, { KEY_STACK16, " stack16" }, { KEY_REAL, " real" },
+    };
     char *p = buf;
     *p = 0;
     for (unsigned n = 0; n < ARRAY_LEN(words); n++)

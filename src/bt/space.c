@@ -106,10 +106,10 @@ static void root_settle(struct bt *b, struct window *w, struct cpu *c)
 /* --- finding the window of a processor state --- */
 
 /* But for the address space. */
-static bool same_kind(const struct window *w, const struct cpu *c, bool user)
+static bool same_kind(const struct window *w, const struct cpu *c, bool user, u32 limit)
 {
     const struct mmu *u = &c->mmu;
-    return w->used && w->user == user && w->stage2 == u->stage2 && w->cr0 == (u->cr0 & CR0_MATTERS) && w->cr4 == (u->cr4 & CR4_MATTERS) && w->efer == u->efer;
+    return w->used && w->user == user && w->limit == limit && w->stage2 == u->stage2 && w->cr0 == (u->cr0 & CR0_MATTERS) && w->cr4 == (u->cr4 & CR4_MATTERS) && w->efer == u->efer;
 }
 
 static bool same_space(const struct window *w, const struct mmu *u)
@@ -118,7 +118,7 @@ static bool same_space(const struct window *w, const struct mmu *u)
 }
 
 /* The window to be given away: of the same kind, if it has its share of them; otherwise of any. */
-static struct window *least_recent(struct bt *b, const struct cpu *c, bool user)
+static struct window *least_recent(struct bt *b, const struct cpu *c, bool user, u32 limit)
 {
     struct window *any = &b->window[0], *same = NULL;
     unsigned nsame = 0;
@@ -128,7 +128,7 @@ static struct window *least_recent(struct bt *b, const struct cpu *c, bool user)
             any = w;
         else if (any->used && w->last_used < any->last_used)
             any = w;
-        if (!same_kind(w, c, user))
+        if (!same_kind(w, c, user, limit))
             continue;
         nsame++;
         if (!same || w->last_used < same->last_used)
@@ -137,12 +137,13 @@ static struct window *least_recent(struct bt *b, const struct cpu *c, bool user)
     return nsame >= MAX_WINDOWS / 2 ? same : any;
 }
 
-static void assign(struct bt *b, struct window *w, const struct cpu *c, bool user)
+static void assign(struct bt *b, struct window *w, const struct cpu *c, bool user, u32 limit)
 {
     const struct mmu *u = &c->mmu;
     b->space_epoch++;
     w->used = true;
     w->user = user;
+    w->limit = limit;
     w->stage2 = u->stage2;
     w->cr0 = u->cr0 & CR0_MATTERS;
     w->cr3 = u->cr3;
@@ -168,27 +169,27 @@ static bool retarget(struct bt *b, struct window *w, struct cpu *c)
     return true;
 }
 
-static struct window *new_window(struct bt *b, struct cpu *c, bool user)
+static struct window *new_window(struct bt *b, struct cpu *c, bool user, u32 limit)
 {
-    struct window *w = least_recent(b, c, user);
+    struct window *w = least_recent(b, c, user, limit);
     b->stats.windows_made++;
     b->stats.windows_lost += w->used;
     if (!w->base && window_reserve(w) < 0)
         return NULL;
-    if (!same_kind(w, c, user) || !retarget(b, w, c))
+    if (!same_kind(w, c, user, limit) || !retarget(b, w, c))
         window_empty(b, w);
-    assign(b, w, c, user);
+    assign(b, w, c, user, limit);
     return w;
 }
 
-struct window *window_for(struct bt *b, struct cpu *c)
+struct window *window_for(struct bt *b, struct cpu *c, u32 limit)
 {
     bool user = state_cpl(&c->state) == 3;
     struct window *w = NULL;
     for (unsigned i = 0; i < MAX_WINDOWS && !w; i++)
-        if (same_kind(&b->window[i], c, user) && same_space(&b->window[i], &c->mmu))
+        if (same_kind(&b->window[i], c, user, limit) && same_space(&b->window[i], &c->mmu))
             w = &b->window[i];
-    w = w ? w : new_window(b, c, user);
+    w = w ? w : new_window(b, c, user, limit);
     if (!w)
         return NULL;
     w->last_used = ++b->window_clock;

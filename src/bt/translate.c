@@ -13,16 +13,16 @@
 
 #define UNIT_ROOM 2048          /* host bytes that one unit can need at most */
 
-/* POP [esp+x] and the like, which the simple forms above would get wrong. */
-static bool too_odd(const struct maker *m, const struct insn *i, enum rule r)
+/* Jumps out of the code segment fault where they stand. */
+static bool jumps_too_far(const struct maker *m, const struct insn *i, u32 next)
 {
-    if (r == RULE_STRING)
-        return m->string_cycles > 15;
-    if (r == RULE_POP && i->op[0].kind == OPD_MEM)
-        return i->mem.base == RSP || through_segment(i);
-    if (r == RULE_INCDEC || r == RULE_IDENT) /* REX would turn AH..BH into other registers */
-        return through_segment(i) && has_memory(i) && ((i->op[0].kind == OPD_GPR && i->op[0].high8) || (i->op[1].kind == OPD_GPR && i->op[1].high8));
-    return false;
+    return i->op[0].kind == OPD_REL && target_of(m, i, next) - m->code_base > m->bt->code_segment[m->u->key / KEY_CS].limit;
+}
+
+/* What only this unit's surroundings make impossible. */
+static bool too_odd(const struct maker *m, const struct insn *i, enum rule r, u32 next)
+{
+    return r == RULE_STRING ? m->string_cycles > 15 : jumps_too_far(m, i, next);
 }
 
 static void body(struct maker *m, unsigned n, u32 eip)
@@ -88,10 +88,12 @@ static u32 cycles_of(const struct maker *m, const struct insn *i, enum rule r, c
 static void plan(struct maker *m, const struct bt_vcpu *v)
 {
     struct unit *u = m->u;
+    u32 next = u->eip;
     for (unsigned n = 0; n < m->scan->n; n++) {
         const struct insn *i = &m->scan->insn[n];
+        next += i->len;
         u->map[n] = (struct insn_map){ .mnemonic = i->mnemonic };
-        if (too_odd(m, i, m->scan->rule[n])) {
+        if (too_odd(m, i, m->scan->rule[n], next)) {
             m->scan->rule[n] = RULE_CALLOUT;
             m->scan->n = n + 1;
             m->scan->ends = true;
@@ -107,7 +109,7 @@ static void plan(struct maker *m, const struct bt_vcpu *v)
     u->ninsns = m->scan->n;
 }
 
-struct unit *translate(struct bt_vcpu *v, u32 eip, u16 key, gpa_t gpa)
+struct unit *translate(struct bt_vcpu *v, u32 eip, u32 key, gpa_t gpa)
 {
     struct bt *b = v->bt;
     struct scan s;
@@ -120,7 +122,7 @@ struct unit *translate(struct bt_vcpu *v, u32 eip, u16 key, gpa_t gpa)
 
     struct unit *u = &b->units[b->nunits++];
     *u = (struct unit){ .eip = eip, .gpa = { gpa, second }, .key = key, .host = b->code_used, .map = &b->maps[b->nmaps] };
-    struct maker m = { .e = { b->code + b->code_used, b->code + b->code_used }, .bt = b, .u = u, .scan = &s, .string_cycles = v->cpu->cost[COST_STRING],
+    struct maker m = { .e = { b->code + b->code_used, b->code + b->code_used }, .bt = b, .u = u, .scan = &s, .string_cycles = v->cpu->cost[COST_STRING], .code_base = code_base(b, key),
                        .counts_indirect = v->policy->counts_indirect && (key & KEY_CPL) != 3 };
     plan(&m, v);
     b->nmaps += u->ninsns;

@@ -241,6 +241,8 @@ enum fill window_fill(struct bt *b, struct window *w, struct cpu *c, u32 gva, bo
     struct mmu_fault f;
     enum mmu_access a = write ? ACCESS_WRITE : ACCESS_READ;
     u8 perms = PERM_R | PERM_W;
+    if (gva > w->limit)
+        return FILL_FAULT;
     if (mmu_walk(&c->mmu, gva, a, w->user, &x, &f) < 0 || mmu_second(&c->mmu, gva, a, &x.gpa, &perms, &f) < 0)
         return FILL_FAULT;
     if (!(perms & PERM_W))
