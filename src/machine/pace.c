@@ -33,6 +33,18 @@ static void forgive_lag(struct pace *p, const struct clock *c)
     }
 }
 
+void pace_keep_close(struct pace *p, const struct clock *c)
+{
+    u64 host = pace_host_ns(), due = due_at(p, c, c->now);
+    if (due < host || due > host + PACE_LEAD_NS)
+        pace_start(p, c);
+}
+
+bool pace_may_jump(const struct pace *p, const struct clock *c, cycles_t until)
+{
+    return until != CLOCK_NEVER && due_at(p, c, until) <= pace_host_ns() + PACE_LEAD_NS;
+}
+
 static void wait_readable(u64 ns, struct pollfd *fds, unsigned nfds)
 {
     struct timespec t = { ns / 1000000000u, ns % 1000000000u };

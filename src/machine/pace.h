@@ -7,6 +7,8 @@
 
 #include "base/clock.h"
 
+#define PACE_LEAD_NS 1000000u
+
 /* The two clocks stood like this at the same moment. */
 struct pace { u64 host_ns; cycles_t cycles; };
 
@@ -17,5 +19,10 @@ void pace_start(struct pace *p, const struct clock *c);
  * passed; then move virtual time on by what was waited, at most to `until`. A guest that has fallen far behind does not
  * race to catch up. */
 void pace_wait(struct pace *p, struct clock *c, cycles_t until, u64 max_ns, struct pollfd *fds, unsigned nfds);
+
+/* Virtual time follows the host's from now on, unless it is ahead by at most PACE_LEAD_NS already. */
+void pace_keep_close(struct pace *p, const struct clock *c);
+/* Would virtual time be ahead by no more than PACE_LEAD_NS at cycle `until`? Then it is not worth a sleep. */
+bool pace_may_jump(const struct pace *p, const struct clock *c, cycles_t until);
 
 #endif

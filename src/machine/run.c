@@ -88,13 +88,16 @@ static bool halted_for_good(struct vm *vm, unsigned inputs)
     return vm->status == VM_ENDED;
 }
 
-/* Who waits for somebody outside waits in the host's time from now on, however much faster or slower the guest was before. */
-static bool waits_outside(struct vm *vm)
+/* Whoever waits for somebody outside waits in the host's time, however much faster or slower the guest was before; but for the
+ * fractions of a millisecond of an adapter's timers nobody goes to sleep. */
+static bool must_wait(struct vm *vm, cycles_t until)
 {
-    if (!network_waits(vm))
+    bool outside = network_waits(vm);
+    if (outside && !vm->config.realtime)
+        pace_keep_close(&vm->pace, &vm->clock);
+    if (outside && pace_may_jump(&vm->pace, &vm->clock, until))
         return false;
-    pace_start(&vm->pace, &vm->clock);
-    return true;
+    return outside || vm->config.realtime || until == CLOCK_NEVER;
 }
 
 /* Idle: virtual time goes on to the next timer; at once, or as the host's clock does. */
@@ -105,7 +108,7 @@ static void idle(struct vm *vm)
     if (halted_for_good(vm, inputs))
         return;
     cycles_t until = min_cycles(clock_deadline(&vm->clock), limit(vm));
-    if (vm->config.realtime || until == CLOCK_NEVER || waits_outside(vm))
+    if (must_wait(vm, until))
         pace_wait(&vm->pace, &vm->clock, until, LONGEST_WAIT_NS, fds, inputs);
     else if (until > vm->clock.now)
         clock_advance(&vm->clock, until - vm->clock.now);
