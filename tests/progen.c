@@ -162,17 +162,30 @@ static void stack(struct gen *g)
     }
 }
 
+/* Two addresses for a string instruction. Where they overlap in memory they must not do so by different aliases: what the host's fast
+ * strings make of that, as the SDM allows them (vol. 1, 7.3.9.3), is their own. */
+static void two_addresses(struct gen *g, u32 *from, u32 *to)
+{
+    *from = data_address(g);
+    *to = data_address(g);
+    u32 distance = (*to - *from) & (W_ALIAS / 2 - 1);
+    if (*from / (W_ALIAS / 2) != *to / (W_ALIAS / 2) && (distance < 0x100 || distance > W_ALIAS / 2 - 0x100))
+        *to = *from;
+}
+
 static void strings(struct gen *g)
 {
+    u32 from, to;
+    two_addresses(g, &from, &to);
     static const u8 ops[] = { 0xa4, 0xa5, 0xaa, 0xab, 0xac, 0xad, 0xa6, 0xa7, 0xae, 0xaf };
     bool paging = has(g, PROGEN_PAGING) && one_in(g, 6);
-    point(g, ESI);
+    mov_imm(g, ESI, from);
     if (paging)
         mov_imm(g, EDI, game_address(g));
     else if (one_in(g, 4))
         PUT(g, 0x8d, 0x7e, rnd(g, 9) - 4);                      /* lea edi, [esi + n]: overlapping */
     else
-        point(g, EDI);
+        mov_imm(g, EDI, to);
     if (one_in(g, 4))
         put8(g, 0xfd);                                          /* std */
     if (one_in(g, 2)) {

@@ -124,8 +124,8 @@ static enum cpu_stop_kind run_once(struct bt_vcpu *t, cycles_t deadline)
     if (c->state.activity == CPU_HALTED)
         return STOP_HLT;
     if (!c->debug && (c->state.rflags & (FLAG_TF | FLAG_RF) || c->state.sti_shadow || c->state.movss_shadow)) {
-        account_step(t); /* STI; HLT comes this way */
-        return cpu_step(c);
+        account_step(t); /* STI; HLT comes this way, and a REP string that was cut short (RF) */
+        return cpu_step_until(c, deadline);
     }
     switch (core_run(t, deadline)) {
     case CORE_NOT: return interpret(t, deadline);
