@@ -42,7 +42,7 @@ struct row {
 
 static const struct row rows[] = {
     { "9C", "", CODE("\x9c"), BETRAYS, 1, "PUSHF", .what = "IF is the monitor's, always set, where the guest has cleared its own" },
-    { "9D", "", CODE("\x9d"), BETRAYS, 1, "POPF", .stack = { FLAG_FIXED | FLAG_CF }, .what = "IF is left as it is, and nobody is told" },
+    { "9D", "", CODE("\x9d"), BETRAYS, 1, "POPF", .stack = { FLAG_FIXED | FLAG_CF | FLAG_ID | FLAG_AC }, .what = "IF is left as it is, and nobody is told" },
     { "0F 01 /0", "Ms", CODE("\x0f\x01\x03"), BETRAYS, 3, "SGDT", .what = "base and limit of the monitor's GDT" },
     { "0F 01 /1", "Ms", CODE("\x0f\x01\x0b"), BETRAYS, 3, "SIDT", .what = "base and limit of the monitor's IDT (the \"red pill\")" },
     { "0F 00 /0", "Rv/Mw", CODE("\x0f\x00\xc0"), BETRAYS, 3, "SLDT", .what = "the monitor has no LDT" },
