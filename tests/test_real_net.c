@@ -167,6 +167,30 @@ static void test_transfer_bt(void) { transfer("-engine bt"); }
 __attribute__((unused)) static void test_transfer_bare(void) { transfer("-engine bare"); }
 __attribute__((unused)) static void test_transfer_kvm(void) { transfer("-engine kvm --kvm model"); }
 
+/* --- the servers inside libslirp are of the guest's time: everything repeats exactly, a reboot included --- */
+
+static void capture_files(const char *to)
+{
+    char command[1200];
+    snprintf(command, sizeof command,
+             "timeout 300 %s -engine bt -nic user,tftp=guests/real --pcap %s --clock virtual guests/real/linux32 -initrd " INITRD
+             " -append 'console=ttyS0 quiet' --max-seconds 200 --expect 'guest# ' --then '" DRIVER "' --expect 'eth0 has' --expect 'guest# ' "
+             "--then 'tftp -g -r e1000.ko -l /tmp/f 10.0.2.2; cmp /tmp/f /lib/e1000.ko && reboot -f\n' "
+             "--expect 'guest# ' --then 'poweroff -f\n' --expect 'Power down' >build/tests/real-net.txt 2>&1",
+             emu(), to);
+    if (!CHECK_EQ(system(command), 0) && system("tail -n 20 build/tests/real-net.txt >&2"))
+        fprintf(stderr, "    and its words cannot be shown\n");
+}
+
+static void test_repeats(void)
+{
+    NEED_LINUX();
+    capture_files("build/tests/real-net-1.pcap");
+    capture_files("build/tests/real-net-2.pcap");
+    CHECK_EQ(system("cmp build/tests/real-net-1.pcap build/tests/real-net-2.pcap"), 0);
+    CHECK_EQ(system("test $(stat -c %s build/tests/real-net-1.pcap) -gt 150000"), 0);
+}
+
 /* --- a server in the guest --- */
 
 static bool file_has(const char *path, const char *text)
@@ -259,6 +283,7 @@ int main(int argc, char **argv)
     static const struct check tests[] = {
         { "port_in_use", test_port_in_use },
         { "transfer_bt", test_transfer_bt },
+        { "repeats", test_repeats },
         { "forward", test_forward },
 #ifndef __SANITIZE_ADDRESS__ /* billions of instructions one by one */
         { "transfer_bare", test_transfer_bare },
