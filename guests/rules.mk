@@ -3,7 +3,9 @@
 # build/guests/NAME.native.elf (multiboot) and build/guests/NAME.xen.elf (Xen PV). With -ffreestanding and
 # without libc, 32-bit code needs no package beyond gcc.
 
-GUEST_PROGRAMS := $(patsubst guests/lib,,$(patsubst %/,%,$(sort $(dir $(wildcard guests/*/*.c)))))
+# Kernels of their own, which use of guests/lib only print() and the linker script.
+GUESTS_ALONE := smp
+GUEST_PROGRAMS := $(filter-out $(GUESTS_ALONE:%=guests/%) guests/lib,$(patsubst %/,%,$(sort $(dir $(wildcard guests/*/*.c)))))
 GUEST_NAMES := $(notdir $(GUEST_PROGRAMS))
 GUEST_KINDS := native $(if $(wildcard guests/lib/xen/link.ld),xen)
 GUEST_OUT := build/guests
@@ -29,6 +31,13 @@ $(GUEST_OUT)/$(1).$(2).elf: $(GUEST_OUT)/$(2)/$(1)/$(1).c.o $(call guest_lib,$(2
 GUEST_IMAGES += $(GUEST_OUT)/$(1).$(2).elf
 endef
 $(foreach n,$(GUEST_NAMES),$(foreach k,$(GUEST_KINDS),$(eval $(call guest_image,$(n),$(k)))))
+
+define guest_alone
+$(GUEST_OUT)/$(1).native.elf: $(GUEST_OUT)/native/$(1)/$(1).c.o $(GUEST_OUT)/native/$(1)/start.S.o $(GUEST_OUT)/native/lib/print.c.o guests/lib/native/link.ld
+	$$(CC) $$(GUEST_LDFLAGS) -Wl,-T,guests/lib/native/link.ld -o $$@ $$(filter %.o,$$^)
+GUEST_IMAGES += $(GUEST_OUT)/$(1).native.elf
+endef
+$(foreach n,$(GUESTS_ALONE),$(eval $(call guest_alone,$(n))))
 
 guests: $(GUEST_IMAGES)
 

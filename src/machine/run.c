@@ -119,7 +119,7 @@ static void on_hlt(struct vm *vm, struct exit *e)
 {
     struct vcpu *v = vm_current(vm);
     smp_halted(v);
-    if (vm->nvcpus == 1 && !v->nmi && !vcpu_intr_pending(v))
+    if (vm->nvcpus == 1 && !vcpu_nmi_pending(v) && !vcpu_intr_pending(v))
         idle(vm);
 }
 

@@ -128,7 +128,7 @@ void smp_take_signals(struct vm *vm)
 
 static bool can_run(const struct vcpu *v)
 {
-    bool woken = v->nmi || (v->wakeable && vcpu_intr_pending(v));
+    bool woken = vcpu_nmi_pending(v) || (v->wakeable && vcpu_intr_pending(v));
     return v->rest == VCPU_RUNS || (v->rest == VCPU_HALTED && woken);
 }
 

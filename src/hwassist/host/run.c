@@ -59,6 +59,7 @@ static void prepare_interrupts(struct host_vcpu *h)
     if (vcpu_nmi_pending(h->v)) {
         vcpu_nmi_take(h->v);
         ioctl(h->fd, KVM_NMI, 0);
+        h->v->cpu.state.activity = CPU_ACTIVE;
     }
     if (vcpu_intr_pending(h->v) && h->run->ready_for_interrupt_injection && h->run->if_flag)
         inject(h);
@@ -216,7 +217,7 @@ static int enter(struct host_vcpu *h, cycles_t deadline)
 static bool must_return(struct host_vcpu *h, cycles_t deadline, struct exit *e)
 {
     struct cpu *c = &h->v->cpu;
-    bool halted = c->state.activity == CPU_HALTED && !(vcpu_intr_pending(h->v) && c->state.rflags & FLAG_IF);
+    bool halted = c->state.activity == CPU_HALTED && !vcpu_nmi_pending(h->v) && !(vcpu_intr_pending(h->v) && c->state.rflags & FLAG_IF);
     if (c->attention)
         leave(e, EXIT_KICKED);
     else if (halted)
