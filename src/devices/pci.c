@@ -162,6 +162,7 @@ static struct device *pci_host_create(struct platform *to, struct error *err)
         return NULL;
     h->to = *to;
     h->bus.bus = to->bus;
+    h->bus.apic = to->apic;
     h->bridge.dev = h;
     h->bridge.written = bridge_written;
     pam_init(&h->pam, to->map, to->bios, to->bios_size);

@@ -42,6 +42,7 @@ struct pci_bus {
     struct bus *bus;                        /* where BARs are mapped */
     struct irq pirq[4];                     /* the chipset's four interrupt wires; connected by whoever routes them */
     unsigned asserted[4];                   /* how many pins hold each */
+    struct apic_bus *apic;                  /* where interrupt messages go; NULL: nowhere */
 };
 
 extern const struct device_ops pci_host_ops;
