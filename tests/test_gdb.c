@@ -79,6 +79,8 @@ static void write_kernel(const u8 *code, size_t size)
         abort();
 }
 
+static unsigned processors = 1;
+
 static bool begin(struct session *s, unsigned row, const u8 *code, size_t size)
 {
     int pair[2];
@@ -88,6 +90,7 @@ static bool begin(struct session *s, unsigned row, const u8 *code, size_t size)
     s->config.kvm = engine_row[row].kvm;
     s->config.hw = engine_row[row].hw;
     s->config.ram_size = 4 * MIB;
+    s->config.smp = processors;
     s->config.kernel = kernel;
     s->config.max_seconds = 20;
     write_kernel(code, size);
@@ -192,6 +195,33 @@ static void test_breakpoint(void)
         CHECK_STR(ask(&s, "c"), "W03");
         CHECK_EQ(end(&s), 3);
     }
+}
+
+/* Threads are processors; registers are the chosen one's, and a step is its own. */
+static void test_threads(void)
+{
+    struct session s;
+    processors = 3;
+    bool begun = begin(&s, 1, endless, sizeof endless);
+    processors = 1;
+    if (!begun)
+        return;
+    CHECK_STR(ask(&s, "?"), "T05thread:01;");
+    CHECK_STR(ask(&s, "qfThreadInfo"), "m01,02,03");
+    CHECK_STR(ask(&s, "qsThreadInfo"), "l");
+    CHECK_STR(ask(&s, "T3"), "OK");
+    CHECK_STR(ask(&s, "T4"), "E16");
+    CHECK_STR(ask(&s, "Hg2"), "OK");
+    CHECK_STR(ask(&s, "qC"), "QC02");
+    CHECK_EQ(ask_register(&s, GET_EIP), 0xfff0);
+    CHECK_STR(ask(&s, "Hg4"), "E16");
+    CHECK_STR(ask(&s, "Hg0"), "OK");    /* any: it stays */
+    CHECK_STR(ask(&s, "qC"), "QC02");
+    CHECK_STR(ask(&s, "vCont;s:9"), "E16");
+    CHECK_STR(ask(&s, "vCont;s:1;c"), "T05thread:01;");
+    CHECK_EQ(ask_register(&s, GET_EIP), CODE);
+    say(&s, "k");
+    end(&s);
 }
 
 /* As the graders of courses do it: no acknowledgements, no questions. */
@@ -515,7 +545,7 @@ static void test_real_gdb(void)
 int main(int argc, char **argv)
 {
     static const struct check tests[] = {
-        { "breakpoint", test_breakpoint }, { "grader", test_grader }, { "step", test_step }, { "watch", test_watch }, { "writes", test_writes }, { "interrupt", test_interrupt },
+        { "breakpoint", test_breakpoint }, { "grader", test_grader }, { "threads", test_threads }, { "step", test_step }, { "watch", test_watch }, { "writes", test_writes }, { "interrupt", test_interrupt },
         { "post_mortem", test_post_mortem }, { "description", test_description }, { "nonsense", test_nonsense }, { "random", test_random }, { "port_in_use", test_port_in_use }, { "real_gdb", test_real_gdb }, { NULL, NULL },
     };
     close(mkstemp(kernel));

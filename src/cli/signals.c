@@ -31,7 +31,7 @@ static void report_vm(struct vm *vm)
         n += snprintf(text + n, sizeof text - n, " %s", exit_rows[vm->recent_exit[i % VM_RECENT_EXITS].kind].name);
     n += snprintf(text + n, sizeof text - n, "\n");
     if (vm->nvcpus)
-        n += state_format(&vm->vcpu[0]->cpu.state, text + n, sizeof text - n);
+        n += state_format(&vm_current(vm)->cpu.state, text + n, sizeof text - n);
     put(text, n < (int)sizeof text ? n : (int)sizeof text - 1);
 }
 

@@ -160,7 +160,7 @@ static void go(struct debugger *d, enum vm_gait gait)
 void debugger_continue(struct debugger *d) { go(d, GAIT_RUN); }
 void debugger_pass_break(struct debugger *d)
 {
-    struct cpu *c = &d->vm->vcpu[0]->cpu;
+    struct cpu *c = &vm_current(d->vm)->cpu;
     c->break_icount = c->icount + 1;
 }
 
@@ -183,8 +183,8 @@ void debugger_note_stop(struct debugger *d)
 
 /* --- looking and changing --- */
 
-void debugger_get_state(struct debugger *d, struct cpu_state *s) { d->vm->engine->get_state(d->vm->vcpu[0], s); }
-void debugger_set_state(struct debugger *d, const struct cpu_state *s) { d->vm->engine->set_state(d->vm->vcpu[0], s); }
+void debugger_get_state(struct debugger *d, struct cpu_state *s) { d->vm->engine->get_state(vm_current(d->vm), s); }
+void debugger_set_state(struct debugger *d, const struct cpu_state *s) { d->vm->engine->set_state(vm_current(d->vm), s); }
 
 static void follow_tables(struct debugger *d)
 {

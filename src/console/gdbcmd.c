@@ -23,6 +23,23 @@ static bool number(const char **at, u64 *value, char behind)
     return true;
 }
 
+/* --- threads are processors: thread n is processor n - 1. The one that registers are read of is the machine's current one --- */
+
+static unsigned current_thread(struct gdb *g) { return debugger_of(g)->vm->current + 1; }
+
+/* Select it; 0 and -1 are any. False: there is no such thread. */
+static bool choose_thread(struct gdb *g, const char *id)
+{
+    struct vm *vm = debugger_of(g)->vm;
+    u64 n = strtoull(id, NULL, 16);
+    if (*id == '-' || n == 0)
+        return true;
+    if (n > vm->nvcpus)
+        return false;
+    vm->current = n - 1;
+    return true;
+}
+
 /* --- stop replies --- */
 
 enum { SIGNAL_INT = 2, SIGNAL_TRAP = 5, SIGNAL_SEGV = 11 };
@@ -49,7 +66,7 @@ void gdb_describe_stop(struct gdb *g)
         gdb_put(&g->reply, "W%02x", d->vm->exit_status & 0xff);
         return;
     }
-    gdb_put(&g->reply, "T%02xthread:01;", g->dead ? SIGNAL_SEGV : d->why == WHY_ASKED ? SIGNAL_INT : SIGNAL_TRAP);
+    gdb_put(&g->reply, "T%02xthread:%02x;", g->dead ? SIGNAL_SEGV : d->why == WHY_ASKED ? SIGNAL_INT : SIGNAL_TRAP, current_thread(g));
     if (!g->dead)
         describe_points(g);
 }
@@ -60,7 +77,7 @@ static void on_why(struct gdb *g, const char *arg)
     if (debugger_of(g)->vm->status == VM_ENDED || g->dead)
         gdb_describe_stop(g);
     else
-        gdb_put(&g->reply, "T%02xthread:01;", SIGNAL_TRAP);
+        gdb_put(&g->reply, "T%02xthread:%02x;", SIGNAL_TRAP, current_thread(g));
 }
 
 /* --- registers --- */
@@ -202,9 +219,13 @@ static const char *behind_signal(const char *arg)
 static void on_continue_signal(struct gdb *g, const char *arg) { resume_at(g, behind_signal(arg), false); }
 static void on_step_signal(struct gdb *g, const char *arg) { resume_at(g, behind_signal(arg), true); }
 
+/* An action for each thread; the first one counts. A step is one of that processor, while the others stand. */
 static void on_vcont(struct gdb *g, const char *actions)
 {
-    if (*actions == ';' && strchr("cCsS", actions[1]) && actions[1])
+    const char *id = strchr(actions, ':'), *next = *actions ? strchr(actions + 1, ';') : NULL;
+    if (id && (!next || id < next) && !choose_thread(g, id + 1))
+        error(g, ERROR_SYNTAX);
+    else if (*actions == ';' && strchr("cCsS", actions[1]) && actions[1])
         resume(g, (actions[1] | 0x20) == 's');
     else
         error(g, ERROR_SYNTAX);
@@ -315,21 +336,47 @@ static void on_features(struct gdb *g, const char *arg)
 }
 
 static void on_attached(struct gdb *g, const char *arg) { gdb_put(&g->reply, "1"); }
-static void on_thread(struct gdb *g, const char *arg) { gdb_put(&g->reply, "QC01"); }
-static void on_threads(struct gdb *g, const char *arg) { gdb_put(&g->reply, "m01"); }
+static void on_thread(struct gdb *g, const char *arg) { gdb_put(&g->reply, "QC%02x", current_thread(g)); }
+static void on_threads(struct gdb *g, const char *arg)
+{
+    for (unsigned n = 1; n <= debugger_of(g)->vm->nvcpus; n++)
+        gdb_put(&g->reply, "%s%02x", n == 1 ? "m" : ",", n);
+}
 static void on_no_more_threads(struct gdb *g, const char *arg) { gdb_put(&g->reply, "l"); }
 
 static void on_thread_name(struct gdb *g, const char *arg)
 {
-    static const char *const activity[] = { [CPU_ACTIVE] = "CPU#0 [running]", [CPU_HALTED] = "CPU#0 [halted]", [CPU_SHUT_DOWN] = "CPU#0 [shut down]", [CPU_WAIT_SIPI] = "CPU#0 [waits for SIPI]" };
+    static const char *const activity[] = { [CPU_ACTIVE] = "running", [CPU_HALTED] = "halted", [CPU_SHUT_DOWN] = "shut down", [CPU_WAIT_SIPI] = "waits for SIPI" };
+    struct vm *vm = debugger_of(g)->vm;
     struct cpu_state s;
-    debugger_get_state(debugger_of(g), &s);
-    const char *name = activity[s.activity <= CPU_WAIT_SIPI ? s.activity : CPU_ACTIVE];
+    char name[40];
+    u64 n = strtoull(arg, NULL, 16);
+    if (n < 1 || n > vm->nvcpus) {
+        error(g, ERROR_SYNTAX);
+        return;
+    }
+    vm->engine->get_state(vm->vcpu[n - 1], &s);
+    snprintf(name, sizeof name, "CPU#%u [%s]", (unsigned)n - 1, activity[s.activity <= CPU_WAIT_SIPI ? s.activity : CPU_ACTIVE]);
     gdb_put_hex(&g->reply, name, strlen(name));
 }
 
-/* H: there is one thread; any choice of it is right. T: it is alive. */
-static void on_choose_thread(struct gdb *g, const char *arg) { ok(g); }
+/* Hg: registers of that thread; Hc: as old debuggers say which one goes on. */
+static void on_choose_thread(struct gdb *g, const char *arg)
+{
+    if (*arg && choose_thread(g, arg + 1))
+        ok(g);
+    else
+        error(g, ERROR_SYNTAX);
+}
+
+static void on_alive(struct gdb *g, const char *arg)
+{
+    u64 n = strtoull(arg, NULL, 16);
+    if (n >= 1 && n <= debugger_of(g)->vm->nvcpus)
+        ok(g);
+    else
+        error(g, ERROR_SYNTAX);
+}
 
 /* Text of any length goes as console output; the answer itself says that it is over. */
 static void send_text(struct gdb *g, const char *text, size_t size)
@@ -401,7 +448,7 @@ static void (*const lettered[128])(struct gdb *g, const char *arg) = {
     ['?'] = on_why,     ['g'] = on_get_all,  ['G'] = on_set_all,         ['p'] = on_get_one,     ['P'] = on_set_one, ['m'] = on_read,
     ['M'] = on_write,   ['X'] = on_write_binary, ['c'] = on_continue,    ['s'] = on_step,        ['C'] = on_continue_signal,
     ['S'] = on_step_signal, ['Z'] = on_insert, ['z'] = on_remove,        ['D'] = on_detach,      ['k'] = on_kill,
-    ['H'] = on_choose_thread, ['T'] = on_choose_thread, ['q'] = on_named, ['Q'] = on_named,      ['v'] = on_named,
+    ['H'] = on_choose_thread, ['T'] = on_alive, ['q'] = on_named, ['Q'] = on_named,      ['v'] = on_named,
 };
 
 /* What is not known is answered by an empty packet. */

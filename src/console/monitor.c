@@ -78,6 +78,19 @@ static void run_step(struct monitor *m, char *args, FILE *out)
     }
 }
 
+static void run_cpu(struct monitor *m, char *args, FILE *out)
+{
+    u64 n;
+    if (!*args)
+        monitor_info(m, (char[]){ "cpus" }, out);
+    else if (!monitor_evaluate(m, args, &n, out))
+        return;
+    else if (n >= m->console->vm->nvcpus)
+        fprintf(out, "there are processors 0 to %u\n", m->console->vm->nvcpus - 1);
+    else
+        m->console->vm->current = n;
+}
+
 static void run_reset(struct monitor *m, char *args, FILE *out) { m->console->vm->reset_requested = true; }
 static void run_quit(struct monitor *m, char *args, FILE *out) { vm_stop(m->console->vm, STATUS_POWEROFF, "ended by the monitor"); }
 

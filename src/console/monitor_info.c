@@ -32,7 +32,7 @@ static const char *const paging_name[] = { [PAGING_OFF] = "off", [PAGING_32] = "
 static void info_mmu(struct monitor *m, FILE *out)
 {
     struct debugger *d = &m->console->debugger;
-    const struct mmu *u = &vm_of(m)->vcpu[0]->cpu.mmu;
+    const struct mmu *u = &vm_current(vm_of(m))->cpu.mmu;
     gpa_t gpa;
     debugger_translate(d, 0, &gpa);
     fprintf(out, "paging %s: CR0 %08" PRIx64 " CR3 %08" PRIx64 " CR4 %08" PRIx64 " EFER %" PRIx64 "\n", paging_name[d->mmu.mode], d->mmu.cr0, d->mmu.cr3, d->mmu.cr4,
@@ -89,7 +89,7 @@ static void print_tlb_entry(const struct tlb_entry *e, bool user, FILE *out)
 
 static void info_tlb(struct monitor *m, FILE *out)
 {
-    const struct mmu *u = &vm_of(m)->vcpu[0]->cpu.mmu;
+    const struct mmu *u = &vm_current(vm_of(m))->cpu.mmu;
     for (unsigned user = 0; user < 2; user++)
         for (unsigned i = 0; i < TLB_ENTRIES; i++)
             print_tlb_entry(&u->tlb[user][i], user, out);
@@ -97,16 +97,45 @@ static void info_tlb(struct monitor *m, FILE *out)
 
 /* --- machine --- */
 
+static void print_controller(const struct vm *vm, const char *name, FILE *out)
+{
+    for (unsigned i = 0; i < vm->ndevices; i++)
+        if (!strcmp(vm->device[i]->ops->name, name))
+            vm->device[i]->ops->info(vm->device[i], out);
+}
+
 static void info_irq(struct monitor *m, FILE *out)
 {
-    const struct vcpu *v = vm_of(m)->vcpu[0];
-    const struct ledger *l = &vm_of(m)->ledger;
-    struct cpu_state s;
-    debugger_get_state(&m->console->debugger, &s);
-    fprintf(out, "INTR %s, IF %d%s\n", v->intr ? "raised" : "low", !!(s.rflags & FLAG_IF), s.sti_shadow || s.movss_shadow ? ", in a shadow" : "");
+    const struct vm *vm = vm_of(m);
+    const struct ledger *l = &vm->ledger;
+    for (unsigned i = 0; i < vm->nvcpus; i++) {
+        struct vcpu *v = vm->vcpu[i];
+        struct cpu_state s;
+        vm->engine->get_state(v, &s);
+        if (vm->nvcpus > 1)
+            fprintf(out, "cpu %u: ", i);
+        fprintf(out, "INTR %s, IF %d%s%s\n", v->intr ? "raised" : "low", !!(s.rflags & FLAG_IF), s.sti_shadow || s.movss_shadow ? ", in a shadow" : "",
+                v->nmi ? ", an NMI waits" : "");
+    }
+    if (vm->platform.apic) {
+        print_controller(vm, "lapic", out);
+        print_controller(vm, "ioapic", out);
+    }
     for (int e = 0; e < EV_COUNT; e++)
         if (event_rows[e].family == FAMILY_IRQ && l->count[e])
             fprintf(out, "%-22s %14" PRIu64 "\n", event_rows[e].name, l->count[e]);
+}
+
+static void info_cpus(struct monitor *m, FILE *out)
+{
+    const struct vm *vm = vm_of(m);
+    for (unsigned i = 0; i < vm->nvcpus; i++) {
+        static const char *const activity[] = { "running", "halted", "shut down", "waits for a start-up IPI" };
+        struct cpu_state s;
+        vm->engine->get_state(vm->vcpu[i], &s);
+        fprintf(out, "%ccpu %u: %04x:%08" PRIx64 " ring %u, %s, %" PRIu64 " instructions\n", i == vm->current ? '*' : ' ', i, s.seg[CS].selector, s.rip,
+                state_cpl(&s), activity[s.activity & 3], vm->vcpu[i]->cpu.icount);
+    }
 }
 
 static void print_family(const struct ledger *l, enum family f, FILE *out)

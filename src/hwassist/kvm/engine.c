@@ -213,15 +213,24 @@ static void print_memory(const struct kvm_vcpu *k, FILE *out)
         fprintf(out, "TLB flushes for want of VPID: %" PRIu64 "\n", k->vmx.tlb_flushes);
 }
 
+static void print_vcpu(const struct kvm_vcpu *k, FILE *out)
+{
+    if (k->v->vm->nvcpus > 1)
+        fprintf(out, "processor %u:\n", k->v->index);
+    fprintf(out, "%" PRIu64 " entries, %" PRIu64 " VMREADs, %" PRIu64 " VMWRITEs, %" PRIu64 " instructions emulated\n", k->vmx.entries, k->vmx.vmcs.reads,
+            k->vmx.vmcs.writes, k->emulated);
+    print_exits(&k->vmx, out);
+    print_memory(k, out);
+}
+
 static void model_info(const struct vm *vm, void *file)
 {
-    const struct kvm_vcpu *k = vm->vcpu[0]->engine_data;
+    const struct kvm_vm *kvm = vm->engine_data;
     char features[120];
-    vmx_features_format(k->vm->features, features, sizeof features);
-    fprintf(file, "VT-x model, --hw=%s: %" PRIu64 " entries, %" PRIu64 " VMREADs, %" PRIu64 " VMWRITEs, %" PRIu64 " instructions emulated\n", features,
-            k->vmx.entries, k->vmx.vmcs.reads, k->vmx.vmcs.writes, k->emulated);
-    print_exits(&k->vmx, file);
-    print_memory(k, file);
+    vmx_features_format(kvm->features, features, sizeof features);
+    fprintf(file, "VT-x model, --hw=%s: ", features);
+    for (unsigned i = 0; i < vm->nvcpus; i++)
+        print_vcpu(vm->vcpu[i]->engine_data, file);
 }
 
 const struct engine_ops kvm_model_backend = {

@@ -47,8 +47,6 @@ static void write_protect(struct shadow *s, u64 gfn)
         *r->entry[--r->n] &= ~(u64)SPTE_W;
 }
 
-/* --- pages --- */
-
 static unsigned bucket_of(u64 gfn) { return (gfn ^ gfn >> 10) % SHADOW_BUCKETS; }
 
 static bool is_tracked(const struct shadow *s, u64 gfn)
@@ -58,6 +56,28 @@ static bool is_tracked(const struct shadow *s, u64 gfn)
             return true;
     return false;
 }
+
+static void on_written(void *opaque, gpa_t gpa, u64 len);
+
+/* By any processor's shadow: none may map it writable. */
+static bool is_watched(const struct shadow *s, u64 gfn) { return physmap_marks(s->map, gfn << PAGE_SHIFT) & MARK_TRACE; }
+
+static bool is_tracked_elsewhere(const struct shadow *s, u64 gfn)
+{
+    for (const struct phys_observer *o = s->map->observers; o; o = o->next)
+        if (o->written == on_written && o->opaque != s && is_tracked(o->opaque, gfn))
+            return true;
+    return false;
+}
+
+/* Another processor's shadow has begun to track it. */
+static void on_marked(void *opaque, gpa_t page, u8 marks)
+{
+    if (marks & MARK_TRACE)
+        write_protect(opaque, page >> PAGE_SHIFT);
+}
+
+/* --- pages --- */
 
 static void parent_add(struct shadow_page *p, u64 *entry)
 {
@@ -115,7 +135,7 @@ static void zap_page(struct shadow *s, struct shadow_page *p)
     while (p->nparents)
         *p->parent[--p->nparents] = 0;
     unlink_page(s, p);
-    if (!p->role.direct && !is_tracked(s, p->role.gfn))
+    if (!p->role.direct && !is_tracked(s, p->role.gfn) && !is_tracked_elsewhere(s, p->role.gfn))
         physmap_unmark(s->map, p->role.gfn << PAGE_SHIFT, MARK_TRACE);
     if (p->role.level > 1)
         s->stale = true; /* the root may have pointed here */
@@ -269,7 +289,7 @@ static u8 leaf_perms(const struct shadow *s, const struct xlat *x, bool write, b
     u8 perms = x->perms & (x->dirty ? 0xff : ~PERM_W);
     if (write && !user && !(x->perms & PERM_W) && !(s->guest->cr0 & BIT(16)))
         perms = (perms | PERM_W) & ~PERM_USER;
-    return is_tracked(s, x->gpa >> PAGE_SHIFT) || !is_memory(s, x->gpa, true) ? perms & ~PERM_W : perms;
+    return is_watched(s, x->gpa >> PAGE_SHIFT) || !is_memory(s, x->gpa, true) ? perms & ~PERM_W : perms;
 }
 
 static void fill(struct shadow *s, gva_t gva, const struct xlat *x, bool write, bool user)
@@ -299,7 +319,7 @@ enum shadow_result shadow_fault(struct shadow *s, gva_t gva, u32 error, struct m
     if (!is_memory(s, x.gpa, write))
         return SHADOW_MMIO;
     fill(s, gva, &x, write, user);
-    return write && is_tracked(s, x.gpa >> PAGE_SHIFT) ? SHADOW_PT_WRITE : SHADOW_FILLED;
+    return write && is_watched(s, x.gpa >> PAGE_SHIFT) ? SHADOW_PT_WRITE : SHADOW_FILLED;
 }
 
 /* --- writes to guest page tables, whoever makes them --- */
@@ -353,7 +373,7 @@ int shadow_init(struct shadow *s, struct physmap *map, struct mmu *guest, struct
     s->pae_frame = hostmem_alloc(host);
     if (!s->rmap)
         return error_set(err, "no memory for the shadow page tables' reverse map; try a smaller -m");
-    s->observer = (struct phys_observer){ .marks = MARK_TRACE, .written = on_written, .map_changed = on_map_changed, .opaque = s };
+    s->observer = (struct phys_observer){ .marks = MARK_TRACE, .written = on_written, .marked = on_marked, .map_changed = on_map_changed, .opaque = s };
     physmap_observe(map, &s->observer);
     return 0;
 }
