@@ -269,6 +269,7 @@ static void test_launcher(void)
         "%s -device isa-debug-exit -hda os.img -hdb fs.img -m 4 -net none -nographic -monitor null",
         "%s -drive file=os.img,format=raw,index=0,media=disk -drive file=fs.img,format=raw,if=ide,bus=0,unit=1 -m 4 -net none -serial stdio -display none",
         "%s os.img -hdb fs.img -m 8 -nographic -machine type=pc,accel=tcg -accel tcg,thread=multi -vga std -parallel none -rtc base=utc -name kernel -no-reboot",
+        "%s -hda os.img -hdb fs.img -m 4 -smp cpus=2,cores=1,threads=1,sockets=2 -net none -nographic -monitor null",
         "%s -boot c -hda os.img -hdb fs.img -nographic -M pc-i440fx-2.9 -rtc base=2006-06-17T16:01:21,clock=vm -usb -k en-us -icount shift=auto -cpu pentium3",
     };
     for (unsigned i = 0; i < ARRAY_LEN(lines); i++) {

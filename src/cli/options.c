@@ -381,16 +381,20 @@ static int opt_cpu(struct options *o, const char *arg, struct error *err)
         return error_set(err, "-cpu %s: no processor model is called so; `emu list cpus` prints them", arg);
     return 0;
 }
+/* Behind a comma: how they sit in sockets and cores. Here each has a socket. */
 static int opt_smp(struct options *o, const char *arg, struct error *err)
 {
     u64 n;
+    char count[16];
     if (strncmp(arg, "cpus=", 5) == 0)
         arg += 5;
-    if (parse_number(arg, &n) || n < 1 || n > VM_MAX_VCPUS)
+    snprintf(count, sizeof count, "%.*s", (int)strcspn(arg, ","), arg);
+    if (parse_number(count, &n) || n < 1 || n > VM_MAX_VCPUS)
         return error_set(err, "-smp %s: a machine has 1 to %u processors", arg, VM_MAX_VCPUS);
     o->vm.smp = n;
     return 0;
 }
+
 /* "pc", "pc-i440fx-7.2", "accel=kvm", or what has no meaning for this machine, as "usb=off". */
 static int set_machine(struct options *o, const char *arg, struct error *err)
 {
