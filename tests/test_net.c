@@ -924,6 +924,15 @@ static void test_hostile_long_ring(void)
     rig_run(&t.r, 10000000);
     CHECK_EQ(get(&t, E1000_TDH), 0);
     CHECK_EQ(get(&t, E1000_TDT), 0);
+    net_set_link(t.wire, false);                    /* nothing holds it up now, but the burst's end */
+    for (unsigned i = 0; i < MIB / 16; i++)
+        put_descriptor(&t, 0, i, 0, EOP | 60, 0);
+    set(&t, E1000_TDLEN, SIZE * 16);
+    set(&t, E1000_TCTL, TCTL_EN);
+    set(&t, E1000_TDT, SIZE - 1);
+    CHECK(get(&t, E1000_TDH) < 1000);
+    rig_run(&t.r, 100000000);
+    CHECK_EQ(get(&t, E1000_TDH), SIZE - 1);         /* and yet it ends */
     finish(&t);
 }
 
