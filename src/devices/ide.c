@@ -7,8 +7,8 @@
 
 #include <string.h>
 
-#define COMMAND_NS 60000u           /* a disk with a cache: from the command to the first byte */
-#define BYTES_PER_US 100u           /* 100 MB/s between platter and buffer */
+#define COMMAND_NS 10000u           /* from a command to its first byte: nobody wants to wait for heads */
+#define BYTES_PER_US 1000u          /* between image and buffer */
 
 enum { REG_DATA, REG_FEATURE, REG_COUNT, REG_LBA0, REG_LBA1, REG_LBA2, REG_DEVICE, REG_COMMAND };
 enum { CMD_DEVICE_RESET = 0x08, CMD_PACKET = 0xa0 };
