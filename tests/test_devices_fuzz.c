@@ -3,9 +3,13 @@
  * The whole machine against nonsense: random ports and memory, random sizes, time that steps and jumps, keys, characters,
  * interrupts taken at random. Nothing may crash, hang, or be asked of the machine more often than written.
  */
+#include <endian.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "check.h"
+#include "devices/block.h"
+#include "devices/fwcfg.h"
 #include "devices/i8042.h"
 #include "devices/vga.h"
 #include "devices_rig.h"
@@ -17,7 +21,12 @@ struct fuzz {
     u64 seed;
     struct device *i8042, *vga;
     struct vga_picture picture;
+    struct block *media[3];         /* a disk, a CD, a floppy disk */
+    unsigned transfers, modes;      /* of the floppy disk; other than text, that were seen */
 };
+
+#define IMAGE_SIZE (1440 << 10)
+static char image[] = "/tmp/emu-test-fuzz-XXXXXX";
 
 static u64 rnd(struct fuzz *f) { return check_random(&f->seed); }
 
@@ -36,10 +45,17 @@ static void start(struct fuzz *f)
     physmap_add_ram(&r->map, "ram", 0, 1 << 20, &r->err);
     for (int n = 0; n < 4; n++)
         r->platform.serial[n] = chardev_buffer_new();
+    for (unsigned i = 0; i < ARRAY_LEN(f->media); i++)
+        f->media[i] = block_open(image, i == 1 ? BLOCK_READONLY : BLOCK_SNAPSHOT, &r->err);
+    r->platform.ide[0].image = f->media[0];
+    r->platform.ide[2].image = f->media[1];
+    r->platform.ide[2].is_cd = true;
+    r->platform.floppy[0] = f->media[2];
     for (const struct device_ops *const *ops = pc_devices; *ops; ops++)
         rig_add(r, *ops);
     f->i8042 = find(r, &i8042_ops);
     f->vga = find(r, &vga_ops);
+    fwcfg_set_file(r->platform.fwcfg, "etc/x", "hello", 5, &r->err);
 }
 
 static void finish(struct fuzz *f)
@@ -50,6 +66,8 @@ static void finish(struct fuzz *f)
     rig_fini(&f->r);
     for (int n = 0; n < 4; n++)
         chardev_close(c[n]);
+    for (unsigned i = 0; i < ARRAY_LEN(f->media); i++)
+        block_close(f->media[i]);
 }
 
 /* Mostly a port that somebody has. */
@@ -104,13 +122,81 @@ static void disturb(struct fuzz *f)
     }
 }
 
+/* --- with some sense: what random accesses alone would hardly ever put together --- */
+
+/* A transfer of the floppy disk, by a DMA channel that may be set up for it. */
+static void use_floppy(struct fuzz *f)
+{
+    static const u8 command[] = { 0xe6, 0x46, 0xc5, 0x4d, 0x4a, 0x07, 0x0f, 0x08 }, bytes[] = { 9, 9, 9, 6, 2, 2, 3, 1 };
+    u64 v = rnd(f), which = v % 8;
+    const u8 dma[][2] = { { 0x0c, 0 }, { 0x0b, v & 0x1000 ? 0x46 : 0x4a }, { 0x04, v >> 16 }, { 0x04, v >> 24 }, { 0x81, v >> 32 & 0x1f },
+                          { 0x05, v >> 40 }, { 0x05, v >> 48 & 15 }, { 0x0a, 2 } };
+    for (unsigned i = 0; i < ARRAY_LEN(dma); i++)
+        out8(&f->r, dma[i][0], dma[i][1]);
+    out8(&f->r, 0x3f2, 0x1c);
+    out8(&f->r, 0x3f7, v >> 13 & 1);
+    out8(&f->r, 0x3f5, command[which]);
+    u64 arguments = rnd(f) & 0x0012020101020104;    /* small numbers: some of these sectors are there */
+    for (unsigned i = 1; i < bytes[which]; i++)
+        out8(&f->r, 0x3f5, i == 5 ? 2 : arguments >> 8 * (i - 1));
+    clock_advance(&f->r.clock, 10000000);
+    clock_run_due(&f->r.clock);
+    f->transfers += in8(&f->r, 0x3f4) == 0xd0 && in8(&f->r, 0x3f5) < 0x40 && bytes[which] == 9;
+    for (unsigned i = 0; i < 10; i++)
+        in8(&f->r, 0x3f5);
+}
+
+/* A register of a PCI function that is there. */
+static void use_config(struct fuzz *f)
+{
+    u64 v = rnd(f);
+    out32(&f->r, 0xcf8, 0x80000000 | (v & 3) << 11 | (v >> 2 & 3) << 8 | (v >> 8 & 0xfc));
+    if (v & 1 << 20)
+        out32(&f->r, 0xcfc, rnd(f));
+    else
+        in32(&f->r, 0xcfc);
+}
+
+static void use_fwcfg(struct fuzz *f)
+{
+    u64 v = rnd(f);
+    u32 gpa = v & 0xffff0, control = (v >> 32 & 0x1f) | (v >> 40 & 0x3f) << 16;
+    u32 request[4] = { htobe32(control), htobe32(v >> 50), 0, htobe32(v >> 8 & (v & 1 ? 0xffffffff : 0x1fffff)) };
+    physmap_write(&f->r.map, gpa, request, sizeof request);
+    out32(&f->r, 0x514, 0);
+    out32(&f->r, 0x518, htobe32(gpa));
+}
+
+/* Bochs' registers: 1 to 3 width, height and bits, 4 the switch, others where the picture begins. */
+static void use_vbe(struct fuzz *f)
+{
+    static const u16 bits[] = { 4, 8, 15, 16, 24, 32, 7, 0xffff };
+    u64 v = rnd(f);
+    const u16 values[][2] = { { 4, 0 }, { 1, v & 0xfff }, { 2, v >> 12 & 0xfff }, { 3, bits[v >> 24 & 7] }, { 4, v >> 28 | 1 }, { 6, v >> 32 }, { 8, v >> 48 }, { 9, v >> 40 } };
+    for (unsigned i = 0; i < ARRAY_LEN(values); i++) {
+        out16(&f->r, 0x1ce, values[i][0]);
+        out16(&f->r, 0x1cf, values[i][1]);
+    }
+    struct vga_look l;
+    vga_look(f->vga, &l);
+    f->modes += l.kind >= VGA_RGB15;
+    if (v % 64 == 0)
+        vga_picture_update(&f->picture, f->vga, false, &(unsigned){ 0 }, &(unsigned){ 0 });
+}
+
+static void use(struct fuzz *f)
+{
+    static void (*const uses[])(struct fuzz *f) = { use_floppy, use_config, use_fwcfg, use_vbe };
+    uses[rnd(f) % ARRAY_LEN(uses)](f);
+}
+
 static void test_nonsense(void)
 {
     struct fuzz f = { .seed = check_seed() };
     start(&f);
     for (unsigned i = 0; i < STEPS; i++) {
-        unsigned what = rnd(&f) % 16;
-        (what < 10 ? touch_port : what < 12 ? touch_memory : what < 14 ? pass_time : disturb)(&f);
+        unsigned what = rnd(&f) % 17;
+        (what < 10 ? touch_port : what < 12 ? touch_memory : what < 14 ? pass_time : what < 16 ? disturb : use)(&f);
         if (f.r.platform.intc->pending(f.r.platform.intc) && rnd(&f) & 1)
             f.r.platform.intc->acknowledge(f.r.platform.intc);
         if (i % 10000 == 9999)
@@ -122,6 +208,8 @@ static void test_nonsense(void)
         if (f.r.device[d]->ops->info)
             f.r.device[d]->ops->info(f.r.device[d], null);
     fclose(null);
+    CHECK(f.transfers > 10);
+    CHECK(f.modes > 100);
     finish(&f);
 }
 
@@ -183,5 +271,10 @@ int main(int argc, char **argv)
     static const struct check tests[] = {
         { "nonsense", test_nonsense }, { "two_are_equal", test_two_are_equal }, { "reset_is_new", test_reset_is_new }, { NULL, NULL },
     };
-    return check_main(argc, argv, "devices_fuzz", tests);
+    int fd = mkstemp(image);
+    if (fd < 0 || ftruncate(fd, IMAGE_SIZE))
+        return 1;
+    int status = check_main(argc, argv, "devices_fuzz", tests);
+    unlink(image);
+    return status;
 }
