@@ -34,6 +34,7 @@ const struct device_ops *const pc_devices[] = {
     &post_ops,
     &port92_ops,
     &power_ops,
+    &hotplug_ops,
     &debugexit_ops,
     &debugcon_ops,
     NULL,

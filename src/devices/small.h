@@ -9,6 +9,7 @@ extern const struct device_ops port92_ops;      /* A20 gate and fast reset */
 extern const struct device_ops debugexit_ops;   /* ends the run with an exit status */
 extern const struct device_ops debugcon_ops;    /* port E9h: a byte written is a byte printed */
 extern const struct device_ops power_ops;       /* ACPI PM1a and Bochs' shutdown port */
+extern const struct device_ops hotplug_ops;     /* ACPI events, and devices that come and go: none */
 extern const struct device_ops post_ops;        /* port 80h: diagnostic codes, and everybody's delay */
 extern const struct device_ops dma_ops;         /* the two 8237A and their page registers */
 extern const struct device_ops piix3_ops;       /* the south bridge: PCI interrupts to ISA's */
