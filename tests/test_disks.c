@@ -93,9 +93,24 @@ static void test_qcow2_by_nbd(void)
     host("kill $(cat %s/pid)", folder);
 }
 
+/* From reset: SeaBIOS, GRUB, Linux with a RAM disk, all from one CD that grub-mkrescue makes; and Linux then reads that CD. */
+static void test_grub_cd(void)
+{
+    if (!available())
+        SKIP("the Linux guest and its drivers cannot be had: %.200s", out);
+    if (access("/usr/share/seabios/bios-256k.bin", R_OK) ||
+        host("tools/make-grub-cd %s/linux.iso guests/real/linux32 " INITRD " console=ttyS0 quiet 2>&1", folder))
+        SKIP("the CD cannot be made: %.200s", out);
+    int status = host("timeout 300 %s --engine=bt -m 256 -cdrom %s/linux.iso -nographic --clock=virtual --max-cycles=200000000000 --expect '" PROMPT "' "
+                      "--then 'load-disks; busybox mkdir /cd; mount -t iso9660 -o ro /dev/sr0 /cd; busybox md5sum /cd/linux; poweroff -f\\n' "
+                      "--expect $(md5sum <guests/real/linux32 | cut -d ' ' -f 1) --expect 'Power down' </dev/null 2>&1", emu(), folder);
+    if (!CHECK_EQ(status, 0))
+        FAIL("%s", out);
+}
+
 int main(int argc, char **argv)
 {
-    static const struct check tests[] = { { "raw", test_raw }, { "qcow2_by_nbd", test_qcow2_by_nbd }, { NULL, NULL } };
+    static const struct check tests[] = { { "raw", test_raw }, { "qcow2_by_nbd", test_qcow2_by_nbd }, { "grub_cd", test_grub_cd }, { NULL, NULL } };
     if (!mkdtemp(folder))
         return 1;
     int status = check_main(argc, argv, "disks", tests);
