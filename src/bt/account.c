@@ -77,8 +77,8 @@ static void account_ran(struct bt_vcpu *t, u64 cycles)
 
 static void account_translated(struct bt_vcpu *t, const struct unit *u)
 {
-    ledger_charge_n(t->cpu->ledger, EV_BT_TRANSLATE, u->ninsns);
-    trace(t->cpu->tracer, BT, "unit eip=0x%x insns=0x%x bytes=0x%x host_bytes=0x%x key=0x%x", u->eip, u->ninsns, u->len, u->host_len, u->key);
+    ledger_charge_n(t->cpu->ledger, EV_BT_TRANSLATE, u->nguest);
+    trace(t->cpu->tracer, BT, "unit eip=0x%x insns=0x%x bytes=0x%x host_bytes=0x%x key=0x%x", u->eip, u->nguest, u->len, u->host_len, u->key);
 }
 
 static bool insn_at_eip(struct bt_vcpu *t, struct insn *i)

@@ -131,12 +131,11 @@ void unit_head(struct maker *m)
         count_at(e, &census_heat(m->bt, m->u->eip, m->u->gpa[0], m->u->key)->entered);
 }
 
-/* The unit's last instruction, charged at its head, is the monitor's after all. */
-void uncharge(struct maker *m, u32 cycles)
+void uncharge(struct maker *m, u32 cycles, unsigned insns)
 {
     EMIT(&m->e, 0x4d, 0x8d, 0xb6);              /* lea r14, [r14 + cycles] */
     emit32(&m->e, cycles);
-    EMIT(&m->e, 0x4d, 0x8d, 0x5b, 0xff);        /* lea r11, [r11 - 1] */
+    EMIT(&m->e, 0x4d, 0x8d, 0x5b, -insns);      /* lea r11, [r11 - insns] */
 }
 
 /* A unit with x87 or SSE instructions: their state may not be in the host's registers yet. */

@@ -63,13 +63,36 @@ void body_jmp(struct maker *m, const struct insn *i, u32 next)
     jump_to_target(m);
 }
 
+static void round_exits(struct maker *m)
+{
+    for (unsigned k = 0; k < m->nround_exits; k++) {
+        unsigned n = m->round_exit[k].n;
+        u32 site = m->round_exit[k].site, rel = offset_of(m) - (site + 4);
+        memcpy(m->bt->code + site, &rel, 4);
+        uncharge(m, m->u->cycles - m->u->map[n].cycles, m->u->ncounted - n);
+        emit8(&m->e, 0xe9);
+        emit32(&m->e, m->fall_through - (offset_of(m) + 4));
+    }
+}
+
 void body_jcc(struct maker *m, const struct insn *i, u32 next)
 {
     EMIT(&m->e, 0x0f, 0x80 | (i->mnemonic - MN_JO));
     u32 site = offset_of(m);
     emit32(&m->e, 0);
+    m->fall_through = offset_of(m);
     exit_to(m, 0, next);
     exit_to(m, site, target_of(m, i, next));
+    round_exits(m);
+}
+
+/* The loop goes on in the next copy of its body; where it ends, what the unit charged for the copies behind is given back. */
+void body_jcc_round(struct maker *m, const struct insn *i, unsigned n)
+{
+    EMIT(&m->e, 0x0f, 0x80 | ((i->mnemonic - MN_JO) ^ 1)); /* the opposite condition */
+    m->round_exit[m->nround_exits].site = offset_of(m);
+    m->round_exit[m->nround_exits++].n = n + 1;
+    emit32(&m->e, 0);
 }
 
 /* LOOP and JECXZ have only a short form: over a jump of our own. */

@@ -116,7 +116,8 @@ struct unit {
     gpa_t gpa[2];               /* of the first byte; of the second page's start if it crosses, else 0 */
     u32 key;                    /* enum unit_key: what the translation depends on */
     u16 len;                    /* bytes of guest code */
-    u8 ninsns;
+    u8 ninsns;                  /* with all rounds, if it is a loop that was unrolled */
+    u8 nguest;                  /* without */
     u8 ncounted;                /* instructions that the entry charges (a callout at the end is not) */
     bool uses_fpu, dead;
     u32 host, host_len;         /* offset in the cache, length */

@@ -12,7 +12,8 @@
 struct scan {
     struct insn insn[UNIT_MAX_INSNS];
     enum rule rule[UNIT_MAX_INSNS];
-    unsigned n;
+    u32 at[UNIT_MAX_INSNS];     /* eip of each */
+    unsigned n, once;           /* how many; `once` of them are one round of a loop, if there are more */
     u32 next;                   /* eip behind the last one */
     bool ends;                  /* by control flow or a callout; otherwise it falls through to `next` */
 };
@@ -24,6 +25,8 @@ struct maker {
     struct scan *scan;
     unsigned nlinks;
     u32 string_cycles;          /* of one iteration */
+    struct { u32 site; u8 n; } round_exit[UNIT_MAX_INSNS]; unsigned nround_exits;
+    u32 fall_through;           /* offset of the exit that the last one's falling through takes */
     u32 code_base;              /* of the code segment: EIP is linear address - code_base */
     bool counts_indirect;
 };
@@ -78,7 +81,7 @@ bool ends_unit(enum rule r);
 
 /* --- exits.c --- */
 void unit_head(struct maker *m);                                        /* charge the unit, and leave when the deadline has passed */
-void uncharge(struct maker *m, u32 cycles);                             /* what the head charged for the last instruction */
+void uncharge(struct maker *m, u32 cycles, unsigned insns);             /* what the head charged for the last ones */
 void unit_fpu_gate(struct maker *m);                                    /* behind the head of a unit with x87 or SSE instructions */
 void leave_for_callout(struct maker *m);                                /* the last instruction is the monitor's */
 void exit_to(struct maker *m, u32 site, u32 eip);                       /* on to guest address eip; site: the rel32 that leads here, 0: emit a jump */
@@ -115,6 +118,7 @@ void body_call(struct maker *m, const struct insn *i, u32 next);
 void body_ret(struct maker *m, const struct insn *i);
 void body_jmp(struct maker *m, const struct insn *i, u32 next);
 void body_jcc(struct maker *m, const struct insn *i, u32 next);
+void body_jcc_round(struct maker *m, const struct insn *i, unsigned n);
 void body_loop(struct maker *m, const struct insn *i, u32 next);
 
 /* --- sensitive.c: emulated in the cache --- */

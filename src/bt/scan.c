@@ -27,7 +27,7 @@ static unsigned fetch(struct bt_vcpu *v, u32 eip, gpa_t gpa, u8 *bytes, gpa_t *s
     return INSN_MAX;
 }
 
-bool ends_unit(enum rule r) { return r == RULE_CALLOUT || r == RULE_LOAD_SREG || r >= RULE_CALL; }
+bool ends_unit(enum rule r) { return r == RULE_CALLOUT || r == RULE_LOAD_SREG || (r >= RULE_CALL && r != RULE_JCC_ROUND); }
 
 /* No interrupt may be delivered before the instruction behind STI (SDM vol. 2, STI). Inside a unit none is; at its end STI is left
  * to the monitor. */
@@ -63,6 +63,7 @@ static void scan(struct bt_vcpu *v, struct scan *s, u32 eip, u32 key, gpa_t gpa,
                 return;
             *second = crossed;
         }
+        s->at[s->n] = s->next;
         s->rule[s->n] = adapted(v->bt, s->next) ? RULE_CALLOUT : rule_for(i, key, NULL);
         s->ends = ends_unit(s->rule[s->n]) || *second;
         s->n++;
@@ -70,8 +71,27 @@ static void scan(struct bt_vcpu *v, struct scan *s, u32 eip, u32 key, gpa_t gpa,
     }
 }
 
+/* A unit that is a short loop: as many rounds of it as fit, so that the head is paid once for them. */
+static void unroll(struct scan *s, bool code16)
+{
+    unsigned last = s->n - 1;
+    if (!s->n || s->rule[last] != RULE_JCC || code16 || s->next + (u32)s->insn[last].imm != s->at[0])
+        return;
+    while (s->n + s->once <= UNIT_MAX_INSNS) {
+        s->rule[s->n - 1] = RULE_JCC_ROUND;
+        for (unsigned k = 0; k < s->once; k++, s->n++) {
+            s->insn[s->n] = s->insn[k];
+            s->at[s->n] = s->at[k];
+            s->rule[s->n] = k == last ? RULE_JCC : s->rule[k];
+        }
+    }
+}
+
 void scan_unit(struct bt_vcpu *v, struct scan *s, u32 eip, u32 key, gpa_t gpa, gpa_t *second)
 {
     scan(v, s, eip, key, gpa, second);
     settle_last(s);
+    s->once = s->n;
+    if (!*second)
+        unroll(s, key & KEY_CODE16);
 }

@@ -116,6 +116,6 @@ void body_load_sreg(struct maker *m, const struct insn *i, u32 next, u32 cycles)
     land(e, other);
     land(e, changed);
     restore_flags(e);
-    uncharge(m, cycles);
+    uncharge(m, cycles, 1);
     leave_for_callout(m);
 }

@@ -154,9 +154,11 @@ static const char *plural(unsigned n) { return n == 1 ? "" : "s"; }
 
 static void title(const struct unit *u, FILE *out)
 {
-    char words[64];
-    fprintf(out, "unit %08x, ring %u%s: %u instruction%s, %u -> %u bytes, %u cycle%s\n", u->eip, u->key & KEY_CPL, key_words(u->key, words), u->ninsns, plural(u->ninsns), u->len,
-            u->host_len, u->cycles, plural(u->cycles));
+    char words[96], rounds[24] = "";
+    if (u->ninsns != u->nguest)
+        snprintf(rounds, sizeof rounds, ", %u rounds", u->ninsns / u->nguest);
+    fprintf(out, "unit %08x, ring %u%s: %u instruction%s%s, %u -> %u bytes, %u cycle%s\n", u->eip, u->key & KEY_CPL, key_words(u->key, words), u->nguest, plural(u->nguest),
+            rounds, u->len, u->host_len, u->cycles, plural(u->cycles));
 }
 
 void show_unit(const struct bt *b, const struct unit *u, unsigned width, FILE *out)

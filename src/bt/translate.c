@@ -25,10 +25,10 @@ static bool too_odd(const struct maker *m, const struct insn *i, enum rule r, u3
     return r == RULE_STRING ? m->string_cycles > 15 : jumps_too_far(m, i, next);
 }
 
-static void body(struct maker *m, unsigned n, u32 eip)
+static void body(struct maker *m, unsigned n)
 {
     const struct insn *i = &m->scan->insn[n];
-    u32 next = eip + i->len;
+    u32 next = m->scan->at[n] + i->len;
     switch (m->scan->rule[n]) {
     case RULE_CALLOUT: leave_for_callout(m); break;
     case RULE_IDENT: body_ident(m, i); break;
@@ -53,6 +53,7 @@ static void body(struct maker *m, unsigned n, u32 eip)
     case RULE_JMP: body_jmp(m, i, next); break;
     case RULE_JCC: body_jcc(m, i, next); break;
     case RULE_LOOP: body_loop(m, i, next); break;
+    case RULE_JCC_ROUND: body_jcc_round(m, i, n); break;
     }
 }
 
@@ -88,14 +89,13 @@ static u32 cycles_of(const struct maker *m, const struct insn *i, enum rule r, c
 static void plan(struct maker *m, const struct bt_vcpu *v)
 {
     struct unit *u = m->u;
-    u32 next = u->eip;
     for (unsigned n = 0; n < m->scan->n; n++) {
         const struct insn *i = &m->scan->insn[n];
-        next += i->len;
-        u->map[n] = (struct insn_map){ .mnemonic = i->mnemonic };
-        if (too_odd(m, i, m->scan->rule[n], next)) {
+        u->map[n] = (struct insn_map){ .mnemonic = i->mnemonic, .guest = m->scan->at[n] - u->eip };
+        if (too_odd(m, i, m->scan->rule[n], m->scan->at[n] + i->len)) {
             m->scan->rule[n] = RULE_CALLOUT;
             m->scan->n = n + 1;
+            m->scan->once = m->scan->once < n + 1 ? m->scan->once : n + 1;
             m->scan->ends = true;
         }
         u->map[n].cycles = u->cycles;
@@ -104,9 +104,11 @@ static void plan(struct maker *m, const struct bt_vcpu *v)
             u->ncounted++;
             u->uses_fpu |= is_fpu(i);
         }
-        m->bt->stats.by_rule[m->scan->rule[n]]++;
+        if (n < m->scan->once)
+            m->bt->stats.by_rule[m->scan->rule[n]]++;
     }
     u->ninsns = m->scan->n;
+    u->nguest = m->scan->once;
 }
 
 struct unit *translate(struct bt_vcpu *v, u32 eip, u32 key, gpa_t gpa)
@@ -129,21 +131,19 @@ struct unit *translate(struct bt_vcpu *v, u32 eip, u32 key, gpa_t gpa)
     unit_head(&m);
     if (u->uses_fpu)
         unit_fpu_gate(&m);
-    u32 at = eip;
     for (unsigned n = 0; n < s.n; n++) {
         u->map[n].host = offset_of(&m) - u->host;
-        u->map[n].guest = at - eip;
-        body(&m, n, at);
-        at += s.insn[n].len;
+        body(&m, n);
     }
-    u->len = at - eip;
+    u32 behind = s.at[s.n - 1] + s.insn[s.n - 1].len;
+    u->len = behind - eip;
     if (!s.ends || (second && !ends_unit(s.rule[s.n - 1])))
-        exit_to(&m, 0, at);
+        exit_to(&m, 0, behind);
     u->host_len = offset_of(&m) - u->host;
     b->code_used = (offset_of(&m) + 15) & ~15u;
     cache_add(b, u);
     b->stats.units++;
-    b->stats.insns += s.n;
+    b->stats.insns += s.once;
     b->stats.guest_bytes += u->len;
     b->stats.host_bytes += u->host_len;
     return u;
