@@ -36,7 +36,7 @@ _Noreturn void kernel_panic(const char *why);
 
 /* --- faults ----------------------------------------------------------------------------------- */
 
-/* While not 0: a #DE, #GP or #PF in the kernel continues at this address, with nothing else changed. The handler does no
+/* While not 0: a #DE, #UD, #GP or #PF in the kernel continues at this address, with nothing else changed. The handler does no
  * more than that, so that a fault can be timed. While 0: an exception is a panic that prints vector, error and address. */
 extern u32 volatile trap_resume;
 
@@ -89,6 +89,17 @@ static inline u64 rdtsc(void)
  * void cr3_load(void)         load the page-table base, as every switch of address spaces does (here it stays the same)
  * u8 io_in8(port)             read an I/O port
  * void fpu_trap(bool on)      set or clear CR0.TS: the sensitive register that every kernel writes at a task switch
+ *
+ * For guests/exitcost; what one side lacks is false or NULL there:
+ * void io_out8(port, value)   write an I/O port
+ * void cpu_identify(void)     CPUID
+ * void monitor_call(void)     the cheapest explicit call of the monitor; where there is none, #UD. Uses trap_resume
+ * u64 msr_read(n), void msr_write(n, value)
+ * void *device_memory(void)   an address where no memory is, which a device could claim
+ * bool page_at(page, mib)     map `page` to the frame at that MiB of guest-physical memory: another one than its own
+ * bool apic_start(void)       switch the local APIC on
+ * void apic_self_ipi(void)    an interrupt to this processor, counted in apic_interrupts; the handler ends it
+ * u32 apic_read_id(void), void apic_write_tpr(u32)
  */
 #include "platform.h"
 

@@ -39,4 +39,43 @@ static inline void fpu_trap(_Bool on)
     __asm__ volatile("mov %0, %%cr0" : : "r"(cr0_without_ts | (on ? CR0_TS : 0)) : "memory");
 }
 
+static inline void cpu_identify(void)
+{
+    u32 a = 0, b, c = 0, d;
+    __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+}
+
+/* KVM answers a number that it does not know with an error, at once. */
+static inline void monitor_call(void)
+{
+    u32 number = ~0u;
+    __asm__ volatile("movl $1f, %0; vmcall; 1:" : "=m"(trap_resume), "+a"(number) : : "memory");
+}
+
+static inline u64 msr_read(u32 msr)
+{
+    u64 value;
+    __asm__ volatile("rdmsr" : "=A"(value) : "c"(msr));
+    return value;
+}
+static inline void msr_write(u32 msr, u64 value) { __asm__ volatile("wrmsr" : : "A"(value), "c"(msr)); }
+
+/* In text mode VGA does not answer here. */
+static inline void *device_memory(void) { return (void *)0xa0000; }
+
+static inline _Bool page_at(const void *page, u32 mib)
+{
+    pte_write(page, mib << 20 | PTE_PRESENT | PTE_WRITE);
+    return 1;
+}
+
+/* Local APIC, SDM vol. 3, chapter 11: registers at their usual place, interrupts at APIC_VECTOR. */
+enum { APIC_BASE = 0xfee00000u, APIC_ID = 0x20, APIC_TPR = 0x80, APIC_EOI = 0xb0, APIC_SVR = 0xf0, APIC_ICR = 0x300, APIC_VECTOR = 0x40 };
+extern u32 volatile apic_interrupts;
+_Bool apic_start(void);
+static inline u32 volatile *apic_register(u32 offset) { return (u32 volatile *)(APIC_BASE + offset); }
+static inline u32 apic_read_id(void) { return *apic_register(APIC_ID); }
+static inline void apic_write_tpr(u32 value) { *apic_register(APIC_TPR) = value; }
+static inline void apic_self_ipi(void) { *apic_register(APIC_ICR) = 0x40000 | APIC_VECTOR; }
+
 #endif

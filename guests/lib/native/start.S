@@ -31,7 +31,7 @@ exception_\vector:
         jmp exception_unexpected
         .endm
 
-/* #DE, #GP, #PF: continue at trap_resume if the program has set it. This is all that a timed fault costs. */
+/* #DE, #UD, #GP, #PF: continue at trap_resume if the program has set it. This is all that a timed fault costs. */
         .macro resumable vector, has_error
         .globl exception_\vector
 exception_\vector:
@@ -57,7 +57,7 @@ exception_\vector:
         exception 3, 0
         exception 4, 0
         exception 5, 0
-        exception 6, 0
+        resumable 6, 0
         exception 7, 0
         exception 8, 1
         exception 9, 0
@@ -82,7 +82,11 @@ exception_unexpected:
         call exception_report                           /* does not return */
 
 /* --- interrupts ------------------------------------------------------------------------------- */
-        .globl interrupt_timer, interrupt_spurious
+        .globl interrupt_timer, interrupt_apic, interrupt_spurious
+interrupt_apic:
+        incl apic_interrupts
+        movl $0, 0xfee000b0                             /* end of interrupt, to the local APIC */
+        iret
 interrupt_timer:
         push %eax
         incl timer_ticks

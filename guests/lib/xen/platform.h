@@ -47,4 +47,31 @@ static inline u8 io_in8(u16 port)
 
 static inline void fpu_trap(_Bool on) { hypercall1(__HYPERVISOR_fpu_taskswitch, on); }
 
+static inline void io_out8(u16 port, u8 value) { __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port)); }
+
+/* The prefix asks Xen for its own answer; the bare instruction would tell of the machine below. */
+static inline void cpu_identify(void)
+{
+    u32 a = 0, b, c = 0, d;
+    __asm__ volatile("ud2a; .ascii \"xen\"; cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+}
+
+static inline void monitor_call(void) { hypercall2(__HYPERVISOR_xen_version, 0, 0); }
+
+static inline u64 msr_read(u32 msr)
+{
+    u64 value;
+    __asm__ volatile("rdmsr" : "=A"(value) : "c"(msr));
+    return value;
+}
+static inline void msr_write(u32 msr, u64 value) { __asm__ volatile("wrmsr" : : "A"(value), "c"(msr)); }
+
+/* A paravirtual guest sees neither devices nor a local APIC, and only the frames that are its own. */
+static inline void *device_memory(void) { return (void *)0; }
+static inline _Bool page_at(const void *page, u32 mib) { return 0; }
+static inline _Bool apic_start(void) { return 0; }
+static inline void apic_self_ipi(void) { }
+static inline u32 apic_read_id(void) { return 0; }
+static inline void apic_write_tpr(u32 value) { }
+
 #endif

@@ -55,7 +55,7 @@ exception_\vector:
         jmp exception_unexpected
         .endm
 
-/* #DE, #GP, #PF: continue at trap_resume if the program has set it. This is all that a timed fault costs. */
+/* #DE, #UD, #GP, #PF: continue at trap_resume if the program has set it. This is all that a timed fault costs. */
         .macro resumable vector, has_error
         .globl exception_\vector
 exception_\vector:
@@ -81,7 +81,7 @@ exception_\vector:
         exception 3, 0
         exception 4, 0
         exception 5, 0
-        exception 6, 0
+        resumable 6, 0
         exception 7, 0
         exception 8, 1
         exception 9, 0
