@@ -194,7 +194,7 @@ void window_depend(struct bt *b, struct window *w, const struct mmu *u, const st
 /* A page got watched: no window may show it writable any more. */
 void windows_marked(struct bt *b, gpa_t page, u8 marks)
 {
-    if (!(marks & (MARK_TRACE | MARK_CODE | MARK_DECODED | MARK_DIRTY_LOG)))
+    if (!(marks & (MARK_TRACE | MARK_CODE | MARK_DECODED | MARK_DIRTY_LOG | MARK_SHADOW)))
         return;
     for (struct rmap *r = b->rmap[page_hash(page)]; r; r = r->next) {
         struct window *w = &b->window[r->window];

@@ -40,8 +40,9 @@ struct region {
 enum page_mark {
     MARK_DECODED = 1,  /* the interpreter holds decoded instructions of it */
     MARK_CODE = 2,     /* the translator holds translations of it */
-    MARK_TRACE = 4,    /* a monitor traces it: a guest page table */
-    MARK_DIRTY_LOG = 8 /* somebody keeps a dirty log of it */
+    MARK_TRACE = 4,    /* the translator traces it: a guest page table */
+    MARK_DIRTY_LOG = 8,/* somebody keeps a dirty log of it */
+    MARK_SHADOW = 16   /* the small KVM shadows it: a guest page table. Not the translator's mark, which may serve it at the same time */
 };
 
 struct phys_observer {

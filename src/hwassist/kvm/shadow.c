@@ -60,7 +60,7 @@ static bool is_tracked(const struct shadow *s, u64 gfn)
 static void on_written(void *opaque, gpa_t gpa, u64 len);
 
 /* By any processor's shadow: none may map it writable. */
-static bool is_watched(const struct shadow *s, u64 gfn) { return physmap_marks(s->map, gfn << PAGE_SHIFT) & MARK_TRACE; }
+static bool is_watched(const struct shadow *s, u64 gfn) { return physmap_marks(s->map, gfn << PAGE_SHIFT) & MARK_SHADOW; }
 
 static bool is_tracked_elsewhere(const struct shadow *s, u64 gfn)
 {
@@ -73,7 +73,7 @@ static bool is_tracked_elsewhere(const struct shadow *s, u64 gfn)
 /* Another processor's shadow has begun to track it. */
 static void on_marked(void *opaque, gpa_t page, u8 marks)
 {
-    if (marks & MARK_TRACE)
+    if (marks & MARK_SHADOW)
         write_protect(opaque, page >> PAGE_SHIFT);
 }
 
@@ -136,7 +136,7 @@ static void zap_page(struct shadow *s, struct shadow_page *p)
         *p->parent[--p->nparents] = 0;
     unlink_page(s, p);
     if (!p->role.direct && !is_tracked(s, p->role.gfn) && !is_tracked_elsewhere(s, p->role.gfn))
-        physmap_unmark(s->map, p->role.gfn << PAGE_SHIFT, MARK_TRACE);
+        physmap_unmark(s->map, p->role.gfn << PAGE_SHIFT, MARK_SHADOW);
     if (p->role.level > 1)
         s->stale = true; /* the root may have pointed here */
     hostmem_free(s->host, p->table);
@@ -164,7 +164,7 @@ static struct shadow_page *page_new(struct shadow *s, const struct shadow_role *
     s->by_table[(p->table - HOST_POOL_HPA) >> PAGE_SHIFT] = p;
     if (!role->direct) {
         write_protect(s, role->gfn);
-        physmap_mark(s->map, role->gfn << PAGE_SHIFT, MARK_TRACE);
+        physmap_mark(s->map, role->gfn << PAGE_SHIFT, MARK_SHADOW);
     }
     return p;
 }
@@ -373,7 +373,7 @@ int shadow_init(struct shadow *s, struct physmap *map, struct mmu *guest, struct
     s->pae_frame = hostmem_alloc(host);
     if (!s->rmap)
         return error_set(err, "no memory for the shadow page tables' reverse map; try a smaller -m");
-    s->observer = (struct phys_observer){ .marks = MARK_TRACE, .written = on_written, .marked = on_marked, .map_changed = on_map_changed, .opaque = s };
+    s->observer = (struct phys_observer){ .marks = MARK_SHADOW, .written = on_written, .marked = on_marked, .map_changed = on_map_changed, .opaque = s };
     physmap_observe(map, &s->observer);
     return 0;
 }
