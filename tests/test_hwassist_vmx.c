@@ -125,8 +125,9 @@ static void test_features(void)
 {
     static const struct { const char *list; u32 features; } good[] = {
         { NULL, FEATURE_ALL }, { "all", FEATURE_ALL }, { "none", 0 }, { "ept", FEATURE_EPT }, { "ept,vpid", FEATURE_EPT | FEATURE_VPID },
-        { "no-vpid", FEATURE_ALL & ~FEATURE_VPID }, { "no-ept", FEATURE_VPID }, { "no-ug,no-ept-2m", FEATURE_ALL & ~(FEATURE_UG | FEATURE_EPT_2M) },
-        { "all,no-vpid", FEATURE_ALL & ~FEATURE_VPID },
+        { "no-vpid", FEATURE_ALL & ~FEATURE_VPID }, { "no-ept", FEATURE_VPID | FEATURE_TPR | FEATURE_TIMER }, { "no-ug,no-ept-2m", FEATURE_ALL & ~(FEATURE_UG | FEATURE_EPT_2M) },
+        { "all,no-vpid", FEATURE_ALL & ~FEATURE_VPID }, { "prescott", 0 }, { "2005", 0 }, { "2005,vpid", FEATURE_VPID },
+        { "nehalem", FEATURE_EPT | FEATURE_EPT_2M | FEATURE_VPID | FEATURE_TPR | FEATURE_TIMER }, { "haswell,no-pi", FEATURE_ALL & ~FEATURE_PI },
     };
     u32 f;
     for (unsigned i = 0; i < ARRAY_LEN(good); i++) {
@@ -134,7 +135,7 @@ static void test_features(void)
         CHECK_EQ(vmx_features_parse(good[i].list, &f, &err), 0);
         CHECK_EQ(f, good[i].features);
     }
-    CHECK_EQ(vmx_features_parse("ept,apicv", &f, &err), -1);
+    CHECK_EQ(vmx_features_parse("ept,nonsense", &f, &err), -1);
     CHECK_CONTAINS(err.text, "apicv");
     CHECK_CONTAINS(err.text, "vpid");
     CHECK_EQ(vmx_features_parse("ug", &f, &err), -1);

@@ -88,6 +88,10 @@ static int parse_line(struct profile *p, char *line, struct error *err)
         snprintf(p->title, sizeof p->title, "%s", value);
         return 0;
     }
+    if (strcmp(key, "base") == 0) {
+        snprintf(p->base, sizeof p->base, "%s", value);
+        return 0;
+    }
     return set_component(p, key, value, source ? trim(source) : NULL, err);
 }
 
@@ -104,6 +108,31 @@ static int parse_file(struct profile *p, FILE *f, const char *path, struct error
             return error_set(err, "%s:%u: %s", path, n, why.text);
     }
     return 0;
+}
+
+/* What the file does not give is its base's, which stands beside it and has no base itself. */
+static int take_base(struct profile *p, const char *path, struct error *err)
+{
+    char base[PATH_MAX], source[1024];
+    const char *slash = strrchr(path, '/');
+    struct profile from = { 0 };
+    snprintf(base, sizeof base, "%.*s%s.profile", slash ? (int)(slash - path + 1) : 0, path, p->base);
+    FILE *f = fopen(base, "r");
+    if (!f)
+        return error_set(err, "%s: its base %s: %s", path, base, strerror(errno));
+    int r = parse_file(&from, f, base, err);
+    fclose(f);
+    if (r == 0 && *from.base)
+        r = error_set(err, "%s: its base %s has a base itself; name that one", path, base);
+    for (int k = 0; r == 0 && k < COMP_COUNT; k++) {
+        if (p->source[k] || !from.source[k])
+            continue;
+        snprintf(source, sizeof source, "%s: %s", p->base, from.source[k]);
+        p->value[k] = from.value[k];
+        p->source[k] = strdup(source);
+    }
+    profile_fini(&from);
+    return r;
 }
 
 /* What a single line cannot show: that all components are there, and that the clock runs. */
@@ -136,6 +165,8 @@ static int load_path(struct profile *p, const char *path, struct error *err)
                          strerror(errno));
     int r = parse_file(p, f, path, err);
     fclose(f);
+    if (r == 0 && *p->base)
+        r = take_base(p, path, err);
     if (r == 0)
         r = check_complete(p, path, err);
     if (r == 0)

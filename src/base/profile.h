@@ -7,7 +7,7 @@
  *     vmx.entry = 2409     # B 1b: VM entry, P4 672 3.8 GHz (Adams & Agesen 2006, table 1)
  *
  * The components are the rows of components.def; every one must be given, none twice,
- * and none without a source behind the '#'.
+ * and none without a source behind the '#'. A file that says `base = NAME` is another profile but for the lines that it has.
  */
 #ifndef EMU_BASE_PROFILE_H
 #define EMU_BASE_PROFILE_H
@@ -31,6 +31,7 @@ extern const struct component_row component_rows[COMP_COUNT];
 struct profile {
     char name[32];
     char title[120];            /* the file's `title = ...` line */
+    char base[32];              /* its `base = ...` line: that profile gives what the file does not; "": none */
     u64 value[COMP_COUNT];      /* cycles; COMP_CPU_HZ: cycles per second */
     char *source[COMP_COUNT];   /* owned; the text behind '#' */
 };

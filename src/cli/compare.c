@@ -18,6 +18,7 @@
 #include "cli/progress.h"
 #include "cli/report_values.h"
 #include "cli/words.h"
+#include "hwassist/hwassist.h"
 
 enum { MAX_GUESTS = 16, STATUS_DIFFERS = 1 /* of --against; odd, but here no guest's */ };
 #define DEFAULT_ENGINES "bare,bt,pv,kvm,kvm:no-ept"
@@ -188,8 +189,10 @@ static int run_guest(struct compare *c, struct comparison *k, const char *guest,
         return -1;
     if (parse_engines(k, c->engines, err))
         return -1;
-    for (unsigned i = 0; i < k->ncolumns; i++)
+    for (unsigned i = 0; i < k->ncolumns; i++) {
+        k->column[i].profile = c->options.profile_said ? NULL : hw_profile(k->column[i].hw);
         run_column(c, k, &k->column[i]);
+    }
     sort_columns(k, c->sort);
     return 0;
 }

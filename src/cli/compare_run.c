@@ -134,6 +134,8 @@ static struct vm_config column_config(const struct column *c, const struct vm_co
     config.serial[0] = console;
     if (*c->hw)
         config.hw = c->hw;
+    if (c->profile)
+        config.profile = c->profile;
     if (!config.kvm)
         config.kvm = "model";
     return config;

@@ -11,6 +11,7 @@
 #include "cli/engines.h"
 #include "cli/nearest.h"
 #include "cli/options.h"
+#include "hwassist/hwassist.h"
 #include "machine/loader.h"
 
 static void row(const char *name, const char *help) { printf("%-18s %s\n", name, help); }
@@ -63,6 +64,8 @@ static void list_traces(void)
     for (int t = 0; t < TRACE_COUNT; t++)
         row(trace_rows[t].name, trace_rows[t].help);
 }
+
+static void list_hw(void) { hw_print(stdout); }
 
 static void list_cpus(void)
 {
@@ -134,7 +137,7 @@ static void list_guests(void)
 
 static const struct { const char *what; void (*list)(void); } lists[] = {
     { "engines", list_engines }, { "devices", list_devices }, { "events", list_events }, { "profiles", list_profiles }, { "guests", list_guests },
-    { "components", list_components },
+    { "components", list_components }, { "hw", list_hw },
     { "traces", list_traces },   { "cpus", list_cpus },       { "exits", list_exits },   { "loaders", list_loaders },   { "options", help_print_all },
 };
 

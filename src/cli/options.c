@@ -13,6 +13,7 @@
 #include "cli/accepted.h"
 #include "cli/drives.h"
 #include "cli/nearest.h"
+#include "hwassist/hwassist.h"
 
 int parse_number(const char *text, u64 *value)
 {
@@ -152,6 +153,7 @@ static int opt_enable_kvm(struct options *o, const char *arg, struct error *err)
 static int opt_profile(struct options *o, const char *arg, struct error *err)
 {
     o->vm.profile = arg;
+    o->profile_said = true;
     return 0;
 }
 static int opt_serial(struct options *o, const char *arg, struct error *err)
@@ -604,6 +606,8 @@ int options_parse(struct options *o, int argc, char **argv, struct error *err)
         if (option ? parse_option(o, argc, argv, &i, err) : parse_guest(o, argv[i], err))
             return -1;
     }
+    if (!o->profile_said && hw_profile(o->vm.hw))
+        o->vm.profile = hw_profile(o->vm.hw);
     return 0;
 }
 

@@ -20,6 +20,7 @@ struct options {
     struct vm_config vm;            /* strings are borrowed from argv */
     const char *engine;             /* NULL or "auto": choose */
     char engine_name[32];           /* where -accel's argument had more than a name */
+    bool profile_said;              /* by the user; otherwise a processor named by -hw brings its own */
     const char *guest;              /* kernel or positional argument, as given */
     bool kernel;                    /* it is -kernel's */
     const char *serial[MAX_SERIAL]; unsigned nserial;

@@ -17,4 +17,9 @@ extern const struct engine_ops kvm_model_backend, kvm_host_backend;
 /* Which one would run for this --kvm=... (may be NULL), and why: a sentence for people. NULL with *err. */
 const struct engine_ops *kvm_choose(const char *want, char *why, size_t size, struct error *err);
 
+/* `emu list hw`: features, and processors by name with their features and costs, as a table. */
+void hw_print(void *file);
+/* The cost profile that belongs to a `--hw=` list whose first word is a processor's name; NULL: none does. */
+const char *hw_profile(const char *list);
+
 #endif

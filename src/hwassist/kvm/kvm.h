@@ -14,6 +14,10 @@
 #include "hwassist/vmx/vmx.h"
 #include "machine/vm.h"
 
+/* Where the interrupt controllers of a PC are, which the monitor has itself. */
+#define KVM_LAPIC_GPA ((gpa_t)0xfee00000)
+#define KVM_IOAPIC_GPA ((gpa_t)0xfec00000)
+
 /* The guest's control registers, where hardware has others. */
 struct guest_crs { u64 cr0, cr3, cr4, efer, pdpte[4]; };
 

@@ -17,6 +17,13 @@ static bool emulate_access(struct kvm_vcpu *k, struct exit *e)
     return alive || shut_down(e);
 }
 
+/* A device's register: of the interrupt controllers that the monitor has itself, or of one in user space? */
+static enum event event_of_device(gpa_t gpa)
+{
+    gpa_t page = gpa & PAGE_MASK;
+    return page == KVM_LAPIC_GPA || page == KVM_IOAPIC_GPA ? EV_KVM_APIC : EV_KVM_MMIO;
+}
+
 /* The same fault at the same place without an instruction between means that filling does not help: emulate. */
 static bool is_stuck(struct kvm_vcpu *k, gva_t gva)
 {
@@ -31,14 +38,14 @@ static bool is_stuck(struct kvm_vcpu *k, gva_t gva)
 bool kvm_on_page_fault(struct kvm_vcpu *k, struct exit *e)
 {
     static const enum event event_of[] = {
-        [SHADOW_FILLED] = EV_KVM_PF_HIDDEN, [SHADOW_TRUE_FAULT] = EV_KVM_PF_TRUE, [SHADOW_PT_WRITE] = EV_KVM_PT_WRITE, [SHADOW_MMIO] = EV_KVM_MMIO,
+        [SHADOW_FILLED] = EV_KVM_PF_HIDDEN, [SHADOW_TRUE_FAULT] = EV_KVM_PF_TRUE, [SHADOW_PT_WRITE] = EV_KVM_PT_WRITE,
     };
     gva_t gva = vmread(&k->vmx.vmcs, EXIT_QUALIFICATION);
     u32 error = vmread(&k->vmx.vmcs, EXIT_INTR_ERROR);
     struct mmu_fault f;
     enum shadow_result r = shadow_fault(&k->shadow, gva, error, &f);
     trace(k->cpu->tracer, SHADOW, "gva=0x%llx error=0x%x result=%u", (unsigned long long)gva, error, r);
-    kvm_charge(k, event_of[r]);
+    kvm_charge(k, r == SHADOW_MMIO ? event_of_device(k->shadow.device) : event_of[r]);
     if (r == SHADOW_TRUE_FAULT) {
         struct trap t = { .vector = VEC_PF, .type = TRAP_FAULT, .has_error = true, .error = f.error, .cr2 = gva };
         kvm_queue_trap(k, &t);
@@ -61,13 +68,13 @@ bool kvm_on_ept_violation(struct kvm_vcpu *k, struct exit *e)
     gpa_t gpa = vmread(&k->vmx.vmcs, GUEST_PHYSICAL_ADDRESS);
     u64 q = vmread(&k->vmx.vmcs, EXIT_QUALIFICATION);
     enum tdp_result r = kvm_ept_fill(k, gpa, q & EPTQ_WRITE);
-    kvm_charge(k, r == TDP_FILLED ? EV_KVM_EPT_FILL : EV_KVM_MMIO);
+    kvm_charge(k, r == TDP_FILLED ? EV_KVM_EPT_FILL : event_of_device(gpa));
     return r == TDP_FILLED || emulate_access(k, e);
 }
 
 /* The mark of a gpa without memory, set by kvm_ept_fill(). */
 bool kvm_on_ept_misconfig(struct kvm_vcpu *k, struct exit *e)
 {
-    kvm_charge(k, EV_KVM_MMIO);
+    kvm_charge(k, event_of_device(vmread(&k->vmx.vmcs, GUEST_PHYSICAL_ADDRESS)));
     return emulate_access(k, e);
 }

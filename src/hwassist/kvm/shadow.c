@@ -316,6 +316,7 @@ enum shadow_result shadow_fault(struct shadow *s, gva_t gva, u32 error, struct m
     s->in_walk = false;
     if (refused)
         return SHADOW_TRUE_FAULT;
+    s->device = x.gpa;
     if (!is_memory(s, x.gpa, write))
         return SHADOW_MMIO;
     fill(s, gva, &x, write, user);

@@ -21,41 +21,47 @@ static const struct feature_row *find_feature(const char *name, size_t len)
     return NULL;
 }
 
-/* Taking a feature away takes away what stands on it. */
-static u32 without(u32 features, u32 bit)
+/* Taking a feature away takes away what stands on it. A row needs only rows above it. */
+static u32 without(u32 features, u32 gone)
 {
     for (unsigned i = 0; i < ARRAY_LEN(feature_rows); i++)
-        if (feature_rows[i].bit == bit || feature_rows[i].needs == bit)
-            features &= ~feature_rows[i].bit;
-    return features;
+        gone |= feature_rows[i].needs & gone ? feature_rows[i].bit : 0;
+    return features & ~gone;
 }
 
 static int parse_one(const char *word, size_t len, u32 *features, struct error *err)
 {
     bool no = len > 3 && !memcmp(word, "no-", 3);
     const struct feature_row *f = find_feature(word + 3 * no, len - 3 * no);
+    const struct generation *g = generation_find(word);
     char known[120];
     if (f) {
         *features = no ? without(*features, f->bit) : *features | f->bit;
         return 0;
     }
-    if (len == 3 && !memcmp(word, "all", 3))
+    if (g)
+        *features = g->features;
+    else if (len == 3 && !memcmp(word, "all", 3))
         *features = FEATURE_ALL;
     else if (len == 4 && !memcmp(word, "none", 4))
         *features = 0;
     else {
         vmx_features_format(FEATURE_ALL, known, sizeof known);
-        return error_set(err, "--hw: unknown feature '%.*s'; there are %s, each also as no-NAME, and all, none", (int)len, word, known);
+        return error_set(err, "--hw: unknown feature '%.*s'; there are %s, each also as no-NAME, all, none, and the processors of `emu list hw`", (int)len,
+                         word, known);
     }
     return 0;
 }
 
 static int check_needs(u32 features, struct error *err)
 {
+    char lacking[80];
     for (unsigned i = 0; i < ARRAY_LEN(feature_rows); i++) {
         const struct feature_row *f = &feature_rows[i];
-        if (features & f->bit && f->needs & ~features)
-            return error_set(err, "--hw: '%s' needs 'ept'; add ept, or leave %s out", f->name, f->name);
+        if (!(features & f->bit) || !(f->needs & ~features))
+            continue;
+        vmx_features_format(f->needs & ~features, lacking, sizeof lacking);
+        return error_set(err, "--hw: '%s' needs '%s'; add %s, or leave %s out", f->name, lacking, lacking, f->name);
     }
     return 0;
 }

@@ -30,7 +30,15 @@ struct vmx_caps {
     u8 phys_bits;
 };
 
-/* `list`: names of features.def, comma separated: exactly those; or each with "no-" before it: all but those; "all", "none".
+/* Processors by name: rows of generations.def. */
+struct generation { const char *name, *year, *launch; u32 features; const char *help; };
+extern const struct generation generations[];
+extern const unsigned generation_count;
+/* The one that the first word of a `--hw=` list names, or NULL. The cost profile has its name. */
+const struct generation *generation_find(const char *list);
+
+/* `list`: names of features.def, comma separated: exactly those; or each with "no-" before it: all but those; "all", "none". A
+ * generation's name or year stands for its features, and may be followed by more and by "no-" ones.
  * NULL: all. 0, or -1 with *err naming the unknown one or the missing prerequisite. */
 int vmx_features_parse(const char *list, u32 *features, struct error *err);
 /* "ept,vpid,...", or "none". */
