@@ -391,15 +391,23 @@ static void load_segment(struct gen *g, unsigned sreg, u16 selector)
     PUT(g, 0x8e, 0xc0 | sreg << 3);
 }
 
+/* An offset in that segment. From base 0 a small one could hit the handlers, and what they become leaves flags undefined. */
+static u32 offset_in(struct gen *g, u16 selector)
+{
+    bool based = selector == SEL_BASED || selector == SEL_DATA16 || selector == SEL_DATA16_0;
+    return !based || one_in(g, 3) ? data_address(g) : rnd(g, 0x4100);
+}
+
 static void segments(struct gen *g)
 {
+    u16 selector = any_selector(g);
     static const u8 prefix[] = { 0x26, 0, 0, 0x3e, 0x64, 0x65 };
     unsigned sreg = (const u8[]){ ES, DS, FS, GS, FS, GS }[rnd(g, 6)];
     switch (rnd(g, 6)) {
     case 0: case 1: /* load, use once, and have it flat again */
-        load_segment(g, sreg, any_selector(g));
+        load_segment(g, sreg, selector);
         PUT(g, prefix[sreg], one_in(g, 2) ? 0x8b : 0x89, 0x0d);
-        put32(g, one_in(g, 3) ? data_address(g) : rnd(g, 0x4100));
+        put32(g, offset_in(g, selector));
         if (one_in(g, 2)) {
             mov_imm(g, EDI, rnd(g, 0x3000));
             PUT(g, prefix[sreg], 0xff, 0x37, 0x5a);             /* push seg:[edi]; pop edx */
