@@ -261,6 +261,8 @@ struct bt {
     struct trace_dep *traces[PAGE_HASH];
     struct rmap *rmap[PAGE_HASH];
     u64 rmaps;
+    struct rmap *free_rmap, **rmap_chunks; u32 nrmap_chunks;
+    u32 areas;                  /* host areas in all windows */
     u8 *guard;
     struct { u32 eip; u8 needless; } adapted[4096]; /* instructions that became callouts, by hash; eip 0 = none */
     struct { u32 eip; u8 faults; } faulting[1024];
