@@ -14,11 +14,9 @@
  * A process that was just started finds all that was ever translated of its program, and of the kernel, as soon as it is
  * there in its page tables.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "bt/emit.h"
 
@@ -40,31 +38,13 @@ static void fill_with_miss(const struct bt *b, u32 *entry)
 
 /* --- set-up --- */
 
-/* The file that fresh directories are private mappings of: nothing is copied before something is installed. */
-static int make_directory_file(struct bt *b, struct error *err)
-{
-    b->directory_fd = memfd_create("emu-directory", MFD_CLOEXEC);
-    if (b->directory_fd < 0 || ftruncate(b->directory_fd, DIRECTORY_SIZE) < 0)
-        return error_set(err, "bt: no memory for a directory of code pages: %s", strerror(errno));
-    u64 *d = mmap(NULL, DIRECTORY_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, b->directory_fd, 0);
-    if (d == MAP_FAILED)
-        return error_set(err, "bt: cannot map a directory of code pages: %s", strerror(errno));
-    for (u64 page = 0; page < PAGES; page++)
-        d[page] = nowhere(b, page);
-    munmap(d, DIRECTORY_SIZE);
-    return 0;
-}
-
 int code_pages_init(struct bt *b, u32 count, struct error *err)
 {
-    b->directory_fd = -1;
     b->max_code_pages = count;
     b->code_page = calloc(count, sizeof *b->code_page);
     b->entries = mmap(NULL, (u64)count * ENTRIES * sizeof *b->entries, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (!b->code_page || b->entries == MAP_FAILED)
         return error_set(err, "bt: no memory for %u code pages", count);
-    if (make_directory_file(b, err) < 0)
-        return -1;
     code_pages_flush(b);
     return 0;
 }
@@ -74,8 +54,6 @@ void code_pages_fini(struct bt *b)
     free(b->code_page);
     if (b->entries && b->entries != MAP_FAILED)
         munmap(b->entries, (u64)b->max_code_pages * ENTRIES * sizeof *b->entries);
-    if (b->directory_fd >= 0)
-        close(b->directory_fd);
 }
 
 void code_pages_flush(struct bt *b)
@@ -91,8 +69,40 @@ void code_pages_flush(struct bt *b)
 
 /* --- views --- */
 
-/* Lead nowhere: what was written into the private mapping is thrown away. */
-static void view_clear(struct view *v) { madvise(v->directory, DIRECTORY_SIZE, MADV_DONTNEED); }
+/* A directory is 8 MiB, of which a guest needs some pages. Those that nobody has looked at are not there; the first jump through one
+ * faults (fault.c), and it is made. */
+static u64 *map_directory(void *at)
+{
+    void *p = mmap(at, DIRECTORY_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (at ? MAP_FIXED : 0), -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+/* Lead nowhere. */
+static void view_clear(struct view *v)
+{
+    map_directory(v->directory);
+    memset(v->filled, 0, sizeof v->filled);
+}
+
+static void fill_directory(struct bt *b, struct view *v, u32 gva_page)
+{
+    u32 first = gva_page & ~(DIRECTORY_ENTRIES - 1);
+    if (view_knows(v, gva_page))
+        return;
+    mprotect(v->directory + first, PAGE_SIZE, PROT_READ | PROT_WRITE);
+    for (u32 page = first; page < first + DIRECTORY_ENTRIES; page++)
+        v->directory[page] = nowhere(b, page);
+    v->filled[gva_page / DIRECTORY_ENTRIES / 64] |= BIT(gva_page / DIRECTORY_ENTRIES % 64);
+}
+
+bool view_fault(struct bt *b, struct view *v, u64 hva)
+{
+    u64 offset = hva - (u64)v->directory;
+    if (offset >= DIRECTORY_SIZE || view_knows(v, offset / sizeof(u64)))
+        return false;
+    fill_directory(b, v, offset / sizeof(u64));
+    return true;
+}
 
 void views_reset(struct bt *b, struct window *w)
 {
@@ -113,12 +123,11 @@ void views_release(struct window *w)
     memset(w->view, 0, sizeof w->view);
 }
 
-static bool view_reserve(struct bt *b, struct view *v)
+static bool view_reserve(struct view *v)
 {
     if (v->directory)
         return true;
-    void *p = mmap(NULL, DIRECTORY_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, b->directory_fd, 0);
-    v->directory = p == MAP_FAILED ? NULL : p;
+    v->directory = map_directory(NULL);
     return v->directory;
 }
 
@@ -134,7 +143,7 @@ struct view *view_for(struct bt *b, struct window *w, u32 key)
         if (!v->used || (oldest->used && v->last_used < oldest->last_used))
             oldest = v;
     }
-    if (!view_reserve(b, oldest))
+    if (!view_reserve(oldest))
         return NULL;
     view_clear(oldest);
     b->space_epoch++;
@@ -151,7 +160,7 @@ void views_forget_page(struct bt *b, struct window *w, u32 gva_page)
         return;
     w->code[gva_page / 64] &= ~bit;
     for (unsigned i = 0; i < MAX_VIEWS; i++)
-        if (w->view[i].used)
+        if (w->view[i].used && view_knows(&w->view[i], gva_page))
             w->view[i].directory[gva_page] = nowhere(b, gva_page);
 }
 
@@ -190,7 +199,7 @@ static void code_page_free(struct bt *b, struct code_page *p)
     u64 leads_here = biased(p->entry, p->gva_page);
     for (unsigned i = 0; i < MAX_WINDOWS; i++)
         for (unsigned k = 0; k < MAX_VIEWS; k++)
-            if (b->window[i].view[k].used && b->window[i].view[k].directory[p->gva_page] == leads_here)
+            if (view_knows(&b->window[i].view[k], p->gva_page) && b->window[i].view[k].directory[p->gva_page] == leads_here)
                 b->window[i].view[k].directory[p->gva_page] = nowhere(b, p->gva_page);
     p->next = b->free_code_page;
     b->free_code_page = p;
@@ -219,6 +228,7 @@ bool view_install(struct bt *b, struct window *w, struct view *v, struct unit *u
         p->live++;
         u->page = p;
     }
+    fill_directory(b, v, gva_page);
     v->directory[gva_page] = biased(p->entry, gva_page);
     w->code[gva_page / 64] |= BIT(gva_page % 64);
     return true;

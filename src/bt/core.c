@@ -158,7 +158,7 @@ static void chain(struct bt_vcpu *t, struct unit *u)
 static u32 code_for(struct bt_vcpu *t, u32 eip, u32 key)
 {
     u32 hva = view_lookup(t->view, eip);
-    if (hva != (u32)(u64)t->bt->exec + t->bt->miss && !t->link)
+    if (hva && hva != (u32)(u64)t->bt->exec + t->bt->miss && !t->link)
         return hva;
     struct unit *u = unit_for(t, eip, key);
     if (!u)

@@ -90,6 +90,8 @@ static bool handle(struct bt_vcpu *v, int sig, siginfo_t *si, ucontext_t *uc)
     struct unit *u = cache_holds(b, rip) ? cache_unit_at(b, rip) : NULL;
     if (!u)
         return false;
+    if (sig == SIGSEGV && view_fault(b, v->view, (u64)si->si_addr))
+        return true;
     unsigned n = insn_at(u, rip - (u64)b->exec - u->host);
     u32 offset = rip - (u64)b->exec - u->host;
     if (sig == SIGSEGV && (u64)si->si_addr - (u64)b->guard < GUARD_SIZE) { /* the head's, or one that stands for a callout */

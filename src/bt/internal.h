@@ -158,7 +158,8 @@ struct code_page {
 struct view {
     bool used;
     u32 key;
-    u64 *directory;             /* 2^20 entries */
+    u64 *directory;             /* 2^20 entries; */
+    u64 filled[2048 / 64];      /* bit by page of it: that page is there */
     u64 last_used;
 };
 
@@ -254,7 +255,6 @@ struct bt {
     struct code_page *code_page, *free_code_page; u32 ncode_pages, max_code_pages; /* [0] is the one without units */
     struct code_page *code_page_hash[PAGE_HASH];
     u32 *entries;               /* the storage of their tables */
-    int directory_fd;           /* what a fresh directory looks like */
     struct window window[MAX_WINDOWS];
     u64 window_clock;
     u64 space_epoch;            /* grows when a window or view changes hands, or a root was written; never 0 */
@@ -424,9 +424,15 @@ void views_release(struct window *w);
 /* The unit is to be found through that view from now on, and by all that show its page at the same place. False: out of code pages. */
 bool view_install(struct bt *b, struct window *w, struct view *v, struct unit *u);
 void code_page_forget(struct bt *b, struct unit *u);
-/* hva of the code for eip; that of the miss stub where there is none. */
+#define DIRECTORY_ENTRIES (PAGE_SIZE / sizeof(u64)) /* of one page of a directory */
+static inline bool view_knows(const struct view *v, u32 gva_page) { return v->filled[gva_page / DIRECTORY_ENTRIES / 64] >> gva_page / DIRECTORY_ENTRIES % 64 & 1; }
+/* A fault at that hva: was it a page of the view's directory that was not there yet? It is now. */
+bool view_fault(struct bt *b, struct view *v, u64 hva);
+/* hva of the code for eip; that of the miss stub, or 0, where there is none. */
 static inline u32 view_lookup(const struct view *v, u32 eip)
 {
+    if (!view_knows(v, eip >> PAGE_SHIFT))
+        return 0;
     return *(const u32 *)(v->directory[eip >> PAGE_SHIFT] + (u64)eip * sizeof(u32));
 }
 
