@@ -8,7 +8,7 @@
 
 #include "bt/emit.h"
 
-#define CACHE_SIZE (64u << 20)
+#define CACHE_SIZE (64u << 20)  /* bytes, if nobody says otherwise */
 
 /* --- set-up --- */
 
@@ -47,7 +47,7 @@ static struct bt *bt_of(const struct physmap *map)
     return NULL;
 }
 
-static struct bt *bt_get(struct physmap *map, struct error *err)
+static struct bt *bt_get(struct physmap *map, u32 cache_size, struct error *err)
 {
     struct bt *b = bt_of(map);
     if (b) {
@@ -58,7 +58,7 @@ static struct bt *bt_get(struct physmap *map, struct error *err)
     b->map = map;
     b->space_epoch = 1;
     b->users = 1;
-    if (cache_init(b, CACHE_SIZE, err) < 0 || windows_init(b, err) < 0) {
+    if (cache_init(b, cache_size ? cache_size : CACHE_SIZE, err) < 0 || windows_init(b, err) < 0) {
         bt_put(b);
         return NULL;
     }
@@ -72,7 +72,7 @@ struct bt_vcpu *core_new(struct cpu *c, const struct policy *policy, void *owner
 {
     if (fault_init(err) < 0)
         return NULL;
-    struct bt *b = bt_get(c->mmu.map, err);
+    struct bt *b = bt_get(c->mmu.map, c->translation_cache, err);
     if (!b) {
         fault_fini();
         return NULL;

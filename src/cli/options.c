@@ -483,6 +483,14 @@ static int opt_exec(struct options *o, const char *arg, struct error *err)
     o->vm.accel = strcmp(arg, "interpret") == 0 ? NULL : &bt_accel;
     return CHOICE("exec", "translate", "interpret");
 }
+static int opt_bt_cache(struct options *o, const char *arg, struct error *err)
+{
+    u64 size;
+    if (parse_size(arg, &size) || size < 4 << 20 || size > 1 << 30)
+        return error_set(err, "-bt-cache %s: give 4M to 1G, as -bt-cache 64M", arg);
+    o->vm.translation_cache = size;
+    return 0;
+}
 static int opt_clock(struct options *o, const char *arg, struct error *err)
 {
     o->clock = strcmp(arg, "host") == 0 ? CLOCK_HOST : CLOCK_VIRTUAL;

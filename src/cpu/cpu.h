@@ -126,6 +126,7 @@ struct cpu {
 
     const struct cpu_accel_ops *accel;  /* NULL: the interpreter alone */
     void *accel_self;
+    u32 translation_cache;              /* bytes that a translator of this processor's code may keep; 0: its own choice */
 
     struct cpu_stop stop;
     struct cpu_debug *debug;        /* NULL when nobody debugs */

@@ -77,6 +77,7 @@ struct vm_config {
     bool realtime;                  /* follow the host's clock when idle (interactive); otherwise virtual time jumps */
     bool timing_model;              /* --timing=model */
     const struct cpu_accel_ops *accel; /* for engines whose guests run on the processor; NULL: the interpreter alone */
+    u32 translation_cache;          /* bytes that a translator may keep; 0: its own choice */
     bool strict_io;
     const char *hw;                 /* --hw=ept,vpid,no-ept,...: for the VT-x model; NULL: all */
     const char *kvm;                /* --kvm=host|model|NULL (auto) */
