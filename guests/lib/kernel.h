@@ -86,6 +86,7 @@ static inline u64 rdtsc(void)
  * pte_t pte_make(page, bits)  the entry that maps `page` (an address in this program) to its own frame
  * void pte_write(page, pte)   store the entry of `page`; stale translations may live on until tlb_flush()
  * void tlb_flush(void)        forget all translations
+ * void tlb_flush_page(page)   forget that of one page
  * void cr3_load(void)         load the page-table base, as every switch of address spaces does (here it stays the same)
  * u8 io_in8(port)             read an I/O port
  * void fpu_trap(bool on)      set or clear CR0.TS: the sensitive register that every kernel writes at a task switch

@@ -96,7 +96,7 @@ static void measure_pte_changes(void)
     report("ptemod-np-p", back, empty);
 }
 
-static void measure_ptes(void)
+static __attribute__((unused)) void measure_ptes(void)
 {
     touch_all_pages();
     measure("ptemod-same", do_pte_unchanged);

@@ -20,6 +20,7 @@ static inline void pte_write(const void *page, pte_t pte)
 extern u32 page_directory[1024];
 static inline void cr3_load(void) { __asm__ volatile("mov %0, %%cr3" : : "r"(page_directory) : "memory"); }
 static inline void tlb_flush(void) { cr3_load(); }
+static inline void tlb_flush_page(const void *page) { __asm__ volatile("invlpg %0" : : "m"(*(const char *)page) : "memory"); }
 
 static inline u8 io_in8(u16 port)
 {

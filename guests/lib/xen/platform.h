@@ -30,6 +30,12 @@ static inline void tlb_flush(void)
     hypercall4(__HYPERVISOR_mmuext_op, &op, 1, 0, DOMID_SELF);
 }
 
+static inline void tlb_flush_page(const void *page)
+{
+    struct mmuext_op op = { .cmd = MMUEXT_INVLPG_LOCAL, .arg1.linear_addr = (u32)page };
+    hypercall4(__HYPERVISOR_mmuext_op, &op, 1, 0, DOMID_SELF);
+}
+
 extern u32 base_frame; /* machine frame of the page-table base */
 static inline void cr3_load(void)
 {
