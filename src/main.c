@@ -7,6 +7,7 @@
 int main(int argc, char **argv)
 {
     static const struct { const char *name; int (*run)(int argc, char **argv); } commands[] = {
+        { "bench", cli_bench },
         { "compare", cli_compare },
         { "list", cli_list },
         { "translate", cli_translate },

@@ -6,6 +6,7 @@
 int cli_run(int argc, char **argv);     /* no subcommand: run one guest */
 int cli_list(int argc, char **argv);    /* emu list WHAT */
 int cli_compare(int argc, char **argv); /* emu compare GUEST */
+int cli_bench(int argc, char **argv);   /* emu bench exits, or decade */
 int cli_translate(int argc, char **argv); /* emu translate BYTES, or GUEST */
 
 void help_print(void);      /* one screen of 80x24 */

@@ -44,3 +44,12 @@ const char *hw_profile(const char *list)
     const struct generation *g = generation_find(list);
     return g ? g->name : NULL;
 }
+
+bool hw_generation(unsigned i, const char **name, const char **launch)
+{
+    if (i >= generation_count)
+        return false;
+    *name = generations[i].name;
+    *launch = generations[i].launch;
+    return true;
+}

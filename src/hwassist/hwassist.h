@@ -19,6 +19,8 @@ const struct engine_ops *kvm_choose(const char *want, char *why, size_t size, st
 
 /* `emu list hw`: features, and processors by name with their features and costs, as a table. */
 void hw_print(void *file);
+/* The i-th processor of that table, by launch; its cost profile has its name. False: there are no more. */
+bool hw_generation(unsigned i, const char **name, const char **launch);
 /* The cost profile that belongs to a `--hw=` list whose first word is a processor's name; NULL: none does. */
 const char *hw_profile(const char *list);
 
