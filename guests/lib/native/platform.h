@@ -8,9 +8,10 @@ typedef u32 pte_t;
 #define PTE_PRESENT 1u
 #define PTE_WRITE 2u
 #define PTE_USER 4u
+#define PTE_USED 0x60u  /* accessed and dirty, as kernels write entries that they are about to use */
 extern pte_t page_table[1024];
 
-static inline pte_t pte_make(const void *page, u32 bits) { return (u32)page | bits; }
+static inline pte_t pte_make(const void *page, u32 bits) { return (u32)page | bits | (bits & PTE_PRESENT ? PTE_USED : 0); }
 
 static inline void pte_write(const void *page, pte_t pte)
 {

@@ -10,12 +10,13 @@ typedef u64 pte_t;
 #define PTE_PRESENT 1u
 #define PTE_WRITE 2u
 #define PTE_USER 4u
+#define PTE_USED 0x60u  /* accessed and dirty, as kernels write entries that they are about to use */
 #define VIRT_BASE 0xc0000000u
 extern const u32 *machine_frame; /* [page number from VIRT_BASE] */
 
 static inline pte_t pte_make(const void *page, u32 bits)
 {
-    return (u64)machine_frame[((u32)page - VIRT_BASE) >> 12] << 12 | bits;
+    return (u64)machine_frame[((u32)page - VIRT_BASE) >> 12] << 12 | bits | (bits & PTE_PRESENT ? PTE_USED : 0);
 }
 
 /* The tables are mapped read-only: Xen checks the entry and stores it. */

@@ -51,7 +51,12 @@ bool kvm_on_page_fault(struct kvm_vcpu *k, struct exit *e)
         kvm_queue_trap(k, &t);
         return k->cpu->state.activity != CPU_SHUT_DOWN || shut_down(e);
     }
-    return (r == SHADOW_FILLED && !is_stuck(k, gva)) || emulate_access(k, e);
+    if (r == SHADOW_FILLED && !is_stuck(k, gva))
+        return true;
+    u64 before = k->shadow.prefills;
+    bool on = emulate_access(k, e);
+    ledger_charge_n(k->cpu->ledger, EV_KVM_PT_PREFILL, k->shadow.prefills - before);
+    return on;
 }
 
 bool kvm_on_invlpg(struct kvm_vcpu *k, struct exit *e)

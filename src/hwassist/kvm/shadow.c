@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpu/state.h"
+
 enum { SPTE_P = 1, SPTE_W = 2, SPTE_U = 4, SPTE_A = 0x20, SPTE_D = 0x40 };
 #define SPTE_NX BIT(63)
 #define SPTE_FRAME(e) ((e) & (BIT(52) - 1) & PAGE_MASK)
@@ -292,6 +294,16 @@ static u8 leaf_perms(const struct shadow *s, const struct xlat *x, bool write, b
     return is_watched(s, x->gpa >> PAGE_SHIFT) || !is_memory(s, x->gpa, true) ? perms & ~PERM_W : perms;
 }
 
+static void set_leaf(struct shadow *s, u64 *entry, gpa_t gpa, u8 perms)
+{
+    if (*entry & SPTE_P)
+        rmap_remove(s, entry);
+    *entry = ((gpa & PAGE_MASK) + HOST_GUEST_HPA) | SPTE_P | SPTE_A | SPTE_D | (perms & PERM_W ? SPTE_W : 0) |
+             (perms & PERM_USER ? SPTE_U : 0) | (perms & PERM_X ? 0 : SPTE_NX);
+    rmap_add(s, entry);
+    s->fills++;
+}
+
 static void fill(struct shadow *s, gva_t gva, const struct xlat *x, bool write, bool user)
 {
     make_room(s);
@@ -299,12 +311,7 @@ static void fill(struct shadow *s, gva_t gva, const struct xlat *x, bool write, 
         shadow_load_root(s);
     u64 *entry = descend(s, gva, x);
     u8 perms = leaf_perms(s, x, write, user); /* after descend(): it may have begun to track this very page */
-    if (*entry & SPTE_P)
-        rmap_remove(s, entry);
-    *entry = ((x->gpa & PAGE_MASK) + HOST_GUEST_HPA) | SPTE_P | SPTE_A | SPTE_D | (perms & PERM_W ? SPTE_W : 0) |
-             (perms & PERM_USER ? SPTE_U : 0) | (perms & PERM_X ? 0 : SPTE_NX);
-    rmap_add(s, entry);
-    s->fills++;
+    set_leaf(s, entry, x->gpa, perms);
 }
 
 enum shadow_result shadow_fault(struct shadow *s, gva_t gva, u32 error, struct mmu_fault *f)
@@ -339,6 +346,35 @@ static void drop_written(struct shadow *s, struct shadow_page *p, unsigned offse
     }
 }
 
+static bool is_whole_entry(const struct shadow *s, const struct shadow_page *p, gpa_t gpa, u64 len)
+{
+    unsigned size = s->guest->mode == PAGING_32 ? 4 : 8, index = (gpa & ~PAGE_MASK) / size;
+    return p->role.level == 1 && len == size && !(gpa & (size - 1)) && (size == 8 || index >> 9 == p->role.quadrant);
+}
+
+/* Bits that make the entry a fault of the guest's own. */
+static bool is_malformed(const struct shadow *s, u64 guest_entry)
+{
+    u64 nx = s->guest->efer & EFER_NXE ? SPTE_NX : 0, frame = BIT(s->guest->phys_bits) - 1;
+    return guest_entry & ~(frame | nx);
+}
+
+/* An entry written present and accessed will be used: its shadow is made at once, and spares a hidden fault. KVM did so from the
+ * beginning (update_pte). One that is not accessed yet must fault, so that the guest's A flag gets set. */
+static void prefill(struct shadow *s, struct shadow_page *p, gpa_t at, u64 len)
+{
+    u64 e = physmap_load(s->map, at, len);
+    u8 perms = p->role.access & ~((e & SPTE_W && e & SPTE_D ? 0 : PERM_W) | (e & SPTE_U ? 0 : PERM_USER) | (len == 8 && e & SPTE_NX ? PERM_X : 0));
+    gpa_t gpa = len == 4 ? e & PAGE_MASK : SPTE_FRAME(e);
+    u64 *entry = &p->entry[(at & ~PAGE_MASK) / len & 511];
+    if (!(e & SPTE_P) || !(e & SPTE_A) || is_malformed(s, e) || !is_memory(s, gpa, false))
+        return;
+    if (is_watched(s, gpa >> PAGE_SHIFT) || !is_memory(s, gpa, true))
+        perms &= ~PERM_W;
+    set_leaf(s, entry, gpa, perms);
+    s->prefills++;
+}
+
 static void on_written(void *opaque, gpa_t gpa, u64 len)
 {
     struct shadow *s = opaque;
@@ -348,8 +384,11 @@ static void on_written(void *opaque, gpa_t gpa, u64 len)
         if (p->role.gfn != gpa >> PAGE_SHIFT || p->role.direct)
             continue;
         drop_written(s, p, gpa & ~PAGE_MASK, len);
-        if (++p->writes < FLOOD)
+        if (++p->writes < FLOOD) {
+            if (is_whole_entry(s, p, gpa, len))
+                prefill(s, p, gpa, len);
             continue;
+        }
         s->unshadowed++;
         zap_page(s, p);
     }

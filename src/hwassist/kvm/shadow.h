@@ -51,6 +51,7 @@ struct shadow {
     gpa_t device;               /* what the last SHADOW_MMIO was about */
     bool in_walk;               /* writes are A and D bits of our own walk */
     struct phys_observer observer;
+    u64 prefills;               /* of the fills, those without a fault: counted */
     u64 fills, zapped_entries, zapped_pages, unshadowed; /* counted */
 };
 
