@@ -11,6 +11,8 @@ int main(int argc, char **argv)
         { "compare", cli_compare },
         { "list", cli_list },
         { "translate", cli_translate },
+        { "grade", cli_grade },
+        { "grade-worker", cli_grade_worker },
     };
     for (unsigned i = 0; argc > 1 && i < ARRAY_LEN(commands); i++)
         if (strcmp(argv[1], commands[i].name) == 0)
