@@ -24,7 +24,7 @@ void grade_report_test(const struct grade *g, unsigned i, FILE *out)
     fprintf(out, "  %-4s %3u/%-3u %s%s\n", r->verdict == VERDICT_PASS ? "ok" : "LOST", r->score, t->points, t->name, t->hidden ? " (hidden)" : "");
     if (r->verdict == VERDICT_PASS)
         return;
-    const char *s = r->reason;
+    const char *s = i && !strcmp(r->reason, r[-1].reason) ? "as before" : r->reason;
     fprintf(out, "       %s", verdict_names[r->verdict]);
     for (const char *before = ": "; *s; before = "\n         ") {
         size_t n = strcspn(s, "\n");

@@ -14,7 +14,7 @@
 
 #include "machine/pace.h"
 
-enum { MAX_ARGS = 160, OPEN_FILES = 128, PROCESSES = 256, WALL_FACTOR = 10 };
+enum { MAX_ARGS = 160, OPEN_FILES = 128, PROCESSES = 256, WALL_FACTOR = 10, FLOOD_BYTES = 8 << 20 };
 
 struct args { const char *arg[MAX_ARGS]; unsigned n; };
 
@@ -81,27 +81,32 @@ static _Noreturn void become(const struct sandbox *s, const struct args *a, int 
     _exit(127);
 }
 
+/* One piece: kept as far as there is room, dropped behind it. Bytes, 0 at the end, -1 for none now. */
+static ssize_t drain_piece(const struct sandbox *s, int in, size_t total)
+{
+    char dropped[4096];
+    bool room = total < s->size - 1;
+    ssize_t n = read(in, room ? s->out + total : dropped, room ? s->size - 1 - total : sizeof dropped);
+    if (n > 0 && room)
+        s->out[total + n] = 0;
+    return n < 0 && errno != EINTR ? 0 : n;
+}
+
 /* Read until it closes its end. False: too much came, or it has hung for long. */
 static bool drain(const struct sandbox *s, int in, enum sandbox_end *end)
 {
     u64 until = pace_host_ns() + (u64)s->cpu_seconds * WALL_FACTOR * 1000000000u;
-    size_t len = 0;
-    for (;;) {
+    for (size_t total = 0; total < FLOOD_BYTES;) {
         struct pollfd p = { in, POLLIN, 0 };
         int ready = poll(&p, 1, 1000);
-        if (ready <= 0 && pace_host_ns() > until)
+        if (pace_host_ns() > until)
             return *end = SANDBOX_CPU, false;
-        if (ready <= 0)
-            continue;
-        ssize_t n = read(in, s->out + len, s->size - 1 - len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
+        ssize_t n = ready > 0 ? drain_piece(s, in, total) : -1;
+        if (n == 0)
             return true;
-        s->out[len += n] = 0;
-        if (len == s->size - 1)
-            return *end = SANDBOX_FLOOD, false;
+        total += n > 0 ? n : 0;
     }
+    return *end = SANDBOX_FLOOD, false;
 }
 
 /* bubblewrap ends with 128 + the signal of what it ran. */

@@ -18,7 +18,7 @@ struct sandbox {
     u64 address_space;              /* bytes; 0: any */
     u64 file_size;                  /* bytes that it may write into one file; 0: any, for there is none that it could write */
     unsigned cpu_seconds;           /* a fuse against what hangs, not a limit that marks depend on */
-    char *out; size_t size;         /* what it prints, both streams; cut at size - 1, NUL-ended */
+    char *out; size_t size;         /* what it prints, both streams; what does not fit is dropped; NUL-ended */
 };
 
 enum sandbox_end { SANDBOX_EXITED, SANDBOX_SIGNALED, SANDBOX_CPU, SANDBOX_FLOOD };
