@@ -459,7 +459,7 @@ static const char script[] =
     "break do_in\ncontinue\n"
     "printf \"at %%x esp %%x\\n\", $eip, $esp\n"
     "x/2i $pc\nbt\n"
-    "stepi\nstepi\nprintf \"stepped %%x\\n\", $eip\n"
+    "stepi\nstepi\nprintf \"behind %%d\\n\", $eip - (unsigned)&do_in\n"
     "watch *(unsigned*)&trap_resume\n"
     "x/4xb 0x100000\n"
     "delete 1\ncontinue\nprintf \"resume %%x\\n\", *(unsigned*)&trap_resume\n"
@@ -519,7 +519,7 @@ static void test_real_gdb(void)
 {
     static const char *const options[] = { "-engine bare", "-engine bt", "-engine kvm -kvm model", "-engine kvm -kvm model -hw no-ept" };
     static const char *const says[] = {
-        "<_start>", "Breakpoint 1, 0x", " in do_in ()", "<do_in>:\tmov    0x4(%esp),%edx", "in cycles_of ()", "stepped 100036",
+        "<_start>", "Breakpoint 1, 0x", " in do_in ()", "<do_in>:\tmov    0x4(%esp),%edx", "in cycles_of ()", "behind 6",
         "0x02\t0xb0\t0xad\t0x1b", "Old value = 0", "eax 1234", "pte in place 1", "stopped, engine", "detached", "status 0",
     };
     static const char *const says_pv[] = {
