@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "devices/chardev.h"
+#include "paravirt/grant.h"
 
 static const u8 spin[] = { 0xeb, 0xfe };
 
@@ -268,6 +269,11 @@ static void tally_roots(struct domain *d, struct tally *t)
         tally_typed(t, d->v.info_mfn);
     for (unsigned i = 0; i < d->v.gdt_pages; i++)
         tally_typed(t, d->v.gdt_mfn[i]);
+    for (u32 i = 0; i < GRANT_REFS; i++) { /* uses of grants */
+        const struct grant_active *a = &d->grants->active[i];
+        t[a->mfn].refs += a->readers + a->writers;
+        t[a->mfn].typed += a->writers;
+    }
     for (unsigned i = 0; i < ARRAY_LEN(d->v.ldt_mfn); i++)
         if (d->v.ldt_mfn[i])
             tally_typed(t, d->v.ldt_mfn[i]);

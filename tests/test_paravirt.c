@@ -607,27 +607,6 @@ static void test_debug_registers_and_assists(void)
     DONE(f);
 }
 
-static void test_grant_table(void)
-{
-    WITH(f);
-    const u32 s[4] = { DOMID_SELF, 2, 0xffff, PAGE(1) };
-    poke(&f, PAGE(0), s, sizeof s);
-    CHECK_EQ(call(&f, __HYPERVISOR_grant_table_op, GNTTABOP_setup_table, PAGE(0), 1, 0), 0);
-    CHECK_EQ((s16)peek32(&f, PAGE(0) + 8), GNTST_okay);
-    CHECK_EQ(update_va(&f, PAGE(2), entry(peek32(&f, PAGE(1) + 4), RW)), 0); /* a page of Xen's, but shared */
-    CHECK_EQ(update_va(&f, PAGE(2), 0), 0);
-    poke32(&f, PAGE(0) + 4, 33);
-    CHECK_EQ(call(&f, __HYPERVISOR_grant_table_op, GNTTABOP_setup_table, PAGE(0), 1, 0), 0);
-    CHECK_EQ((s16)peek32(&f, PAGE(0) + 8), GNTST_general_error);
-    poke32(&f, PAGE(0) + 4, 1);
-    poke32(&f, PAGE(0) + 12, 0x1000);
-    CHECK_EQ(call(&f, __HYPERVISOR_grant_table_op, GNTTABOP_setup_table, PAGE(0), 1, 0), 0);
-    CHECK_EQ((s16)peek32(&f, PAGE(0) + 8), GNTST_bad_virt_addr);
-    CHECK_EQ(call(&f, __HYPERVISOR_grant_table_op, GNTTABOP_setup_table, PAGE(0), 2, 0), -XEN_EINVAL);
-    CHECK_EQ(call(&f, __HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, PAGE(0), 1, 0), -XEN_ENOSYS);
-    DONE(f);
-}
-
 /* --- events, time, console -------------------------------------------------------------------- */
 
 static s32 event_op(struct fixture *f, u32 cmd, void *arg, u32 size)
@@ -1430,7 +1409,6 @@ int main(int argc, char **argv)
         { "version", test_version },
         { "memory-op", test_memory_op },
         { "multicall", test_multicall },
-        { "grant-table", test_grant_table },
         { "debug-registers-and-assists", test_debug_registers_and_assists },
         { "event-ports", test_event_ports },
         { "event-masks", test_event_masks },

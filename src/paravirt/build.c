@@ -268,7 +268,7 @@ static int build(struct domain *d, struct layout *l, const struct elf *e, const 
 {
     d->features = FEATURES;
     if (pv_image_parse(&l->img, e, d->features, err) < 0 || kernel_extent(l, e, err) < 0 || xenmem_init(d, err) < 0 ||
-        p2m_init(d, l, err) < 0)
+        grants_init(d, err) < 0 || p2m_init(d, l, err) < 0)
         return -1;
     l->initrd_len = initrd->size;
     if (l->kernel_end + initrd->size > XEN_VIRT_START)

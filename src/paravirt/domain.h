@@ -15,6 +15,10 @@
 #include "paravirt/abi.h"
 #include "paravirt/store.h"
 
+/* The two domains by their numbers: the guest, and the one that has the devices, which is modelled (backend/). */
+#define DOMID_GUEST 1
+#define DOMID_DRIVER 0
+
 /* --- machine frames and their types (pagetype.c) --- */
 
 enum frame_owner {
@@ -114,7 +118,7 @@ struct domain {
     struct store store;
     struct port port[PV_PORTS];
     u32 console_port, store_port;
-    u32 grant_mfn[32], ngrant_frames;
+    struct grants *grants;      /* owned */
 
     u32 vm_assist;
     u32 features;               /* XENFEAT_* that are offered, submap 0 */
@@ -227,6 +231,14 @@ void time_init(struct domain *d);
 void time_fini(struct domain *d);
 void time_refresh(struct domain *d);     /* keep vcpu_time_info fresh, at each entry to the guest */
 void runstate_change(struct domain *d, u8 state);
+
+/* --- grants (grant.c, grant_access.c, grant_copy.c) --- */
+int grants_init(struct domain *d, struct error *err);
+void grants_fini(struct domain *d);
+/* `domid` uses the frame behind a grant of the guest's from now on: GNTST_okay with *mfn, or why not. Pair with grant_release(). */
+s16 grant_acquire(struct domain *d, u16 domid, u32 ref, bool readonly, u32 *mfn);
+void grant_release(struct domain *d, u32 ref, bool readonly);
+void charge_copy(struct domain *d, u32 bytes); /* copied between two domains */
 
 /* --- console.c --- */
 void console_init(struct domain *d);

@@ -116,6 +116,7 @@ static void domain_fini(struct domain *d)
 {
     time_fini(d);
     console_fini(d);
+    grants_fini(d);
     xenmem_fini(d);
     *d = (struct domain){ .vm = d->vm, .vcpu = d->vcpu };
 }

@@ -1,66 +1,126 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The grant table: pages of Xen's in which a guest writes which of its frames another domain may map. The table is handed out
- * here; nobody maps through it yet, because there is no other domain.
- */
-#include "paravirt/domain.h"
+/* The grant table's pages, and hypercall grant_table_op: a batch of entries of which each bears a status of its own. */
+#include "paravirt/grant.h"
 
-#pragma pack(push, 4)
-struct setup_table32 { u16 dom; u32 nr_frames; s16 status; u32 frame_list; };
-#pragma pack(pop)
-_Static_assert(sizeof(struct setup_table32) == 16, "32-bit gnttab_setup_table");
-_Static_assert(sizeof(struct gnttab_query_size) == 16, "the same for all guests");
+#include <stdlib.h>
 
 /* Grow the table to n frames. Each is a page that the guest may map writable, like shared_info. */
 static bool grow(struct domain *d, u32 n)
 {
-    while (d->ngrant_frames < n) {
+    struct grants *g = d->grants;
+    while (g->frames < n) {
         u32 mfn = xenmem_alloc(d);
         if (!mfn)
             return false;
         d->frame[mfn] = (struct frame){ .owner = OWNER_SHARED, .allocated = true };
-        d->grant_mfn[d->ngrant_frames++] = mfn;
+        g->mfn[g->frames++] = mfn;
     }
     return true;
 }
 
-static s16 setup(struct domain *d, const struct setup_table32 *s)
+int grants_init(struct domain *d, struct error *err)
 {
-    if (s->dom != DOMID_SELF)
-        return GNTST_bad_domain;
-    if (s->nr_frames > ARRAY_LEN(d->grant_mfn) || !grow(d, s->nr_frames))
-        return GNTST_general_error;
-    return GNTST_okay;
+    d->grants = calloc(1, sizeof *d->grants);
+    return d->grants ? 0 : error_set(err, "not enough memory for a grant table");
 }
 
-static s32 setup_table(struct domain *d, u32 gva)
+void grants_fini(struct domain *d)
 {
-    struct setup_table32 s;
+    free(d->grants);
+    d->grants = NULL;
+}
+
+/* --- operations that are about the table; a status in the structure, or -XEN_EFAULT --- */
+
+static s16 setup(struct domain *d, const struct gnttab_setup_table32 *s)
+{
+    if (s->dom != DOMID_SELF && s->dom != DOMID_GUEST)
+        return s->dom == DOMID_DRIVER ? GNTST_permission_denied : GNTST_bad_domain;
+    return s->nr_frames <= GRANT_FRAMES && grow(d, s->nr_frames) ? GNTST_okay : GNTST_general_error;
+}
+
+static s32 op_setup_table(struct domain *d, u32 gva)
+{
+    struct gnttab_setup_table32 s;
     if (copy_from_guest(d, &s, gva, sizeof s) < 0)
         return -XEN_EFAULT;
     s.status = setup(d, &s);
-    if (s.status == GNTST_okay && copy_to_guest(d, s.frame_list, d->grant_mfn, s.nr_frames * 4) < 0)
+    if (s.status == GNTST_okay && copy_to_guest(d, s.frame_list, d->grants->mfn, s.nr_frames * 4) < 0)
         s.status = GNTST_bad_virt_addr;
     return copy_to_guest(d, gva, &s, sizeof s);
 }
 
-static s32 query_size(struct domain *d, u32 gva)
+static s32 op_query_size(struct domain *d, u32 gva)
 {
     struct gnttab_query_size q;
     if (copy_from_guest(d, &q, gva, sizeof q) < 0)
         return -XEN_EFAULT;
-    q.nr_frames = d->ngrant_frames;
-    q.max_nr_frames = ARRAY_LEN(d->grant_mfn);
-    q.status = q.dom == DOMID_SELF ? GNTST_okay : GNTST_bad_domain;
+    q.nr_frames = d->grants->frames;
+    q.max_nr_frames = GRANT_FRAMES;
+    q.status = q.dom == DOMID_SELF || q.dom == DOMID_GUEST ? GNTST_okay : GNTST_bad_domain;
     return copy_to_guest(d, gva, &q, sizeof q);
 }
 
-/* Of a batch, each entry bears its own status; these operations take one entry. */
+/* Asking for version 2 is answered as by a Xen that has never heard of versions. */
+static s32 op_set_version(struct domain *d, u32 gva)
+{
+    struct gnttab_set_version v;
+    if (copy_from_guest(d, &v, gva, sizeof v) < 0)
+        return -XEN_EFAULT;
+    if (v.version != 1)
+        return v.version == 2 ? -XEN_ENOSYS : -XEN_EINVAL;
+    return 0;
+}
+
+static s32 op_get_version(struct domain *d, u32 gva)
+{
+    struct gnttab_get_version v;
+    if (copy_from_guest(d, &v, gva, sizeof v) < 0)
+        return -XEN_EFAULT;
+    if (v.dom != DOMID_SELF && v.dom != DOMID_GUEST)
+        return v.dom == DOMID_DRIVER ? -XEN_EPERM : -XEN_ESRCH;
+    v.version = 1;
+    return copy_to_guest(d, gva, &v, sizeof v);
+}
+
+/* --- operations that come in batches --- */
+
+struct batch_op {
+    void (*one)(struct domain *d, void *op);
+    u8 size;
+};
+
+static s32 batch(struct domain *d, const struct batch_op *b, u32 gva, u32 count)
+{
+    u64 op[4];
+    if (count > GRANT_BATCH_MOST)
+        return -XEN_EINVAL;
+    for (; count && !d->ended; count--, gva += b->size) {
+        if (copy_from_guest(d, op, gva, b->size) < 0)
+            return -XEN_EFAULT;
+        b->one(d, op);
+        if (copy_to_guest(d, gva, op, b->size) < 0)
+            return -XEN_EFAULT;
+    }
+    return 0;
+}
+
 s32 do_grant_table_op(struct domain *d, const u32 arg[6])
 {
-    if (arg[0] != GNTTABOP_setup_table && arg[0] != GNTTABOP_query_size)
+    static s32 (*const single[])(struct domain *, u32) = {
+        [GNTTABOP_setup_table] = op_setup_table, [GNTTABOP_query_size] = op_query_size,
+        [GNTTABOP_set_version] = op_set_version, [GNTTABOP_get_version] = op_get_version,
+    };
+    static const struct batch_op batches[] = {
+        [GNTTABOP_map_grant_ref] = { grant_map_one, sizeof(struct gnttab_map_grant_ref) },
+        [GNTTABOP_unmap_grant_ref] = { grant_unmap_one, sizeof(struct gnttab_unmap_grant_ref) },
+        [GNTTABOP_copy] = { grant_copy_one, sizeof(struct gnttab_copy32) },
+        [GNTTABOP_transfer] = { grant_transfer_one, sizeof(struct gnttab_transfer32) },
+    };
+    u32 cmd = arg[0];
+    if (cmd < ARRAY_LEN(batches) && batches[cmd].one)
+        return batch(d, &batches[cmd], arg[1], arg[2]);
+    if (cmd >= ARRAY_LEN(single) || !single[cmd])
         return -XEN_ENOSYS;
-    if (arg[2] != 1)
-        return -XEN_EINVAL;
-    return arg[0] == GNTTABOP_setup_table ? setup_table(d, arg[1]) : query_size(d, arg[1]);
+    return arg[2] == 1 ? single[cmd](d, arg[1]) : -XEN_EINVAL;
 }

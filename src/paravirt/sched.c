@@ -106,13 +106,29 @@ s32 do_sched_op(struct domain *d, const u32 arg[6])
     return handler[arg[0]](d, arg[1]);
 }
 
-/* The old form passes the reason of a shutdown by value, of which Xen looks at the low byte only. */
+/* The old form passes the reason by value, of which Xen looks at the low byte only. A kernel that passes the new form's structure gets
+ * the low byte of its address for a reason: then what the structure says is told as well. */
+static void unknown_shutdown(struct domain *d, u32 arg)
+{
+    static const char *const names[] = {
+        [SHUTDOWN_poweroff] = "power off", [SHUTDOWN_reboot] = "reboot", [SHUTDOWN_suspend] = "suspend", [SHUTDOWN_crash] = "crash",
+        [SHUTDOWN_watchdog] = "watchdog", [SHUTDOWN_soft_reset] = "soft reset",
+    };
+    struct sched_shutdown s;
+    if (arg > 0xff && copy_from_guest(d, &s, arg, sizeof s) == 0 && s.reason < ARRAY_LEN(names))
+        domain_end(d, EXIT_STOPPED, "the guest shut down: it passed the structure at 0x%x, which says %u (%s), to the old form of sched_op, "
+                   "which takes the number itself and so sees %u, which means nothing", arg, s.reason, names[s.reason], arg & 0xff);
+    else
+        domain_end(d, EXIT_STOPPED, "the guest shut down with reason %u, which means nothing (0 power off, 1 reboot, 2 suspend, 3 crash)",
+                   arg & 0xff);
+}
+
 s32 do_sched_op_compat(struct domain *d, const u32 arg[6])
 {
     u8 reason = arg[1];
     if (arg[0] == SCHEDOP_shutdown) {
         if (shut_down(d, reason) < 0)
-            domain_end(d, EXIT_STOPPED, "the guest shut down with the unknown reason %u", reason);
+            unknown_shutdown(d, arg[1]);
         return 0;
     }
     if (arg[0] == SCHEDOP_yield || arg[0] == SCHEDOP_block)
