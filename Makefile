@@ -20,7 +20,7 @@ CFLAGS ?= -O2 -g
 override CFLAGS += -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -fno-strict-aliasing -D_GNU_SOURCE -Isrc -MMD -MP $(SANFLAGS)
 LDLIBS := -lcapstone -ledit -ljansson -lpng -lz -lpthread -lm
 
-ROOMS := base mmu cpu devices machine bt paravirt hwassist hwassist/vmx hwassist/kvm hwassist/host console cli
+ROOMS := base mmu cpu devices machine bt paravirt paravirt/store paravirt/backend hwassist hwassist/vmx hwassist/kvm hwassist/host console cli
 SRC := $(foreach r,$(ROOMS),$(wildcard src/$(r)/*.c))
 OBJ := $(SRC:%.c=$(B)/%.o)
 LIB := $(B)/libemu.a

@@ -98,7 +98,7 @@ static u32 make_image(u8 *file, const struct image *i)
     return code_at + i->code_len;
 }
 
-bool fixture_kernel(struct fixture *f, const char *path)
+bool fixture_machine(struct fixture *f, const char *path, void (*adjust)(struct vm_config *c))
 {
     struct vm_config c;
     vm_config_defaults(&c);
@@ -109,12 +109,16 @@ bool fixture_kernel(struct fixture *f, const char *path)
     c.ram_size = 32 << 20;
     c.serial[0] = f->console;
     c.max_cycles = 2000000000;
+    if (adjust)
+        adjust(&c);
     f->vm = vm_new(&c, &f->err);
     f->d = f->vm ? domain_of(f->vm) : NULL;
     return f->vm;
 }
 
-bool fixture_open(struct fixture *f, const struct image *img)
+bool fixture_kernel(struct fixture *f, const char *path) { return fixture_machine(f, path, NULL); }
+
+bool fixture_open_machine(struct fixture *f, const struct image *img, void (*adjust)(struct vm_config *c))
 {
     char path[] = "/tmp/emu-pv-XXXXXX";
     u8 *file = calloc(1, 16384);
@@ -125,8 +129,10 @@ bool fixture_open(struct fixture *f, const struct image *img)
     bool written = fd >= 0 && write(fd, file, len) == (ssize_t)len;
     free(file);
     close(fd);
-    return written && fixture_kernel(f, f->path);
+    return written && fixture_machine(f, f->path, adjust);
 }
+
+bool fixture_open(struct fixture *f, const struct image *img) { return fixture_open_machine(f, img, NULL); }
 
 bool fixture_guest(struct fixture *f, const char *name)
 {
@@ -262,6 +268,8 @@ static const char *tally_table(struct domain *d, u32 mfn, struct tally *t)
 static void tally_roots(struct domain *d, struct tally *t)
 {
     tally_typed(t, d->v.base_mfn);
+    tally_typed(t, d->store_mfn); /* domain 0's pages of the guest's */
+    tally_typed(t, d->console_mfn);
     for (u32 i = 0; i < d->nframes; i++)
         if (d->frame[i].pinned)
             tally_typed(t, i);

@@ -37,8 +37,11 @@ struct fixture {
 bool fixture_open(struct fixture *f, const struct image *img);
 /* The same with a guest of build/guests. */
 bool fixture_guest(struct fixture *f, const char *name);
-/* And with any image. */
+/* And with any image, and with a machine that adjust() has changed (it may be NULL). */
 bool fixture_kernel(struct fixture *f, const char *path);
+bool fixture_machine(struct fixture *f, const char *path, void (*adjust)(struct vm_config *c));
+/* fixture_open() with such a machine. */
+bool fixture_open_machine(struct fixture *f, const struct image *img, void (*adjust)(struct vm_config *c));
 void fixture_close(struct fixture *f);
 const char *fixture_output(const struct fixture *f);
 

@@ -782,88 +782,6 @@ static void test_console(void)
     DONE(f);
 }
 
-/* --- the store --- */
-
-/* Put bytes into the request ring and kick; what has come back is moved to `got`. Returns how many bytes. */
-static u32 ask(struct fixture *f, const void *bytes, u32 len, u8 *got)
-{
-    struct xenstore_domain_interface *ring = (void *)frame_hva(f->d, f->d->store_mfn);
-    struct evtchn_send send = { f->d->store_port };
-    u32 n = 0;
-    for (u32 i = 0; i < len; i++)
-        ring->req[MASK_XENSTORE_IDX(ring->req_prod++)] = ((const u8 *)bytes)[i];
-    CHECK_EQ(event_op(f, EVTCHNOP_send, &send, sizeof send), 0);
-    while (ring->rsp_cons != ring->rsp_prod)
-        got[n++] = ring->rsp[MASK_XENSTORE_IDX(ring->rsp_cons++)];
-    return n;
-}
-
-/* One whole request; the reply's type and text. */
-static u32 ask_path(struct fixture *f, u32 type, const char *path, char *text)
-{
-    u8 request[256], got[1200] = { 0 };
-    struct xsd_sockmsg h = { type, 7, 0, strlen(path) + 1 };
-    memcpy(request, &h, sizeof h);
-    memcpy(request + sizeof h, path, h.len);
-    u32 n = ask(f, request, sizeof h + h.len, got);
-    memcpy(&h, got, sizeof h);
-    CHECK(n >= sizeof h && h.req_id == 7);
-    memcpy(text, got + sizeof h, h.len < 64 ? h.len : 64);
-    text[h.len < 64 ? h.len : 63] = 0;
-    return h.type;
-}
-
-static void test_store(void)
-{
-    WITH(f);
-    char text[65];
-    CHECK_EQ(ask_path(&f, XS_READ, "domid", text), XS_READ);
-    CHECK_STR(text, "1");
-    CHECK_EQ(ask_path(&f, XS_READ, "/local/domain/1/name", text), XS_READ);
-    CHECK_STR(text, "emu");
-    CHECK_EQ(ask_path(&f, XS_READ, "device/vbd", text), XS_ERROR);
-    CHECK_STR(text, "ENOENT");
-    CHECK_EQ(ask_path(&f, XS_DIRECTORY, "/local", text), XS_DIRECTORY);
-    CHECK_STR(text, "domain");
-    CHECK_EQ(ask_path(&f, XS_DIRECTORY, "/loc", text), XS_ERROR);
-    CHECK_EQ(ask_path(&f, XS_WRITE, "domid", text), XS_ERROR);
-    CHECK_STR(text, "EACCES");
-    CHECK_EQ(ask_path(&f, 1000, "domid", text), XS_ERROR);
-    CHECK_STR(text, "ENOSYS");
-    CHECK_EQ(f.d->shared->evtchn_pending[0] >> f.d->store_port & 1, 1);
-    DONE(f);
-}
-
-static void test_store_hostile(void)
-{
-    WITH(f);
-    struct xenstore_domain_interface *ring = (void *)frame_hva(f.d, f.d->store_mfn);
-    u8 got[2048];
-    struct { struct xsd_sockmsg h; char text[6]; } piece = { { XS_READ, 1, 0, 6 }, "domid" };
-    CHECK_EQ(ask(&f, &piece, 10, got), 0); /* half a header: it waits */
-    CHECK_EQ(ask(&f, (u8 *)&piece + 10, sizeof piece.h + 6 - 10, got), sizeof piece.h + 1);
-    memcpy(piece.text, "domidx", 6);       /* a path without an end */
-    CHECK_EQ(ask(&f, &piece, sizeof piece.h + 6, got), sizeof piece.h + 7);
-    CHECK_STR((char *)got + sizeof piece.h, "EINVAL");
-    ring->rsp_cons = ring->rsp_prod - 2000; /* claims that the ring is overfull */
-    ring->req_prod = ring->req_cons + 1025;
-    struct evtchn_send send = { f.d->store_port };
-    CHECK_EQ(EVENT_OP(f, EVTCHNOP_send, send), 0);
-    CHECK(f.d->store.dead);
-    DONE(f);
-}
-
-static void test_store_too_long(void)
-{
-    WITH(f);
-    u8 got[2048];
-    struct xsd_sockmsg h = { XS_READ, 1, 0, 0xffffffff };
-    CHECK_EQ(ask(&f, &h, sizeof h, got), 0);
-    CHECK(f.d->store.dead);
-    CHECK_EQ(ask(&f, &h, sizeof h, got), 0);
-    DONE(f);
-}
-
 static void test_sched(void)
 {
     WITH(f);
@@ -1416,9 +1334,6 @@ int main(int argc, char **argv)
         { "time", test_time },
         { "vcpu-op", test_vcpu_op },
         { "console", test_console },
-        { "store", test_store },
-        { "store-hostile", test_store_hostile },
-        { "store-too-long", test_store_too_long },
         { "sched", test_sched },
         { "store-to-page-table-faults", test_store_to_page_table_faults },
         { "store-to-page-table-is-emulated", test_store_to_page_table_is_emulated },

@@ -30,7 +30,7 @@ enum platform_request {
 };
 
 /* A network adapter that the user asked for; each model's device takes its own. */
-enum nic_model { NIC_NONE, NIC_E1000 };
+enum nic_model { NIC_NONE, NIC_E1000, NIC_VIF /* half of one: the guest has a driver for Xen's netif, the engine the other half */ };
 enum { NICS_MAX = 8 };
 struct nic {
     enum nic_model model;

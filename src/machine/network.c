@@ -112,12 +112,17 @@ static int plug_in(struct vm *vm, struct nic *to, const char *id, struct error *
     return 0;
 }
 
+/* A paravirtual guest has no bus with adapters: of the adapter it sees the half that its hypervisor offers, whatever the model. */
 static int add_nic(struct vm *vm, unsigned i, struct error *err)
 {
     const struct vm_nic *n = &vm->config.nic[i];
     struct nic *to = &vm->platform.nic[i];
     to->slot = n->slot;
-    return take_model(to, n->model, err) || take_mac(to, n->mac, i, err) || plug_in(vm, to, n->netdev, err) ? -1 : 0;
+    if (take_model(to, n->model, err) || take_mac(to, n->mac, i, err) || plug_in(vm, to, n->netdev, err))
+        return -1;
+    if (strcmp(vm->config.engine->image, "xen-pv") == 0)
+        to->model = NIC_VIF;
+    return 0;
 }
 
 /* --- all of it --- */

@@ -16,7 +16,11 @@
 #include <xen/event_channel.h>
 #include <xen/foreign/x86_32.h>
 #include <xen/grant_table.h>
+#include <xen/io/blkif.h>
 #include <xen/io/console.h>
+#include <xen/io/netif.h>
+#include <xen/io/protocols.h>
+#include <xen/io/xenbus.h>
 #include <xen/memory.h>
 #include <xen/physdev.h>
 #include <xen/sched.h>

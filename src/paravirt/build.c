@@ -245,7 +245,9 @@ static void start_state(struct domain *d, const struct layout *l, struct cpu_sta
 static int adopt_tables(struct domain *d, const struct layout *l, struct error *err)
 {
     u32 l3 = mfn_at(l, l->tables);
-    if (frame_get_type(d, l3, TYPE_L3) < 0 || frame_get_type(d, l3, TYPE_L3) < 0)
+    /* Domain 0 writes into these pages for as long as the guest lives: they must never become page tables. */
+    if (frame_get_type(d, d->store_mfn, TYPE_WRITABLE) < 0 || frame_get_type(d, d->console_mfn, TYPE_WRITABLE) < 0 ||
+        frame_get_type(d, l3, TYPE_L3) < 0 || frame_get_type(d, l3, TYPE_L3) < 0)
         return error_set(err, "the domain's first page tables are not valid: this is a bug in the domain builder");
     d->frame[l3].pinned = true;
     base_copy(d, l3);
@@ -279,6 +281,8 @@ static int build(struct domain *d, struct layout *l, const struct elf *e, const 
     vcpu_defaults(d);
     console_init(d);
     d->store_port = event_bind_backend(d, BACKEND_STORE);
+    if (drivers_init(d, err) < 0)
+        return -1;
     put_kernel(d, l, e);
     put_hypercall_page(d, l);
     put(d, l, l->initrd, initrd->data, initrd->size);

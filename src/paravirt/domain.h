@@ -13,7 +13,7 @@
 
 #include "machine/vm.h"
 #include "paravirt/abi.h"
-#include "paravirt/store.h"
+#include "paravirt/store/store.h"
 
 /* The two domains by their numbers: the guest, and the one that has the devices, which is modelled (backend/). */
 #define DOMID_GUEST 1
@@ -56,13 +56,14 @@ struct frame {
 /* --- event channels (event.c) --- */
 
 #define PV_PORTS 1024 /* of the two-level ABI of a 32-bit guest */
-enum backend { BACKEND_NONE, BACKEND_CONSOLE, BACKEND_STORE };
+enum backend { BACKEND_NONE, BACKEND_CONSOLE, BACKEND_STORE, BACKEND_DEVICE };
 struct port {
     u8 state;           /* EVTCHNSTAT_* */
     u8 backend;         /* interdomain with domain 0: who listens there (enum backend) */
     u16 remote_dom;     /* unbound, interdomain */
     u16 remote_port;    /* interdomain with this very domain (loopback) */
     u32 virq;
+    struct backend_device *device; /* BACKEND_DEVICE: it */
 };
 
 /* --- one virtual processor --- */
@@ -119,6 +120,7 @@ struct domain {
     struct port port[PV_PORTS];
     u32 console_port, store_port;
     struct grants *grants;      /* owned */
+    struct drivers *drivers;    /* owned: domain 0's back-ends */
 
     u32 vm_assist;
     u32 features;               /* XENFEAT_* that are offered, submap 0 */
@@ -220,6 +222,10 @@ bool ptwr_emulate(struct domain *d, u32 gva);
 void event_set_pending(struct domain *d, u32 port);
 void event_raise_virq(struct domain *d, u32 virq);
 u32 event_bind_backend(struct domain *d, enum backend backend); /* a port that is connected to domain 0 */
+struct backend_device;
+/* The port that the guest made for domain 0 is connected to a back-end. False: it is no such port. */
+bool event_bind_device(struct domain *d, u32 port, struct backend_device *device);
+void event_unbind_device(struct domain *d, u32 port); /* 0: nothing to do */
 bool event_pending(const struct domain *d);    /* and not masked: an upcall is due */
 void vcpu_block(struct domain *d);
 void vcpu_wake(struct domain *d);
@@ -239,6 +245,13 @@ void grants_fini(struct domain *d);
 s16 grant_acquire(struct domain *d, u16 domid, u32 ref, bool readonly, u32 *mfn);
 void grant_release(struct domain *d, u32 ref, bool readonly);
 void charge_copy(struct domain *d, u32 bytes); /* copied between two domains */
+
+/* --- domain 0 (backend/) --- */
+int drivers_init(struct domain *d, struct error *err);  /* the store and the back-ends of what the machine has */
+void drivers_fini(struct domain *d);
+void drivers_info(const struct domain *d, void *file);
+void backend_notify(struct backend_device *b);          /* the guest kicked its event channel */
+void backend_lost_port(struct backend_device *b);       /* or closed it */
 
 /* --- console.c --- */
 void console_init(struct domain *d);

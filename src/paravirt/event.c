@@ -70,9 +70,28 @@ u32 event_bind_backend(struct domain *d, enum backend backend)
     return port;
 }
 
+/* Domain 0 takes the other end of a port that the guest made for it. */
+bool event_bind_device(struct domain *d, u32 port, struct backend_device *device)
+{
+    struct port *p = port_of(d, port);
+    if (!p || p->state != EVTCHNSTAT_unbound || p->remote_dom != DOMID_DRIVER)
+        return false;
+    *p = (struct port){ .state = EVTCHNSTAT_interdomain, .backend = BACKEND_DEVICE, .remote_dom = DOMID_DRIVER, .device = device };
+    return true;
+}
+
+/* And closes it: the guest's end waits for another, as before. */
+void event_unbind_device(struct domain *d, u32 port)
+{
+    if (port)
+        d->port[port] = (struct port){ .state = EVTCHNSTAT_unbound, .remote_dom = DOMID_DRIVER };
+}
+
 static void port_close(struct domain *d, u32 port)
 {
     struct port *p = &d->port[port];
+    if (p->backend == BACKEND_DEVICE)
+        backend_lost_port(p->device);
     if (p->state == EVTCHNSTAT_interdomain && !p->backend && p->remote_port < PV_PORTS)
         d->port[p->remote_port].state = EVTCHNSTAT_unbound;
     *p = (struct port){ 0 };
@@ -156,26 +175,31 @@ static s32 op_close(struct domain *d, void *arg)
     return 0;
 }
 
-static void store_notify(struct domain *d)
+/* xenstored lives in domain 0 as well. */
+static void store_notify(struct domain *d, struct port *p)
 {
+    charge_n(d, EV_PV_DOMAIN_SWITCH, 2);
+    charge(d, EV_PV_DRIVER_UPCALL);
     if (store_serve(&d->store, (struct xenstore_domain_interface *)frame_hva(d, d->store_mfn)))
         event_set_pending(d, d->store_port);
 }
 
+static void loop_notify(struct domain *d, struct port *p) { event_set_pending(d, p->remote_port); }
+static void console_kicked(struct domain *d, struct port *p) { console_notify(d); }
+static void device_notify(struct domain *d, struct port *p) { backend_notify(p->device); }
+
 static s32 op_send(struct domain *d, void *arg)
 {
+    static void (*const notify[])(struct domain *, struct port *) = {
+        [BACKEND_NONE] = loop_notify, [BACKEND_CONSOLE] = console_kicked, [BACKEND_STORE] = store_notify, [BACKEND_DEVICE] = device_notify,
+    };
     struct evtchn_send *a = arg;
     struct port *p = port_of(d, a->port);
     if (!p)
         return -XEN_EINVAL;
     switch (p->state) {
     case EVTCHNSTAT_interdomain:
-        if (p->backend == BACKEND_CONSOLE)
-            console_notify(d);
-        else if (p->backend == BACKEND_STORE)
-            store_notify(d);
-        else if (!p->backend)
-            event_set_pending(d, p->remote_port);
+        notify[p->backend](d, p);
         return 0;
     case EVTCHNSTAT_ipi:
         event_set_pending(d, a->port);
