@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "bt/account.h"
+#include "bt/census.h"
 
 #include <inttypes.h>
 

@@ -14,7 +14,6 @@
 #define MAPS_PER_UNIT 6         /* instructions, on average; a full cache begins anew */
 
 static unsigned hash_of(u32 eip, gpa_t gpa) { return (eip ^ (gpa >> PAGE_SHIFT) * 0x9e3779b1u) % HASH_SIZE; }
-static unsigned page_hash(gpa_t gpa) { return (gpa >> PAGE_SHIFT) % PAGE_HASH; }
 
 int cache_init(struct bt *b, u32 size, struct error *err)
 {

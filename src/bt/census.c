@@ -8,10 +8,11 @@
  */
 #include <stdlib.h>
 
+#include "bt/census.h"
 #include "bt/show.h"
 #include "machine/vm.h"
 
-struct heat *census_heat(struct bt *b, u32 eip, gpa_t gpa, u16 key)
+struct heat *census_heat(struct bt *b, u32 eip, gpa_t gpa, u32 key)
 {
     struct census *c = b->census;
     struct heat **head = &c->hash[(eip ^ eip >> 12 ^ gpa >> 12 ^ key) % CENSUS_HASH];

@@ -20,7 +20,6 @@
 
 #include "bt/emit.h"
 
-#define PAGES ((u64)1 << 20)
 #define DIRECTORY_SIZE (PAGES * sizeof(u64))
 #define ENTRIES PAGE_SIZE
 

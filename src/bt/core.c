@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bt/census.h"
 #include "bt/emit.h"
 
 #define CACHE_SIZE (64u << 20)  /* bytes, if nobody says otherwise */

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "bt/census.h"
 #include "bt/show.h"
 #include "machine/vm.h"
 

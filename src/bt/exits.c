@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The ends of a unit: its head, where the deadline is noticed, and its ways out. */
+#include "bt/census.h"
 #include "bt/maker.h"
 
 /* --- counting --- */

@@ -10,7 +10,6 @@
 
 #include "bt/internal.h"
 
-static unsigned page_hash(gpa_t gpa) { return (gpa >> PAGE_SHIFT) % PAGE_HASH; }
 
 static struct trace_dep *find(struct bt *b, gpa_t page, u32 window, u32 va_base, u8 span_shift)
 {

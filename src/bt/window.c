@@ -21,15 +21,7 @@
 
 #define WINDOW_SIZE ((u64)1 << 32)
 #define WINDOW_GUARD ((u64)1 << 20)     /* an access at the top may reach over 4 GiB: it must fault, and then wraps in the interpreter */
-#define PAGES ((u64)1 << 20)
-#define MAX_AREAS 50000                 /* host mappings in all windows, with the gaps between them: the kernel's limit is 65,530 areas a process */
-#define MAX_RMAPS (1u << 20)            /* pages shown in all windows: 24 MiB of bookkeeping */
-#define AROUND 32                       /* pages that one hidden fault fills at most */
 
-static unsigned page_hash(gpa_t gpa) { return (gpa >> PAGE_SHIFT) % PAGE_HASH; }
-static bool bit(const u64 *map, u32 n) { return map[n / 64] >> n % 64 & 1; }
-static void bit_set(u64 *map, u32 n) { map[n / 64] |= BIT(n % 64); }
-static void bit_clear(u64 *map, u32 n) { map[n / 64] &= ~BIT(n % 64); }
 
 static void *reserve(u64 size, int prot)
 {
@@ -83,50 +75,7 @@ void windows_fini(struct bt *b)
             window_release(&b->window[i]);
     unmap(b->guard, GUARD_SIZE);
     traces_fini(b);
-    for (unsigned i = 0; i < b->nrmap_chunks; i++)
-        free(b->rmap_chunks[i]);
-    free(b->rmap_chunks);
-}
-
-/* --- reverse map: which windows show a guest-physical page, and where --- */
-
-static struct rmap *rmap_new(struct bt *b)
-{
-    enum { CHUNK = 1024 };
-    if (!b->free_rmap) {
-        struct rmap *chunk = calloc(CHUNK, sizeof *chunk);
-        b->rmap_chunks = realloc(b->rmap_chunks, (b->nrmap_chunks + 1) * sizeof *b->rmap_chunks);
-        b->rmap_chunks[b->nrmap_chunks++] = chunk;
-        for (unsigned i = 0; i < CHUNK; i++) {
-            chunk[i].next = b->free_rmap;
-            b->free_rmap = &chunk[i];
-        }
-    }
-    struct rmap *r = b->free_rmap;
-    b->free_rmap = r->next;
-    return r;
-}
-
-static void rmap_add(struct bt *b, gpa_t gpa, u32 window, u32 gva_page)
-{
-    struct rmap *r = rmap_new(b), **head = &b->rmap[page_hash(gpa)];
-    *r = (struct rmap){ window, gva_page, *head };
-    *head = r;
-    b->rmaps++;
-}
-
-static void rmap_remove(struct bt *b, gpa_t gpa, u32 window, u32 gva_page)
-{
-    for (struct rmap **p = &b->rmap[page_hash(gpa)]; *p; p = &(*p)->next) {
-        struct rmap *r = *p;
-        if (r->window == window && r->gva_page == gva_page) {
-            *p = r->next;
-            r->next = b->free_rmap;
-            b->free_rmap = r;
-            b->rmaps--;
-            return;
-        }
-    }
+    rmap_fini(b);
 }
 
 static gpa_t frame_gpa(const struct window *w, u32 gva_page) { return (gpa_t)w->frame[gva_page] << PAGE_SHIFT; }
@@ -148,7 +97,7 @@ static u32 next_known(const struct window *w, u32 p, u32 end)
 /* Is page p part of the same host mapping as the page before it? */
 static bool merges(const struct window *w, u32 p)
 {
-    return p && bit(w->present, p - 1) && bit(w->writable, p) == bit(w->writable, p - 1) && w->frame[p] == w->frame[p - 1] + 1;
+    return p && page_bit(w->present, p - 1) && page_bit(w->writable, p) == page_bit(w->writable, p - 1) && w->frame[p] == w->frame[p - 1] + 1;
 }
 
 /* Host areas that [first, first + n) and the pages beside it make: one where a mapping begins, one where a gap does. Counted, not
@@ -157,8 +106,8 @@ static u32 areas_around(const struct window *w, u32 first, u32 n)
 {
     u32 begin = first ? first - 1 : 0, end = first + n < PAGES ? first + n + 1 : PAGES, areas = 0;
     for (u32 p = next_known(w, begin, end); p < end; p = next_known(w, p + 1, end))
-        if (bit(w->present, p))
-            areas += !merges(w, p) + !(p + 1 < PAGES && bit(w->present, p + 1));
+        if (page_bit(w->present, p))
+            areas += !merges(w, p) + !(p + 1 < PAGES && page_bit(w->present, p + 1));
     return areas;
 }
 
@@ -167,11 +116,11 @@ static u32 areas_around(const struct window *w, u32 first, u32 n)
 static void drop_page(struct bt *b, struct window *w, u32 p)
 {
     views_forget_page(b, w, p);
-    if (!bit(w->present, p))
+    if (!page_bit(w->present, p))
         return;
     rmap_remove(b, frame_gpa(w, p), w - b->window, p);
-    bit_clear(w->present, p);
-    bit_clear(w->writable, p);
+    page_bit_clear(w->present, p);
+    page_bit_clear(w->writable, p);
     w->mapped--;
 }
 
@@ -185,7 +134,7 @@ void window_drop(struct bt *b, struct window *w, u32 first, u32 n)
 {
     u32 end = first + n, lowest = end, highest = 0, areas = areas_around(w, first, n);
     for (u32 p = next_known(w, first, end); p < end; p = next_known(w, p + 1, end)) {
-        if (bit(w->present, p)) {
+        if (page_bit(w->present, p)) {
             lowest = lowest < p ? lowest : p;
             highest = p;
         }
@@ -221,6 +170,30 @@ void windows_flush(struct bt *b)
         window_empty(b, &b->window[i]);
 }
 
+/* --- showing --- */
+
+bool window_map(struct bt *b, struct window *w, const struct region *r, u32 first, u32 n, gpa_t gpa, bool writable)
+{
+    u32 index = w - b->window, areas = areas_around(w, first, n);
+    void *p = mmap(w->base + ((u64)first << PAGE_SHIFT), (u64)n << PAGE_SHIFT, PROT_READ | (writable ? PROT_WRITE : 0),
+                   MAP_SHARED | MAP_FIXED | MAP_POPULATE, b->map->fd, r->fd_offset + (gpa - r->gpa));
+    if (p == MAP_FAILED)
+        return false;
+    for (u32 page = first; page < first + n; page++, gpa += PAGE_SIZE) {
+        if (page_bit(w->present, page)) {
+            rmap_remove(b, frame_gpa(w, page), index, page);
+            w->mapped--;
+        }
+        w->frame[page] = gpa >> PAGE_SHIFT;
+        page_bit_set(w->present, page);
+        (writable ? page_bit_set : page_bit_clear)(w->writable, page);
+        rmap_add(b, gpa, index, page);
+        w->mapped++;
+    }
+    b->areas += areas_around(w, first, n) - areas;
+    return true;
+}
+
 /* Top-level tables of 32-bit paging are the root's (space.c); all below are traced entry by entry. */
 void window_depend(struct bt *b, struct window *w, const struct mmu *u, const struct xlat *x, u32 gva)
 {
@@ -235,7 +208,7 @@ static bool protect_page(struct bt *b, struct window *w, u32 p)
     u32 areas = areas_around(w, p, 1);
     if (mprotect(w->base + ((u64)p << PAGE_SHIFT), PAGE_SIZE, PROT_READ) < 0)
         return false;
-    bit_clear(w->writable, p);
+    page_bit_clear(w->writable, p);
     b->areas += areas_around(w, p, 1) - areas;
     return true;
 }
@@ -245,115 +218,13 @@ void windows_marked(struct bt *b, gpa_t page, u8 marks)
 {
     if (!(marks & (MARK_TRACE | MARK_CODE | MARK_DECODED | MARK_DIRTY_LOG | MARK_SHADOW)))
         return;
-    for (struct rmap *r = b->rmap[page_hash(page)]; r; r = r->next) {
+    for (struct rmap *r = rmap_of(b, page); r; r = r->next) {
         struct window *w = &b->window[r->window];
-        if (frame_gpa(w, r->gva_page) != page || !bit(w->writable, r->gva_page))
+        if (frame_gpa(w, r->gva_page) != page || !page_bit(w->writable, r->gva_page))
             continue;
         if (!protect_page(b, w, r->gva_page)) {
             windows_flush(b); /* other machines of this process take areas too */
             return;
         }
     }
-}
-
-/* --- filling --- */
-
-/* What a translation allows, beyond the one page that was asked for. */
-struct grant {
-    struct region *region;
-    gpa_t gpa;                  /* of the page at gva_page */
-    u32 gva_page, first, end;   /* the pages around it to which the same translation applies */
-    bool writable;              /* by the guest's tables, with D set */
-};
-
-/* The host page may be writable at once if nobody watches it. */
-static bool may_write(const struct grant *g, gpa_t page)
-{
-    return g->writable && g->region->kind == REGION_RAM && !g->region->page_marks[(page - g->region->gpa) >> PAGE_SHIFT];
-}
-
-/* False if the host refuses: then nothing has changed. */
-static bool map_pages(struct bt *b, struct window *w, const struct region *r, u32 first, u32 n, gpa_t gpa, bool writable)
-{
-    u32 index = w - b->window, areas = areas_around(w, first, n);
-    void *p = mmap(w->base + ((u64)first << PAGE_SHIFT), (u64)n << PAGE_SHIFT, PROT_READ | (writable ? PROT_WRITE : 0),
-                   MAP_SHARED | MAP_FIXED | MAP_POPULATE, b->map->fd, r->fd_offset + (gpa - r->gpa));
-    if (p == MAP_FAILED)
-        return false;
-    for (u32 page = first; page < first + n; page++, gpa += PAGE_SIZE) {
-        if (bit(w->present, page)) {
-            rmap_remove(b, frame_gpa(w, page), index, page);
-            w->mapped--;
-        }
-        w->frame[page] = gpa >> PAGE_SHIFT;
-        bit_set(w->present, page);
-        (writable ? bit_set : bit_clear)(w->writable, page);
-        rmap_add(b, gpa, index, page);
-        w->mapped++;
-    }
-    b->areas += areas_around(w, first, n) - areas;
-    return true;
-}
-
-/* Within a large page, or without paging, the pages around have the same translation: those near by are shown too, as far as they
- * are writable alike. Kernels see memory that way, and go through it. A look-ahead: what is shown already stays. */
-static void look_around(struct window *w, const struct cpu *c, const struct xlat *x, struct grant *g)
-{
-    u32 size = x->depth ? BIT(x->page_shift - PAGE_SHIFT) : AROUND;
-    u32 span = size < AROUND ? size : AROUND, low = g->gva_page & ~(span - 1), high = low + span - 1;
-    if (c->mmu.stage2 || span == 1)
-        return;
-    gpa_t first_gpa = g->region->gpa, end_gpa = first_gpa + g->region->size;
-    bool writable = may_write(g, g->gpa);
-    while (g->first > low && !bit(w->present, g->first - 1)) {
-        gpa_t gpa = g->gpa - ((u64)(g->gva_page - g->first + 1) << PAGE_SHIFT);
-        if (gpa < first_gpa || gpa >= end_gpa || may_write(g, gpa) != writable)
-            break;
-        g->first--;
-    }
-    while (g->end <= high && g->end <= w->limit >> PAGE_SHIFT && !bit(w->present, g->end)) {
-        gpa_t gpa = g->gpa + ((u64)(g->end - g->gva_page) << PAGE_SHIFT);
-        if (gpa >= end_gpa || may_write(g, gpa) != writable)
-            break;
-        g->end++;
-    }
-}
-
-static bool show(struct bt *b, struct window *w, const struct grant *g)
-{
-    if (b->areas > MAX_AREAS || b->rmaps > MAX_RMAPS)
-        windows_flush(b);
-    return map_pages(b, w, g->region, g->first, g->end - g->first, g->gpa - ((u64)(g->gva_page - g->first) << PAGE_SHIFT), may_write(g, g->gpa));
-}
-
-/* The host faulted at gva. Resolve it if it is a hidden fault; say what it is if it is not. */
-enum fill window_fill(struct bt *b, struct window *w, struct cpu *c, u32 gva, bool write)
-{
-    struct xlat x;
-    struct mmu_fault f;
-    enum mmu_access a = write ? ACCESS_WRITE : ACCESS_READ;
-    u8 perms = PERM_R | PERM_W;
-    if (gva > w->limit)
-        return FILL_FAULT;
-    if (mmu_walk(&c->mmu, gva, a, w->user, &x, &f) < 0 || mmu_second(&c->mmu, gva, a, &x.gpa, &perms, &f) < 0)
-        return FILL_FAULT;
-    u32 gva_page = gva >> PAGE_SHIFT;
-    bool allowed = x.perms & PERM_W || (!w->user && !(c->mmu.cr0 & CR0_WP));
-    struct grant g = { physmap_find(b->map, x.gpa), x.gpa & b->map->a20_mask & PAGE_MASK, gva_page, gva_page, gva_page + 1,
-                       allowed && x.dirty && perms & PERM_W }; /* otherwise a write faults and asks again */
-    if (!g.region || g.region->kind == REGION_MMIO || (write && g.region->kind == REGION_ROM))
-        return FILL_MMIO;
-    u8 marks = g.region->page_marks[(g.gpa - g.region->gpa) >> PAGE_SHIFT];
-    look_around(w, c, &x, &g);
-    bool shown = write && marks ? true : show(b, w, &g);
-    window_depend(b, w, &c->mmu, &x, gva);
-    if (write && marks)
-        return marks & MARK_TRACE ? FILL_TRACED : FILL_CODE;
-    if (!shown) {
-        windows_flush(b); /* other machines of this process take areas too */
-        return FILL_MMIO;
-    }
-    b->stats.hidden_faults++;
-    trace(c->tracer, SHADOW, "fault=hidden gva=0x%x write=0x%x gpa=0x%" PRIx64, gva, write, x.gpa);
-    return FILL_OK;
 }
