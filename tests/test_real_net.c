@@ -17,113 +17,10 @@
 
 #include "base/types.h"
 #include "check.h"
+#include "net_server.h"
 
-enum { FILE_SIZE = 10 << 20 };
 #define INITRD "build/tests/initrd-net"
 #define DRIVER "insmod /lib/e1000.ko; ifconfig eth0 up; udhcpc -i eth0 -n\\n"
-
-static u8 file[FILE_SIZE];      /* what the guest gets, and gives back */
-
-/* --- the server: a process of its own, two ports --- */
-
-struct server { int download, upload, report; u16 download_port, upload_port; pid_t pid; };
-
-static int listen_somewhere(u16 *port)
-{
-    struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t len = sizeof a;
-    int s = socket(AF_INET, SOCK_STREAM, 0);
-    if (bind(s, (struct sockaddr *)&a, sizeof a) || listen(s, 4) || getsockname(s, (struct sockaddr *)&a, &len))
-        return -1;
-    *port = ntohs(a.sin_port);
-    return s;
-}
-
-static void serve_download(int s)
-{
-    char request[4096];
-    size_t have = 0;
-    for (ssize_t n; have < sizeof request - 1 && (n = read(s, request + have, sizeof request - 1 - have)) > 0;) {
-        request[have += n] = 0;
-        if (strstr(request, "\r\n\r\n"))
-            break;
-    }
-    dprintf(s, "HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n", FILE_SIZE);
-    for (size_t sent = 0; sent < FILE_SIZE;) {
-        ssize_t n = write(s, file + sent, FILE_SIZE - sent);
-        if (n <= 0)
-            break;
-        sent += n;
-    }
-}
-
-/* How many bytes came that were right; -1 if one was wrong. */
-static int take_upload(int s)
-{
-    static u8 buffer[65536];
-    int have = 0;
-    for (ssize_t n; (n = read(s, buffer, sizeof buffer)) > 0; have += n)
-        if (have + n > FILE_SIZE || memcmp(buffer, file + have, n))
-            return -1;
-    return have;
-}
-
-static void serve(struct server *v)
-{
-    struct pollfd p[2] = { { .fd = v->download, .events = POLLIN }, { .fd = v->upload, .events = POLLIN } };
-    signal(SIGPIPE, SIG_IGN);
-    while (poll(p, 2, -1) > 0) {
-        bool up = p[1].revents;
-        int s = accept(p[up].fd, NULL, NULL);
-        if (up) {
-            int got = take_upload(s);
-            if (write(v->report, &got, sizeof got) != sizeof got)
-                _exit(1);
-        } else {
-            serve_download(s);
-        }
-        close(s);
-    }
-    _exit(0);
-}
-
-static bool start_server(struct server *v)
-{
-    int ends[2];
-    u64 seed = check_seed();
-    for (unsigned i = 0; i < FILE_SIZE; i += 8)
-        *(u64 *)(file + i) = check_random(&seed);
-    v->download = listen_somewhere(&v->download_port);
-    v->upload = listen_somewhere(&v->upload_port);
-    if (v->download < 0 || v->upload < 0 || pipe(ends))
-        return false;
-    v->report = ends[1];
-    v->pid = fork();
-    if (v->pid == 0)
-        serve(v);
-    close(ends[1]);
-    close(v->download);
-    close(v->upload);
-    v->report = ends[0];
-    return v->pid > 0;
-}
-
-/* What the last upload was; -2: there was none. */
-static int take_report(struct server *v)
-{
-    int got = -2;
-    struct pollfd p = { .fd = v->report, .events = POLLIN };
-    if (poll(&p, 1, 2000) <= 0 || read(v->report, &got, sizeof got) != sizeof got)
-        return -2;
-    return got;
-}
-
-static void stop_server(struct server *v)
-{
-    kill(v->pid, SIGKILL);
-    waitpid(v->pid, NULL, 0);
-    close(v->report);
-}
 
 /* --- the guest --- */
 
@@ -145,10 +42,10 @@ static const char *emu(void)
 
 static void transfer(const char *options)
 {
-    struct server v;
+    struct net_server v = { 0 };
     char command[2000];
     NEED_LINUX();
-    if (!start_server(&v))
+    if (!net_server_start(&v))
         SKIP("no port of the loopback interface can be had");
     snprintf(command, sizeof command,
              "timeout 900 %s %s -nic user --clock virtual " LINUX
@@ -159,8 +56,8 @@ static void transfer(const char *options)
     check_context("emu %s", options);
     if (!CHECK_EQ(system(command), 0) && system("tail -n 20 build/tests/real-net.txt >&2"))
         fprintf(stderr, "    and its words cannot be shown\n");
-    CHECK_EQ(take_report(&v), FILE_SIZE);
-    stop_server(&v);
+    CHECK_EQ(net_server_report(&v), NET_SERVER_FILE_SIZE);
+    net_server_stop(&v);
 }
 
 static void test_transfer_bt(void) { transfer("-engine bt"); }
@@ -245,10 +142,10 @@ static void test_forward(void)
 {
     static const char serial[] = "build/tests/real-net-serial.txt";
     char answer[100];
-    u16 port;
+    u16 port = 0;
     int status;
     NEED_LINUX();
-    close(listen_somewhere(&port));
+    close(net_server_listen(&port));
     unlink(serial);
     pid_t pid = start_guest(port, serial);
     for (int i = 0; i < 2400 && !file_has(serial, "SERVING 42"); i++)
@@ -269,8 +166,8 @@ static void test_forward(void)
 static void test_port_in_use(void)
 {
     char command[300];
-    u16 port;
-    int s = listen_somewhere(&port);
+    u16 port = 0;
+    int s = net_server_listen(&port);
     snprintf(command, sizeof command, "%s guests/hello -nic user,hostfwd=tcp:127.0.0.1:%u-:80 >build/tests/real-net.txt 2>&1", emu(), port);
     int status = system(command);
     CHECK_EQ(WEXITSTATUS(status), 64);

@@ -53,8 +53,12 @@ static int set_interface(struct vm_drive *d, const char *value, struct error *er
 {
     if (strcmp(value, "floppy") == 0)
         d->media = DRIVE_FLOPPY;
+    else if (strcmp(value, "virtio") == 0)
+        d->bus = DRIVE_VIRTIO;
+    else if (strcmp(value, "none") == 0)
+        d->bus = DRIVE_APART;
     else if (strcmp(value, "ide"))
-        return error_set(err, "-drive if=%s: give ide or floppy", value);
+        return error_set(err, "-drive if=%s: give ide, virtio, floppy or none", value);
     return 0;
 }
 
@@ -71,14 +75,17 @@ static int set_switch(bool *to, const char *key, const char *value, struct error
 static int set_snapshot(struct vm_drive *d, const char *value, struct error *err) { return set_switch(&d->snapshot, "-drive snapshot", value, err); }
 static int set_readonly(struct vm_drive *d, const char *value, struct error *err) { return set_switch(&d->readonly, "-drive readonly", value, err); }
 
-/* How the host caches, or what the drive is called, does not matter here. */
+static int set_id(struct vm_drive *d, const char *value, struct error *err) { return d->id = value, 0; }
+static int set_serial(struct vm_drive *d, const char *value, struct error *err) { return d->serial = value, 0; }
+
+/* How the host caches does not matter here. */
 static int set_nothing(struct vm_drive *d, const char *value, struct error *err) { return 0; }
 
 static const struct { const char *key; int (*set)(struct vm_drive *d, const char *value, struct error *err); } drive_keys[] = {
     { "file", set_file }, { "index", set_index }, { "media", set_media }, { "if", set_interface }, { "format", set_format },
-    { "snapshot", set_snapshot }, { "readonly", set_readonly }, { "read-only", set_readonly }, { "cache", set_nothing }, { "id", set_nothing },
+    { "snapshot", set_snapshot }, { "readonly", set_readonly }, { "read-only", set_readonly }, { "cache", set_nothing }, { "id", set_id },
     { "aio", set_nothing }, { "discard", set_nothing }, { "werror", set_nothing }, { "rerror", set_nothing },
-    { "bus", set_bus }, { "unit", set_unit }, { "driver", set_format }, { "serial", set_nothing }, { "file.locking", set_nothing },
+    { "bus", set_bus }, { "unit", set_unit }, { "driver", set_format }, { "serial", set_serial }, { "file.locking", set_nothing },
     { "copy-on-read", set_nothing }, { "detect-zeroes", set_nothing },
 };
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "cli/options.h"
+#include "cli/virtio.h"
 
 enum { WORDS = VM_NETDEV_WORDS + 4 };
 
@@ -98,9 +99,14 @@ static int set_slot(struct vm_nic *n, const char *value, struct error *err)
     return end != value && !*end && slot >= 1 && slot <= 31 ? 0 : error_set(err, "addr=%s: give a slot of the PCI bus, 3 to 1f", value);
 }
 
+static int set_packed(struct vm_nic *n, const char *value, struct error *err) { return virtio_take_flavor(&n->virtio, "packed", value, err); }
+static int set_no_legacy(struct vm_nic *n, const char *value, struct error *err) { return virtio_take_flavor(&n->virtio, "disable-legacy", value, err); }
+static int set_no_modern(struct vm_nic *n, const char *value, struct error *err) { return virtio_take_flavor(&n->virtio, "disable-modern", value, err); }
+
 static const struct nic_key { const char *key; int (*set)(struct vm_nic *n, const char *value, struct error *err); } nic_keys[] = {
     { "model", set_model }, { "netdev", set_netdev }, { "mac", set_mac }, { "macaddr", set_mac }, { "addr", set_slot }, { "id", set_nothing },
-    { "bus", set_nothing }, { "bootindex", set_nothing }, { "romfile", set_nothing }, { "rombar", set_nothing }, { "name", set_nothing },
+    { "bus", set_nothing }, { "bootindex", set_nothing }, { "romfile", set_nothing }, { "rombar", set_nothing }, { "packed", set_packed },
+    { "disable-legacy", set_no_legacy }, { "disable-modern", set_no_modern }, { "name", set_nothing },
 };
 
 /* 1: it is a word about the adapter; 0: it is not. */
@@ -124,7 +130,7 @@ static int take_nic_words(struct vm_nic *n, const char *option, const struct wor
     return 0;
 }
 
-bool network_is_adapter(const char *arg) { return strncmp(arg, "e1000", 5) == 0; }
+bool network_is_adapter(const char *arg) { return strncmp(arg, "e1000", 5) == 0 || strncmp(arg, "virtio-net", 10) == 0; }
 
 int network_take_device(struct network_options *o, struct vm_config *c, const char *arg, struct error *err)
 {

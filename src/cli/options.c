@@ -239,9 +239,11 @@ static int opt_device(struct options *o, const char *arg, struct error *err)
 {
     if (network_is_adapter(arg))
         return network_take_device(&o->network, &o->vm, arg, err);
+    if (virtio_is_device(arg))
+        return virtio_take_device(&o->virtio, &o->vm, arg, err);
     if (strncmp(arg, "isa-debug-exit", strcspn(arg, ",")) == 0 && strcspn(arg, ",") == strlen("isa-debug-exit"))
         return take_debug_exit(o, arg, err);
-    return error_set(err, "-device %s: only e1000 and isa-debug-exit can be set up; the machine's other devices are always there (emu list devices)", arg);
+    return error_set(err, "-device %s: only e1000, virtio-net-pci, virtio-blk-pci, virtio-rng-pci, virtconsole and isa-debug-exit can be set up; the machine's other devices are always there (emu list devices)", arg);
 }
 static int opt_netdev(struct options *o, const char *arg, struct error *err) { return network_take_netdev(&o->network, &o->vm, arg, err); }
 static int opt_nic(struct options *o, const char *arg, struct error *err) { return network_take_nic(&o->network, &o->vm, arg, err); }
@@ -624,6 +626,7 @@ void options_fini(struct options *o)
     for (unsigned i = 0; i < VM_MAX_DRIVES; i++)
         free(o->drive_spec[i]);
     network_fini(&o->network);
+    virtio_fini_options(&o->virtio);
     if (o->trace_file)
         fclose(o->trace_file);
     o->trace_file = NULL;

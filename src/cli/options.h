@@ -7,6 +7,7 @@
 
 #include "cli/network.h"
 #include "cli/serial.h"
+#include "cli/virtio.h"
 #include "console/display.h"
 #include "console/script.h"
 #include "machine/vm.h"
@@ -27,6 +28,7 @@ struct options {
     bool serial_said;              /* by the user, not by default */
     char *drive_spec[VM_MAX_DRIVES]; /* owned; NULL where -hda or its like named the drive */
     struct network_options network;
+    struct virtio_options virtio;
     char boot[8];
     const char *debugcon;           /* NULL: nowhere */
     const char *display;            /* "none", "sdl", "text", "auto"; NULL: nothing was said */

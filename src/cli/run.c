@@ -25,7 +25,7 @@ struct run {
     struct options options;
     char kernel[PATH_MAX];
     unsigned nserial;       /* serial ports opened */
-    struct chardev *debugcon, *parallel;
+    struct chardev *debugcon, *parallel, *virtconsole;
     struct vm *vm;          /* while it runs */
     struct console console;
     struct gdb *gdb;
@@ -100,7 +100,7 @@ static const char *default_serial(const struct options *o)
 /* The terminal's input can be one's only. */
 static int check_terminal(const struct options *o, struct error *err)
 {
-    unsigned users = gdb_at_terminal(o) + text_display(o) + o->monitor;
+    unsigned users = gdb_at_terminal(o) + text_display(o) + o->monitor + (o->virtio.console && strstr(o->virtio.console, "stdio"));
     for (unsigned i = 0; i < o->nserial; i++)
         users += strstr(o->serial[i], "stdio") != NULL;
     if (users && o->daemonize)
@@ -140,7 +140,8 @@ static int open_other(struct run *r, const char *spec, struct chardev **opened, 
 static int open_others(struct run *r, struct error *err)
 {
     struct options *o = &r->options;
-    return open_other(r, o->debugcon, &r->debugcon, &o->vm.debugcon, err) || open_other(r, o->parallel, &r->parallel, &o->vm.parallel, err) ? -1 : 0;
+    return open_other(r, o->debugcon, &r->debugcon, &o->vm.debugcon, err) || open_other(r, o->parallel, &r->parallel, &o->vm.parallel, err) ||
+           open_other(r, o->virtio.console, &r->virtconsole, &o->vm.virtconsole, err) ? -1 : 0;
 }
 
 static void close_serials(struct run *r)
@@ -149,6 +150,7 @@ static void close_serials(struct run *r)
         chardev_close(r->serial[--r->nserial]);
     chardev_close(r->debugcon);
     chardev_close(r->parallel);
+    chardev_close(r->virtconsole);
 }
 
 /* Who starts a machine from its disks sits before its screen, if there is a screen; who starts a kernel reads its console. */

@@ -95,4 +95,17 @@ bool block_writev(struct block *b, u64 offset, const struct iovec *v, unsigned n
     return ok;
 }
 
+bool block_zero(struct block *b, u64 offset, u64 len, bool unmap)
+{
+    static const u8 zeros[64 << 10];
+    bool ok = within(b, offset, len) && !b->readonly;
+    if (ok && unmap && b->ops->hole && b->ops->hole(b, offset, len))
+        return true;
+    for (u64 n; ok && len; offset += n, len -= n) {
+        n = len < sizeof zeros ? len : sizeof zeros;
+        ok = b->ops->write(b, offset, zeros, n);
+    }
+    return ok;
+}
+
 bool block_flush(struct block *b) { return b->readonly || b->ops->flush(b); }

@@ -35,6 +35,8 @@ const char *block_trouble(const struct block *b);
 bool block_read(struct block *b, u64 offset, void *buf, u64 len);
 bool block_write(struct block *b, u64 offset, const void *buf, u64 len);
 bool block_flush(struct block *b);
+/* [offset, offset + len) reads as zeros from now on; the host may take the room back if `unmap`. */
+bool block_zero(struct block *b, u64 offset, u64 len, bool unmap);
 /* The same with `n` pieces of memory one after another. */
 bool block_readv(struct block *b, u64 offset, const struct iovec *v, unsigned n);
 bool block_writev(struct block *b, u64 offset, const struct iovec *v, unsigned n);

@@ -14,6 +14,8 @@ struct block_ops {
     bool (*writev)(struct block *b, u64 offset, const struct iovec *v, unsigned n, u64 len);
     bool (*flush)(struct block *b);
     void (*close)(struct block *b);     /* frees *b */
+    /* Make a hole, or false without a word: then zeros are written. May be NULL. */
+    bool (*hole)(struct block *b, u64 offset, u64 len);
 };
 
 /* The head of every back-end's own struct. */

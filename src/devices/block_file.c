@@ -162,6 +162,11 @@ static bool file_flush(struct block *b)
     return fdatasync(((struct block_file *)b)->fd) == 0 || block_refuse(b, "flush", NULL);
 }
 
+static bool file_hole(struct block *b, u64 offset, u64 len)
+{
+    return fallocate(((struct block_file *)b)->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, len) == 0;
+}
+
 static void file_close(struct block *b)
 {
     struct block_file *f = (struct block_file *)b;
@@ -170,7 +175,7 @@ static void file_close(struct block *b)
     free(f);
 }
 
-static const struct block_ops file_ops = { "file", file_read, file_write, file_readv, file_writev, file_flush, file_close };
+static const struct block_ops file_ops = { "file", file_read, file_write, file_readv, file_writev, file_flush, file_close, file_hole };
 
 struct block *block_file_open(const char *path, bool writes, struct error *err)
 {

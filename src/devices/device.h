@@ -30,13 +30,28 @@ enum platform_request {
 };
 
 /* A network adapter that the user asked for; each model's device takes its own. */
-enum nic_model { NIC_NONE, NIC_E1000, NIC_VIF /* half of one: the guest has a driver for Xen's netif, the engine the other half */ };
-enum { NICS_MAX = 8 };
+enum nic_model { NIC_NONE, NIC_E1000, NIC_VIRTIO, NIC_VIF /* half of one: the guest has a driver for Xen's netif, the engine the other half */ };
+enum { NICS_MAX = 8, VIRTIO_SLOTS_MAX = 8 };
+/* What the user wants of a virtio device's interface: both of them, and split rings, if nothing is said. */
+struct virtio_flavor { bool packed, no_legacy, no_modern; };
 struct nic {
     enum nic_model model;
     u8 mac[6];
     u8 slot;                        /* of PCI bus 0; 0: its device chooses by its place in the list */
     struct net_wire *wire;          /* NULL: no cable */
+    struct virtio_flavor virtio;
+};
+
+/* A virtio device other than a network adapter. */
+enum virtio_model { VIRTIO_NONE, VIRTIO_BLK, VIRTIO_RNG, VIRTIO_CONSOLE };
+struct virtio_slot {
+    enum virtio_model model;
+    u8 slot;                        /* of PCI bus 0; 0: the first that is free */
+    struct virtio_flavor flavor;
+    struct block *image;            /* VIRTIO_BLK */
+    const char *serial;             /* ... its number; NULL: none */
+    struct chardev *line;           /* VIRTIO_CONSOLE; NULL: what is written goes nowhere */
+    u64 seed;                       /* VIRTIO_RNG: the same seed, the same bytes */
 };
 
 /* What a processor is told beside its interrupt wire. */
@@ -75,6 +90,7 @@ struct platform {
     u16 debug_exit_port; u8 debug_exit_size;
     struct { struct block *image; bool is_cd; } ide[4]; /* first channel 0 and 1, second 2 and 3; image NULL: no drive */
     struct nic nic[NICS_MAX];
+    struct virtio_slot virtio[VIRTIO_SLOTS_MAX];
     struct block *floppy[2];        /* NULL: no drive, but for the first if the second is there */
     const char *boot;               /* letters of the boot order: a, c, d, n; NULL: none is told */
     s64 rtc_base;                   /* seconds since 1970 that the RTC shows at power-on */

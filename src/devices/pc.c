@@ -13,6 +13,7 @@
 #include "devices/serial.h"
 #include "devices/small.h"
 #include "devices/vga.h"
+#include "devices/virtio.h"
 
 const struct device_ops *const pc_devices[] = {
     &lapic_ops,     /* between the 8259A and the processors: first, */
@@ -28,6 +29,7 @@ const struct device_ops *const pc_devices[] = {
     &vga_ops,
     &ide_ops,
     &e1000_ops,
+    &virtio_set_ops,
     &fwcfg_ops,
     &dma_ops,
     &fdc_ops,

@@ -31,6 +31,8 @@ struct pci_function {
     struct pci_bar bar[6];
     /* After config[offset..offset+size) was written: a BAR moved, bus mastering was switched. NULL: nobody cares. */
     void (*written)(struct pci_function *f, u8 offset, unsigned size);
+    /* Before config[offset..offset+size) is read: bytes that come from elsewhere. NULL: there are none. */
+    void (*reading)(struct pci_function *f, u8 offset, unsigned size);
     void *dev;
     struct pci_bus *bus;    /* set by pci_add() */
     u8 devfn;

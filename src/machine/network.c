@@ -70,7 +70,8 @@ static int open_capture(struct vm *vm, unsigned i, struct error *err)
 /* --- adapters --- */
 
 static const struct { const char *name; enum nic_model model; } models[] = {
-    { "e1000", NIC_E1000 }, { "e1000-82540em", NIC_E1000 },
+    { "e1000", NIC_E1000 }, { "e1000-82540em", NIC_E1000 }, { "virtio-net-pci", NIC_VIRTIO }, { "virtio-net", NIC_VIRTIO }, { "virtio", NIC_VIRTIO },
+    { "virtio-net-pci-transitional", NIC_VIRTIO }, { "virtio-net-pci-non-transitional", NIC_VIRTIO },
 };
 
 static int take_model(struct nic *to, const char *name, struct error *err)
@@ -80,7 +81,7 @@ static int take_model(struct nic *to, const char *name, struct error *err)
             to->model = models[i].model;
             return 0;
         }
-    return error_set(err, "no network adapter is called '%s'; there is e1000", name);
+    return error_set(err, "no network adapter is called '%s'; there are e1000 and virtio-net-pci", name);
 }
 
 /* Bytes by ':' or '-'; none given: as QEMU numbers its own. */
@@ -118,6 +119,8 @@ static int add_nic(struct vm *vm, unsigned i, struct error *err)
     const struct vm_nic *n = &vm->config.nic[i];
     struct nic *to = &vm->platform.nic[i];
     to->slot = n->slot;
+    to->virtio = n->virtio;
+    to->virtio.no_legacy |= strstr(n->model, "non-transitional") != NULL;
     if (take_model(to, n->model, err) || take_mac(to, n->mac, i, err) || plug_in(vm, to, n->netdev, err))
         return -1;
     if (strcmp(vm->config.engine->image, "xen-pv") == 0)

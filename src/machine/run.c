@@ -148,6 +148,7 @@ static void poll_input(struct vm *vm)
 {
     for (unsigned i = 0; i < ARRAY_LEN(vm->config.serial); i++)
         chardev_poll(vm->config.serial[i]);
+    chardev_poll(vm->config.virtconsole);
     network_poll(vm);
     if (vm->config.pump)
         vm->config.pump(vm, vm->config.pump_opaque);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "machine/storage.h"
 
+#include <string.h>
+
 #include "devices/block.h"
 
 /* Where drives of a medium go when the user does not say: disks to the first free place, CDs to the second channel first. */
@@ -31,13 +33,18 @@ static int choose_place(struct vm *vm, const struct vm_drive *d, struct error *e
     return error_set(err, "%s: all %s drives are taken", d->file, media[d->media].name);
 }
 
-static int open_drive(struct vm *vm, const struct vm_drive *d, struct error *err)
+static struct block *open_image(const struct vm *vm, const struct vm_drive *d, struct error *err)
 {
     unsigned flags = (d->readonly || d->media == DRIVE_CDROM ? BLOCK_READONLY : 0) | (d->snapshot || vm->config.snapshot ? BLOCK_SNAPSHOT : 0);
+    return block_open(d->file, flags, err);
+}
+
+static int open_drive(struct vm *vm, const struct vm_drive *d, struct error *err)
+{
     int place = choose_place(vm, d, err);
     if (place < 0)
         return -1;
-    struct block *b = block_open(d->file, flags, err);
+    struct block *b = open_image(vm, d, err);
     if (!b)
         return -1;
     *slot(vm, d->media, place) = b;
@@ -46,16 +53,86 @@ static int open_drive(struct vm *vm, const struct vm_drive *d, struct error *err
     return 0;
 }
 
+/* --- virtio --- */
+
+static struct virtio_slot *new_virtio(struct vm *vm, enum virtio_model model, struct error *err)
+{
+    for (unsigned i = 0; i < VIRTIO_SLOTS_MAX; i++)
+        if (vm->platform.virtio[i].model == VIRTIO_NONE) {
+            vm->platform.virtio[i].model = model;
+            return &vm->platform.virtio[i];
+        }
+    error_set(err, "at most %d virtio devices beside network adapters", VIRTIO_SLOTS_MAX);
+    return NULL;
+}
+
+static int open_virtio_drive(struct vm *vm, struct virtio_slot *s, const struct vm_drive *d, struct error *err)
+{
+    if (!s)
+        return -1;
+    s->serial = s->serial ? s->serial : d->serial;
+    s->image = open_image(vm, d, err);
+    return s->image ? 0 : -1;
+}
+
+static const struct vm_drive *find_drive(const struct vm *vm, const char *id)
+{
+    for (unsigned i = 0; i < vm->config.ndrives; i++)
+        if (vm->config.drive[i].bus == DRIVE_APART && vm->config.drive[i].id && strcmp(vm->config.drive[i].id, id) == 0)
+            return &vm->config.drive[i];
+    return NULL;
+}
+
+static int add_virtio(struct vm *vm, const struct vm_virtio *x, struct error *err)
+{
+    struct virtio_slot *s = new_virtio(vm, x->model, err);
+    if (!s)
+        return -1;
+    s->slot = x->slot;
+    s->flavor = x->flavor;
+    s->serial = x->serial;
+    s->seed = x->seed;
+    s->line = x->model == VIRTIO_CONSOLE ? vm->config.virtconsole : NULL;
+    if (x->model != VIRTIO_BLK)
+        return 0;
+    const struct vm_drive *d = find_drive(vm, x->drive);
+    return d ? open_virtio_drive(vm, s, d, err)
+             : error_set(err, "-device virtio-blk-pci,drive=%s: no -drive has this id; add -drive file=F,if=none,id=%s", x->drive, x->drive);
+}
+
+/* --- all of them --- */
+
 /* Those with a place first, so that the others find what is left. */
-int storage_open(struct vm *vm, struct error *err)
+static int open_ide_and_floppy(struct vm *vm, struct error *err)
 {
     for (int placed = 1; placed >= 0; placed--)
-        for (unsigned i = 0; i < vm->config.ndrives; i++)
-            if ((vm->config.drive[i].index >= 0) == placed && open_drive(vm, &vm->config.drive[i], err)) {
-                storage_close(vm);
+        for (unsigned i = 0; i < vm->config.ndrives; i++) {
+            const struct vm_drive *d = &vm->config.drive[i];
+            if (d->bus == DRIVE_OWN_BUS && (d->index >= 0) == placed && open_drive(vm, d, err))
                 return -1;
-            }
+        }
     return 0;
+}
+
+static int open_virtio(struct vm *vm, struct error *err)
+{
+    for (unsigned i = 0; i < vm->config.ndrives; i++) {
+        const struct vm_drive *d = &vm->config.drive[i];
+        if (d->bus == DRIVE_VIRTIO && open_virtio_drive(vm, new_virtio(vm, VIRTIO_BLK, err), d, err))
+            return -1;
+    }
+    for (unsigned i = 0; i < vm->config.nvirtios; i++)
+        if (add_virtio(vm, &vm->config.virtio[i], err))
+            return -1;
+    return 0;
+}
+
+int storage_open(struct vm *vm, struct error *err)
+{
+    if (open_ide_and_floppy(vm, err) == 0 && open_virtio(vm, err) == 0)
+        return 0;
+    storage_close(vm);
+    return -1;
 }
 
 static void close_one(struct block **b)
@@ -70,4 +147,6 @@ void storage_close(struct vm *vm)
         close_one(&vm->platform.ide[i].image);
     for (unsigned i = 0; i < ARRAY_LEN(vm->platform.floppy); i++)
         close_one(&vm->platform.floppy[i]);
+    for (unsigned i = 0; i < ARRAY_LEN(vm->platform.virtio); i++)
+        close_one(&vm->platform.virtio[i].image);
 }

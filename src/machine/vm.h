@@ -31,6 +31,18 @@ struct vm_drive {
     enum drive_media media;
     int index;                      /* IDE: 0, 1 first channel, 2, 3 second; floppy 0, 1; -1: the first that is free */
     bool snapshot, readonly;
+    enum { DRIVE_OWN_BUS /* IDE's, the floppy controller's */, DRIVE_VIRTIO, DRIVE_APART /* some -device takes it by its id */ } bus;
+    const char *id, *serial;        /* NULL: none */
+};
+
+/* A virtio device that is no network adapter: -device virtio-... */
+struct vm_virtio {
+    enum virtio_model model;
+    const char *drive;              /* of a disk: the id of its drive, which has if=none */
+    const char *serial;             /* of a disk; NULL: the drive's */
+    u8 slot;
+    struct virtio_flavor flavor;
+    u64 seed;
 };
 
 /* A network that an adapter can be plugged into: -netdev. */
@@ -43,6 +55,7 @@ struct vm_nic {
     const char *netdev;             /* id; NULL: no cable */
     const char *mac;                /* NULL: one by number */
     u8 slot;                        /* of the PCI bus; 0: one by number */
+    struct virtio_flavor virtio;
 };
 struct vm_capture {
     const char *netdev;             /* id; NULL: the first */
@@ -63,11 +76,13 @@ struct vm_config {
     const char *boot;               /* letters in order: a floppy, c disk, d CD, n network; NULL: "cad" */
     bool boot_menu;                 /* the firmware waits for a key to show its menu */
     struct vm_drive drive[VM_MAX_DRIVES]; unsigned ndrives;
+    struct vm_virtio virtio[VIRTIO_SLOTS_MAX]; unsigned nvirtios;
     bool snapshot;                  /* no image is written */
     struct vm_netdev netdev[VM_MAX_NETDEVS]; unsigned nnetdevs;
     struct vm_nic nic[NICS_MAX]; unsigned nnics;
     struct vm_capture capture[VM_MAX_CAPTURES]; unsigned ncaptures;
     struct chardev *debugcon;       /* the firmware's messages; NULL: nowhere */
+    struct chardev *virtconsole;    /* of the virtio console; NULL: nobody is there */
     struct chardev *serial[4], *parallel; /* parallel NULL: no printer port */
     u16 debug_exit_port; u8 debug_exit_size; /* default 0xf4, 1 */
     unsigned smp;                   /* processors, 1 to VM_MAX_VCPUS; 0: one */

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* What -device virtio-blk-pci, virtio-rng-pci, virtio-serial-pci and virtconsole say. */
+#ifndef EMU_CLI_VIRTIO_H
+#define EMU_CLI_VIRTIO_H
+
+#include "machine/vm.h"
+
+/* Zeroed storage to begin with. */
+struct virtio_options {
+    char *text[VIRTIO_SLOTS_MAX]; unsigned ntexts;  /* owned: what the configuration points into */
+    const char *console;            /* where the console is, as -serial's; NULL: nowhere */
+};
+
+bool virtio_is_device(const char *arg);
+/* Takes one -device into the configuration. 0 or -1 with *err. */
+int virtio_take_device(struct virtio_options *o, struct vm_config *c, const char *arg, struct error *err);
+/* packed=, disable-legacy= and disable-modern=, which all virtio devices have. 0 or -1 with *err. */
+int virtio_take_flavor(struct virtio_flavor *f, const char *key, const char *value, struct error *err);
+void virtio_fini_options(struct virtio_options *o);
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/* A server for guests on the network, a process of its own: one port gives a file by HTTP, the other takes it back and looks at it. */
+#ifndef EMU_TESTS_NET_SERVER_H
+#define EMU_TESTS_NET_SERVER_H
+
+#include <arpa/inet.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/types.h"
+#include "check.h"
+
+enum { NET_SERVER_FILE_SIZE = 10 << 20 };
+
+static u8 net_server_file[NET_SERVER_FILE_SIZE];     /* what the guest gets, and gives back */
+
+struct net_server { int download, upload, report; u16 download_port, upload_port; pid_t pid; };
+
+static inline int net_server_listen(u16 *port)
+{
+    struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof a;
+    int s = socket(AF_INET, SOCK_STREAM, 0);
+    if (bind(s, (struct sockaddr *)&a, sizeof a) || listen(s, 4) || getsockname(s, (struct sockaddr *)&a, &len))
+        return -1;
+    *port = ntohs(a.sin_port);
+    return s;
+}
+
+static inline void net_server_download(int s)
+{
+    char request[4096];
+    size_t have = 0;
+    for (ssize_t n; have < sizeof request - 1 && (n = read(s, request + have, sizeof request - 1 - have)) > 0;) {
+        request[have += n] = 0;
+        if (strstr(request, "\r\n\r\n"))
+            break;
+    }
+    dprintf(s, "HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n", NET_SERVER_FILE_SIZE);
+    for (size_t sent = 0; sent < NET_SERVER_FILE_SIZE;) {
+        ssize_t n = write(s, net_server_file + sent, NET_SERVER_FILE_SIZE - sent);
+        if (n <= 0)
+            break;
+        sent += n;
+    }
+}
+
+/* How many bytes came that were right; -1 if one was wrong. */
+static inline int net_server_upload(int s)
+{
+    static u8 buffer[65536];
+    int have = 0;
+    for (ssize_t n; (n = read(s, buffer, sizeof buffer)) > 0; have += n)
+        if (have + n > NET_SERVER_FILE_SIZE || memcmp(buffer, net_server_file + have, n))
+            return -1;
+    return have;
+}
+
+static inline void net_server_serve(struct net_server *v)
+{
+    struct pollfd p[2] = { { .fd = v->download, .events = POLLIN }, { .fd = v->upload, .events = POLLIN } };
+    signal(SIGPIPE, SIG_IGN);
+    while (poll(p, 2, -1) > 0) {
+        bool up = p[1].revents;
+        int s = accept(p[up].fd, NULL, NULL);
+        if (up) {
+            int got = net_server_upload(s);
+            if (write(v->report, &got, sizeof got) != sizeof got)
+                _exit(1);
+        } else {
+            net_server_download(s);
+        }
+        close(s);
+    }
+    _exit(0);
+}
+
+static inline bool net_server_start(struct net_server *v)
+{
+    int ends[2];
+    u64 seed = check_seed();
+    for (unsigned i = 0; i < NET_SERVER_FILE_SIZE; i += 8)
+        *(u64 *)(net_server_file + i) = check_random(&seed);
+    v->download = net_server_listen(&v->download_port);
+    v->upload = net_server_listen(&v->upload_port);
+    if (v->download < 0 || v->upload < 0 || pipe(ends))
+        return false;
+    v->report = ends[1];
+    v->pid = fork();
+    if (v->pid == 0)
+        net_server_serve(v);
+    close(ends[1]);
+    close(v->download);
+    close(v->upload);
+    v->report = ends[0];
+    return v->pid > 0;
+}
+
+/* What the last upload was; -2: there was none. */
+static inline int net_server_report(struct net_server *v)
+{
+    int got = -2;
+    struct pollfd p = { .fd = v->report, .events = POLLIN };
+    if (poll(&p, 1, 2000) <= 0 || read(v->report, &got, sizeof got) != sizeof got)
+        return -2;
+    return got;
+}
+
+static inline void net_server_stop(struct net_server *v)
+{
+    kill(v->pid, SIGKILL);
+    waitpid(v->pid, NULL, 0);
+    close(v->report);
+}
+
+#endif
