@@ -85,7 +85,7 @@ static const struct { const char *args, *says; } sayings[] = {
     { "0f 01 08", "sidt [eax] callout (sensitive): would show the host's table" },
     { "0f 01 00", "sgdt [eax] callout (sensitive)" },
     { "0f 00 c0", "sldt eax callout (sensitive)" },
-    { "0f 01 e0", "smsw eax callout (sensitive)" },
+    { "0f 01 e0", "smsw eax in cache (sensitive): virtual control registers" },
     { "0f 00 c8", "str eax callout (sensitive)" },
     { "8c c8", "mov eax, cs in cache (sensitive): virtual segment registers" },
     { "0e", "push cs in cache (sensitive): virtual segment registers" },

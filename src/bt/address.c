@@ -117,6 +117,13 @@ void load_r8(struct maker *m, const struct insn *i, unsigned n, unsigned size)
         r8_and_memory(m, i, (const u8[]){ 0x8b }, 1);
 }
 
+void move_r8(struct maker *m, u8 reg, unsigned size)
+{
+    if (size == 2)
+        emit8(&m->e, 0x66);
+    EMIT(&m->e, 0x44, 0x89, 0xc0 | reg);                /* mov reg, r8d or r8w */
+}
+
 void store_r8(struct maker *m, const struct insn *i, unsigned size)
 {
     EMIT(&m->e, 0x65, 0x67);

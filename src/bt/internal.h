@@ -14,7 +14,7 @@
 #define ADAPT_AFTER 3           /* faults of one instruction before it is retranslated as a callout */
 #define REVERT_AFTER 32         /* callouts in a row that would not have faulted before it is retranslated as it was */
 
-#define MAX_RULES 24
+#define MAX_RULES 32
 #define FILL_KINDS 5
 
 struct bt_stats {

@@ -94,6 +94,7 @@ void check_r8(struct maker *m, unsigned seg, unsigned size, bool write);        
 void add_base(struct maker *m, unsigned seg);                                       /* r8d = linear address */
 void address_to_r8(struct maker *m, const struct insn *i, unsigned n);              /* all three, for operand n */
 void load_r8(struct maker *m, const struct insn *i, unsigned n, unsigned size);     /* r8d = operand n, of 2 (zero-extended) or 4 bytes */
+void move_r8(struct maker *m, u8 reg, unsigned size);                               /* reg = r8d or r8w */
 void store_r8(struct maker *m, const struct insn *i, unsigned size);                /* its direct memory operand = r8d or r8w */
 
 /* --- plain.c: copied instructions --- */
@@ -128,6 +129,7 @@ void body_sti(struct maker *m);
 void body_pushf(struct maker *m);
 void body_popf(struct maker *m);
 void body_read_cr(struct maker *m, const struct insn *i);
+void body_smsw(struct maker *m, const struct insn *i);
 void body_rdtsc(struct maker *m, const struct insn_map *map);
 
 /* --- segreg.c --- */

@@ -27,6 +27,7 @@ static const struct { enum rule rule; const char *why; } special[MN_COUNT] = {
     [MN_PUSHF] = { RULE_PUSHF, "real arithmetic flags, virtual system flags" },
     [MN_POPF] = { RULE_POPF, "real arithmetic flags, virtual system flags" },
     [MN_MOV_CR] = { RULE_READ_CR, "virtual control registers" },
+    [MN_SMSW] = { RULE_SMSW, "virtual control registers" },
     [MN_PUSH_SREG] = { RULE_READ_SREG, "virtual segment registers" },
     [MN_POP_SREG] = { RULE_LOAD_SREG, "virtual segment registers" },
     [MN_MOV_SREG] = { RULE_LOAD_SREG, "virtual segment registers" },
@@ -175,7 +176,7 @@ static bool string_ok(const struct insn *i, u32 key, const char **why)
 /* In-cache emulation is for ring 0: elsewhere these may fault. */
 static bool in_cache_ok(const struct insn *i, u32 key, const char **why)
 {
-    bool watched = key & KEY_WATCHED && (i->mnemonic == MN_MOV_CR || i->mnemonic == MN_RDTSC);
+    bool watched = key & KEY_WATCHED && (i->mnemonic == MN_MOV_CR || i->mnemonic == MN_SMSW || i->mnemonic == MN_RDTSC);
     if (key & KEY_CPL)
         *why = "emulated in the cache for ring 0 only";
     else if (watched)
@@ -184,6 +185,10 @@ static bool in_cache_ok(const struct insn *i, u32 key, const char **why)
         return false;
     if ((i->mnemonic == MN_PUSHF && !plain_stack(i, key)) || (i->mnemonic == MN_POPF && (!plain_stack(i, key) || key & KEY_DF))) {
         *why = "only on the flat 32-bit stack, and strings upwards";
+        return false;
+    }
+    if (i->mnemonic == MN_SMSW && i->op[0].kind == OPD_MEM && !reached_directly(i, key)) {
+        *why = "no register left for a base";
         return false;
     }
     if (i->mnemonic == MN_MOV_CR)

@@ -17,7 +17,7 @@ enum rule {
     RULE_NOTHING,   /* what it does is done: CLD where translations are for strings upwards */
     RULE_BIT,       /* a bit string in memory: the word that holds the bit */
     RULE_STRING,    /* by the host's own string instruction on window addresses */
-    RULE_CLI, RULE_STI, RULE_PUSHF, RULE_POPF, RULE_READ_CR, RULE_RDTSC, RULE_READ_SREG, RULE_LOAD_SREG /* ends the unit */, /* kernel code: emulated in the cache on virtual state */
+    RULE_CLI, RULE_STI, RULE_PUSHF, RULE_POPF, RULE_READ_CR, RULE_SMSW, RULE_RDTSC, RULE_READ_SREG, RULE_LOAD_SREG /* ends the unit */, /* kernel code: emulated in the cache on virtual state */
     RULE_PUSH, RULE_POP, RULE_LEAVE,    /* 32-bit stack operations by MOV and LEA */
     RULE_CALL, RULE_RET, RULE_JMP, RULE_JCC, RULE_LOOP, RULE_JCC_ROUND /* closes a round of a loop, not the last: ends nothing */, /* control flow: ends the unit */
 };

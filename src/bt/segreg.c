@@ -58,10 +58,8 @@ void body_read_sreg(struct maker *m, const struct insn *i)
         push_r8(m, 4);
     else if (i->op[0].kind == OPD_MEM)
         store_r8(m, i, 2);
-    else if (i->opsize == 2)
-        EMIT(e, 0x66, 0x44, 0x89, 0xc0 | i->op[0].reg); /* mov reg16, r8w */
     else
-        EMIT(e, 0x44, 0x89, 0xc0 | i->op[0].reg);       /* mov reg32, r8d */
+        move_r8(m, i->op[0].reg, i->opsize);
     count_in_cache(m, IN_CACHE_SREG);
 }
 

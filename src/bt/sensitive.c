@@ -104,6 +104,18 @@ void body_read_cr(struct maker *m, const struct insn *i)
     count_in_cache(m, IN_CACHE_CR);
 }
 
+/* The low half of CR0, or all of it into a 32-bit register: what a program in ring 3 would see of the host's own. */
+void body_smsw(struct maker *m, const struct insn *i)
+{
+    EMIT(&m->e, 0x45, 0x8b);                            /* mov r8d, [r15 + cr[0]] */
+    emit_ctx(&m->e, R8, CTX(cr[0]));
+    if (i->op[0].kind == OPD_MEM)
+        store_r8(m, i, 2);
+    else
+        move_r8(m, i->op[0].reg, i->opsize);
+    count_in_cache(m, IN_CACHE_CR);
+}
+
 /* TSC = tsc_end - cycles left, as of this instruction: the unit has paid for the rest of itself already. */
 void body_rdtsc(struct maker *m, const struct insn_map *map)
 {

@@ -42,6 +42,7 @@ static void body(struct maker *m, unsigned n)
     case RULE_PUSHF: body_pushf(m); break;
     case RULE_POPF: body_popf(m); break;
     case RULE_READ_CR: body_read_cr(m, i); break;
+    case RULE_SMSW: body_smsw(m, i); break;
     case RULE_RDTSC: body_rdtsc(m, &m->u->map[n]); break;
     case RULE_READ_SREG: body_read_sreg(m, i); break;
     case RULE_LOAD_SREG: body_load_sreg(m, i, next, m->u->cycles - m->u->map[n].cycles); break;
@@ -72,7 +73,7 @@ static bool is_indirect(const struct insn *i, enum rule r)
 
 static enum in_cache in_cache_of(enum rule r)
 {
-    return r == RULE_RDTSC ? IN_CACHE_RDTSC : r == RULE_READ_CR ? IN_CACHE_CR : r == RULE_READ_SREG || r == RULE_LOAD_SREG ? IN_CACHE_SREG : IN_CACHE_FLAGS;
+    return r == RULE_RDTSC ? IN_CACHE_RDTSC : r == RULE_READ_CR || r == RULE_SMSW ? IN_CACHE_CR : r == RULE_READ_SREG || r == RULE_LOAD_SREG ? IN_CACHE_SREG : IN_CACHE_FLAGS;
 }
 
 /* What the instruction costs in the cache, beside nothing else. */
