@@ -5,7 +5,9 @@
 
 # Kernels of their own, which use of guests/lib only print() and the linker script.
 GUESTS_ALONE := smp
-GUEST_PROGRAMS := $(filter-out $(GUESTS_ALONE:%=guests/%) guests/lib,$(patsubst %/,%,$(sort $(dir $(wildcard guests/*/*.c)))))
+# Programs of several files that make sense on Xen only.
+GUESTS_XEN := split
+GUEST_PROGRAMS := $(filter-out $(GUESTS_ALONE:%=guests/%) $(GUESTS_XEN:%=guests/%) guests/lib,$(patsubst %/,%,$(sort $(dir $(wildcard guests/*/*.c)))))
 GUEST_NAMES := $(notdir $(GUEST_PROGRAMS))
 GUEST_KINDS := native $(if $(wildcard guests/lib/xen/link.ld),xen)
 GUEST_OUT := build/guests
@@ -38,6 +40,13 @@ $(GUEST_OUT)/$(1).native.elf: $(GUEST_OUT)/native/$(1)/$(1).c.o $(GUEST_OUT)/nat
 GUEST_IMAGES += $(GUEST_OUT)/$(1).native.elf
 endef
 $(foreach n,$(GUESTS_ALONE),$(eval $(call guest_alone,$(n))))
+
+define guest_xen
+$(GUEST_OUT)/$(1).xen.elf: $(patsubst guests/%,$(GUEST_OUT)/xen/%.o,$(wildcard guests/$(1)/*.c)) $(call guest_lib,xen) guests/lib/xen/link.ld
+	$$(CC) $$(GUEST_LDFLAGS) -Wl,-T,guests/lib/xen/link.ld -o $$@ $$(filter %.o,$$^)
+GUEST_IMAGES += $(GUEST_OUT)/$(1).xen.elf
+endef
+$(foreach n,$(GUESTS_XEN),$(eval $(call guest_xen,$(n))))
 
 guests: $(GUEST_IMAGES)
 

@@ -637,7 +637,33 @@ static unsigned fuzz_rounds(void) { return getenv("EMU_SOAK") ? 50000 : 200; }
 static void test_fuzz_disk(void) { fuzz(fuzz_rounds(), false); }
 static void test_fuzz_network(void) { fuzz(fuzz_rounds(), true); }
 
-/* --- a real front-end: GRUB's --- */
+/* --- front-ends that run: a kernel of ours --- */
+
+static void test_split(void)
+{
+    if (access("build/guests/split.xen.elf", R_OK))
+        SKIP("build/guests has no split.xen.elf; run make guests");
+    make_disk();
+    struct fixture f = { 0 };
+    if (CHECK(fixture_machine(&f, "build/guests/split.xen.elf", with_devices))) {
+        CHECK_EQ(vm_run(f.vm), STATUS_POWEROFF);
+        CHECK_CONTAINS(fixture_output(&f), "disk: 64 sectors; 8 pages written and read back\n");
+        CHECK_CONTAINS(fixture_output(&f), "net: 16 frames came back\n");
+        const u64 *count = f.vm->ledger.count;
+        CHECK_EQ(count[EV_PV_COPIED_LINE], 2 * 16 * 16); /* 1000 bytes there and back; the disk's pages are not copied */
+        CHECK_EQ(count[EV_PV_GRANT_COPY], 2 * 16);
+        CHECK_EQ(count[EV_PV_GRANT_MAP], 3 + 3 * 8);    /* rings, and three times eight pages */
+        CHECK_EQ(count[EV_PV_GRANT_UNMAP], count[EV_PV_GRANT_MAP]);
+        CHECK_EQ(state(&f, BACK), XenbusStateClosed);
+        CHECK_STR(audit(&f), "");
+        u32 word = 0;
+        CHECK(block_read(f.vm->platform.ide[0].image, 0, &word, 4) && word);
+    }
+    fixture_close(&f);
+    unlink(image_path);
+}
+
+/* --- and a real one: GRUB's --- */
 
 static const char *fs_image;
 static void with_file_system(struct vm_config *c)
@@ -708,6 +734,7 @@ int main(int argc, char **argv)
         { "mad-network-rings", test_mad_network_rings },
         { "fuzz-disk", test_fuzz_disk },
         { "fuzz-network", test_fuzz_network },
+        { "split", test_split },
         { "grub", test_grub },
         { NULL, NULL },
     };

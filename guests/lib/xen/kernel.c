@@ -14,6 +14,8 @@ u32 base_frame;
 
 /* Its frame is exchanged for the one that Xen shares with us. */
 static union { struct shared_info info; u8 page[4096]; } shared __attribute__((aligned(4096)));
+struct shared_info *const xen_shared = &shared.info;
+const struct start_info *xen_start;
 static struct xencons_interface *console;
 static evtchn_port_t console_port, timer_port;
 
@@ -170,6 +172,7 @@ static void ports_start(void)
 /* Called by start.S on the kernel's stack, as Xen started the domain: ring 1, flat, paging on, events masked. */
 _Noreturn void kernel_start(const struct start_info *start)
 {
+    xen_start = start;
     machine_frame = (const u32 *)start->mfn_list;
     base_frame = machine_frame[(start->pt_base - VIRT_BASE) >> 12];
     traps_start();

@@ -37,6 +37,10 @@ static inline void tlb_flush_page(const void *page)
     hypercall4(__HYPERVISOR_mmuext_op, &op, 1, 0, DOMID_SELF);
 }
 
+/* What Xen handed over, and the page that is shared with it: for programs that are for Xen only. */
+extern const struct start_info *xen_start;
+extern struct shared_info *const xen_shared;
+
 extern u32 base_frame; /* machine frame of the page-table base */
 static inline void cr3_load(void)
 {
