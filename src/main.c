@@ -9,6 +9,7 @@ int main(int argc, char **argv)
     static const struct { const char *name; int (*run)(int argc, char **argv); } commands[] = {
         { "bench", cli_bench },
         { "compare", cli_compare },
+        { "lint", cli_lint },
         { "list", cli_list },
         { "translate", cli_translate },
         { "grade", cli_grade },

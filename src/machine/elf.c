@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* ELF images (System V ABI, chapters 4 and 5): a checked view of one, and the loader for 32-bit kernels without any other header. */
 #include <elf.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "machine/loaders.h"
@@ -164,6 +165,85 @@ const u8 *elf_section(const struct elf *e, const char *name, u64 *size)
             *size = s.sh_size;
             return e->file->data + s.sh_offset;
         }
+    }
+    return NULL;
+}
+
+/* --- for who reads the code without running it --- */
+
+static bool is_code(const Elf64_Shdr *s) { return s->sh_flags & SHF_EXECINSTR && s->sh_type == SHT_PROGBITS && s->sh_size; }
+
+unsigned elf_find_code(const struct elf *e, struct elf_code *code, unsigned max)
+{
+    struct elf copy = { .file = e->file };
+    struct headers h;
+    unsigned n = 0, sections = parse_header(&copy, &h, NULL) ? 0 : section_count(&copy, &h);
+    for (unsigned i = 0; i < sections && n < max; i++) {
+        Elf64_Shdr s = read_shdr(&copy, &h, i);
+        if (is_code(&s) && in_file(e->file, s.sh_offset, s.sh_size))
+            code[n++] = (struct elf_code){ s.sh_addr, s.sh_size, e->file->data + s.sh_offset };
+    }
+    for (unsigned i = 0, found = n; !found && i < e->nseg && n < max; i++)
+        if (e->seg[i].flags & PF_X && e->seg[i].filesz)
+            code[n++] = (struct elf_code){ e->seg[i].vaddr, e->seg[i].filesz, e->file->data + e->seg[i].offset };
+    return n;
+}
+
+static Elf64_Sym read_symbol(const struct elf *e, u64 offset)
+{
+    Elf64_Sym s;
+    Elf32_Sym n;
+    if (e->is64) {
+        memcpy(&s, e->file->data + offset, sizeof s);
+        return s;
+    }
+    memcpy(&n, e->file->data + offset, sizeof n);
+    return (Elf64_Sym){ n.st_name, n.st_info, n.st_other, n.st_shndx, n.st_value, n.st_size };
+}
+
+/* A name that ends within the table of strings, or NULL. */
+static const char *string_at(const struct elf *e, const Elf64_Shdr *strings, u64 at)
+{
+    if (!in_file(e->file, strings->sh_offset, strings->sh_size) || at >= strings->sh_size)
+        return NULL;
+    const char *s = (const char *)e->file->data + strings->sh_offset + at;
+    return *s && memchr(s, 0, strings->sh_size - at) ? s : NULL;
+}
+
+static int by_address(const void *a, const void *b)
+{
+    const struct elf_symbol *s = a, *t = b;
+    return s->addr != t->addr ? (s->addr > t->addr) - (s->addr < t->addr) : strcmp(s->name, t->name);
+}
+
+static struct elf_symbol *take_symbols(const struct elf *e, const Elf64_Shdr *table, const Elf64_Shdr *strings, unsigned *n)
+{
+    u64 size = e->is64 ? sizeof(Elf64_Sym) : sizeof(Elf32_Sym), count = table->sh_size / size;
+    struct elf_symbol *all = in_file(e->file, table->sh_offset, table->sh_size) ? calloc(count + 1, sizeof *all) : NULL;
+    for (u64 i = 0; all && i < count; i++) {
+        Elf64_Sym s = read_symbol(e, table->sh_offset + i * size);
+        unsigned type = ELF64_ST_TYPE(s.st_info);
+        const char *name = string_at(e, strings, s.st_name);
+        if (name && s.st_shndx != SHN_UNDEF && s.st_shndx != SHN_ABS && type <= STT_FUNC)
+            all[(*n)++] = (struct elf_symbol){ s.st_value, s.st_size, name, type == STT_OBJECT };
+    }
+    if (all)
+        qsort(all, *n, sizeof *all, by_address);
+    return all;
+}
+
+struct elf_symbol *elf_read_symbols(const struct elf *e, unsigned *n)
+{
+    struct elf copy = { .file = e->file };
+    struct headers h;
+    unsigned sections = parse_header(&copy, &h, NULL) ? 0 : section_count(&copy, &h);
+    *n = 0;
+    for (unsigned i = 0; i < sections; i++) {
+        Elf64_Shdr table = read_shdr(&copy, &h, i);
+        if (table.sh_type != SHT_SYMTAB || table.sh_link >= sections)
+            continue;
+        Elf64_Shdr strings = read_shdr(&copy, &h, table.sh_link);
+        return take_symbols(&copy, &table, &strings, n);
     }
     return NULL;
 }

@@ -42,6 +42,13 @@ struct elf {
     unsigned nnote; struct elf_note note[64];       /* of all PT_NOTE and SHT_NOTE, bounds checked */
 };
 int elf_parse(struct elf *e, const struct file *f, struct error *err);
+/* Where it holds code: sections that are executable, or, where there are none, such segments. How many, at most `max`. */
+struct elf_code { u64 addr, size; const u8 *bytes; };
+unsigned elf_find_code(const struct elf *e, struct elf_code *code, unsigned max);
+/* Symbols that are code or data, by address; names are borrowed from the file. *n 0: it was stripped. The array is the caller's to
+ * free(); NULL when there is none, or no memory. */
+struct elf_symbol { u64 addr, size; const char *name; bool is_data; };
+struct elf_symbol *elf_read_symbols(const struct elf *e, unsigned *n);
 /* Contents of a section by name, or NULL (the old __xen_guest string). */
 const u8 *elf_section(const struct elf *e, const char *name, u64 *size);
 
