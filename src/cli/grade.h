@@ -37,8 +37,8 @@ enum verdict {
 };
 extern const char *const verdict_names[VERDICT_COUNT];
 
-/* How often events may happen: those whose names match a shell pattern, together. */
-struct grade_limit { const char *event; s64 min, max; /* -1: any */ };
+/* How often events may happen: those whose names match a shell pattern, together; "insns": guest instructions. */
+struct grade_limit { const char *event, *what; /* for people */ s64 min, max; /* -1: any */ };
 
 struct grade_test {
     const char *name, *main, *expect, *engine;

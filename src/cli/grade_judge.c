@@ -174,7 +174,7 @@ static s64 count(const json_t *run, const char *pattern)
     if (strcmp(pattern, "insns") == 0)
         return json_integer_value(json_object_get(run, "insns"));
     json_object_foreach(json_object_get(run, "counts"), event, n)
-        if (fnmatch(pattern, event, 0) == 0)
+        if (fnmatch(pattern, event, FNM_EXTMATCH) == 0)
             sum += json_integer_value(n);
     return sum;
 }
@@ -184,9 +184,9 @@ static bool check_counts(const struct grade_test *t, const json_t *run, struct g
     for (const struct grade_limit *l = t->limit; l < t->limit + t->nlimits; l++) {
         s64 n = count(run, l->event);
         if (l->max >= 0 && n > l->max)
-            return decide(r, VERDICT_COUNTS, "%s: %" PRId64 " expected at most, seen %" PRId64 ": %" PRId64 " too many", l->event, l->max, n, n - l->max), false;
+            return decide(r, VERDICT_COUNTS, "%s: %" PRId64 " expected at most, seen %" PRId64 ": %" PRId64 " too many", l->what, l->max, n, n - l->max), false;
         if (l->min >= 0 && n < l->min)
-            return decide(r, VERDICT_COUNTS, "%s: %" PRId64 " expected at least, seen %" PRId64, l->event, l->min, n), false;
+            return decide(r, VERDICT_COUNTS, "%s: %" PRId64 " expected at least, seen %" PRId64, l->what, l->min, n), false;
     }
     return true;
 }

@@ -32,7 +32,7 @@ static const char *text(const json_t *o, const char *key) { return json_string_v
 static bool event_exists(const char *pattern)
 {
     for (int e = 0; e < EV_COUNT; e++)
-        if (fnmatch(pattern, event_rows[e].name, 0) == 0)
+        if (fnmatch(pattern, event_rows[e].name, FNM_EXTMATCH) == 0)
             return true;
     return false;
 }
@@ -53,7 +53,7 @@ static int read_limits(const struct grade_lab *lab, struct grade_test *t, json_t
             return bad(lab, err, t->name, "too many counts");
         if (strcmp(event, "insns") && !event_exists(event))
             return bad(lab, err, event, "no event has that name; see `emu list events`");
-        t->limit[t->nlimits++] = (struct grade_limit){ event, bound(range, "min"), bound(range, "max") };
+        t->limit[t->nlimits++] = (struct grade_limit){ event, text(range, "what") ? text(range, "what") : event, bound(range, "min"), bound(range, "max") };
     }
     return 0;
 }

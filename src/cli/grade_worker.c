@@ -14,7 +14,7 @@
 #include "devices/chardev.h"
 #include "machine/vm.h"
 
-enum { GUEST_RAM = 32 << 20 };
+enum { GUEST_RAM = 128 << 20 };
 #define CYCLES_PER_INSN 1000u   /* the clock's limit, for guests that sleep for ever instead of executing */
 
 struct watch {

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An empty loop is measured.
+ * file: lab0.c
+ * expect: the price of a port | wrong answer | expected "@lab0 more than nothing 1"
+ */
+/* Lab 0: a first program that runs as a kernel. handout.md says what is to be done. */
+#include "lab0.h"
+
+void say_hello(void)
+{
+    u16 cs;
+    __asm__ volatile("mov %%cs, %0" : "=r"(cs));
+    print("@lab0 hello from ring %u\n", cs & 3);
+}
+
+_Bool faults(const void *address)
+{
+    u32 faulted = 1;
+    __asm__ volatile("movl $1f, %0; movb (%2), %%al; movl $0, %1; 1:" : "=m"(trap_resume), "+m"(faulted) : "r"(address) : "eax", "memory");
+    trap_resume = 0;
+    return faulted;
+}
+
+u32 port_cycles(u32 n)
+{
+    u64 start = rdtsc();
+    for (u32 i = 0; i < n; i++)
+        __asm__ volatile("");
+    return (u32)(rdtsc() - start) / n;
+}
