@@ -21,7 +21,7 @@
 #include "cli/grade.h"
 #include "cli/grade_sandbox.h"
 
-enum { MAX_OBJECTS = 48, COMPILER_SECONDS = 20, NATIVE_END = 4 << 20, COMPILER_FILE = 16 << 20 };
+enum { MAX_OBJECTS = 48, COMPILER_SECONDS = 10, NATIVE_END = 4 << 20, COMPILER_FILE = 16 << 20 };
 #define COMPILER_MEMORY ((u64)1 << 30)
 
 /* As guests/rules.mk has it, but that only errors are said: they are the verdict. */

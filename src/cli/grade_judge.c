@@ -85,16 +85,18 @@ static const char *text(const json_t *o, const char *key)
     return s ? s : "";
 }
 
-/* The last line of the console, which often says why. */
-static void last_line(const json_t *run, char *line, size_t size)
+/* The last two lines of the console, which often say why. */
+static void last_lines(const json_t *run, char *lines, size_t size)
 {
     const char *s = text(run, "console"), *end = s + strlen(s);
     while (end > s && end[-1] == '\n')
         end--;
     const char *start = end;
-    while (start > s && start[-1] != '\n')
+    for (unsigned n = 0; start > s && (n += start[-1] == '\n') < 2;)
         start--;
-    snprintf(line, size, "%.*s", (int)(end - start), start);
+    snprintf(lines, size, "%.*s", (int)(end - start), start);
+    for (char *c = lines; *c; c++)
+        *c = *c == '\n' ? '|' : *c;
 }
 
 /* True if it turned itself off; otherwise the verdict is made. */
@@ -103,18 +105,18 @@ static bool ended_well(const struct grade_test *t, const json_t *run, struct gra
     char line[200];
     int status = json_integer_value(json_object_get(run, "status"));
     const char *over = text(run, "over");
-    last_line(run, line, sizeof line);
+    last_lines(run, line, sizeof line);
     r->insns = json_integer_value(json_object_get(run, "insns"));
     if (*text(run, "refused"))
         decide(r, VERDICT_MEMORY, "the program cannot be loaded: %s", text(run, "refused"));
     else if (strcmp(over, "flood") == 0)
         decide(r, VERDICT_FLOOD, "more than %d KiB of output", GRADE_CONSOLE >> 10);
     else if (*over)
-        decide(r, VERDICT_TIMEOUT, "still running after %" PRIu64 " guest instructions; its last line was \"%s\"", t->max_insns, line);
+        decide(r, VERDICT_TIMEOUT, "still running after %" PRIu64 " guest instructions; it ended with \"%s\"", t->max_insns, line);
     else if (status & 1)
-        decide(r, VERDICT_CRASH, "the guest ended with code %d; its last line was \"%s\"", status >> 1, line);
+        decide(r, VERDICT_CRASH, "the guest ended with code %d; its console with \"%s\"", status >> 1, line);
     else if (status)
-        decide(r, VERDICT_CRASH, "%s; its last line was \"%s\"", text(run, "reason"), line);
+        decide(r, VERDICT_CRASH, "%s; it ended with \"%s\"", text(run, "reason"), line);
     else
         return true;
     return false;
