@@ -25,6 +25,7 @@ enum cpu_stop_kind {
     STOP_HLT,        /* HLT executed; state.activity = CPU_HALTED, RIP is behind it */
     STOP_SHUTDOWN,   /* triple fault; state.activity = CPU_SHUT_DOWN */
     STOP_ATTENTION,  /* cpu->attention was raised (kick, device wants the run loop) */
+    STOP_NMI_WINDOW, /* want_nmi_window was set and an NMI can now be delivered */
     STOP_WINDOW,     /* want_window was set and an interrupt can now be delivered */
     STOP_BREAK,      /* a debugger's breakpoint, watchpoint or step (cpu->debug) */
     STOP_TRAP,       /* intercepted exception or interrupt: stop.trap; not delivered, RIP at the instruction */
@@ -115,6 +116,8 @@ struct cpu {
     u64 icount;                     /* instructions retired since reset */
     volatile u32 attention;         /* nonzero: leave cpu_run() at the next boundary; set by cpu_kick(), also from signal handlers */
     bool want_window;               /* stop with STOP_WINDOW as soon as an interrupt can be delivered */
+
+    bool want_nmi_window;           /* stop with STOP_NMI_WINDOW as soon as NMIs are not blocked */
 
     /* what is intercepted; all zero on the bare processor */
     u64 icept;                      /* BIT(enum intercept) */

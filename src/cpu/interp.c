@@ -212,6 +212,8 @@ static bool must_stop(struct cpu *c, enum cpu_stop_kind *why)
 {
     if (c->state.activity > CPU_HALTED)
         *why = STOP_SHUTDOWN;
+    else if (c->want_nmi_window && !c->state.nmi_blocked && !c->state.movss_shadow)
+        *why = STOP_NMI_WINDOW;
     else if (c->want_window && cpu_interruptible(c))
         *why = STOP_WINDOW;
     else if (c->attention)

@@ -216,6 +216,8 @@ void interrupt_return(struct cpu *c, unsigned opsize)
     else
         iret_protected(c, opsize);
     s->nmi_blocked = 0;
+    if (unlikely(c->want_nmi_window))
+        cpu_kick(c);
 }
 
 void exec_iret(struct cpu *c, const struct insn *i) { interrupt_return(c, i->opsize); }

@@ -34,6 +34,15 @@ void apic_send_msi(struct apic_bus *b, u64 address, u32 data);
 /* IA32_APIC_BASE of that processor has been written: is its APIC on, and where it was? */
 void apic_enable(struct apic_bus *b, unsigned cpu, bool on);
 
+/* For a monitor that lets hardware serve a guest's local APIC from a page of memory: all registers go there; task priority, requests and
+ * interrupts in service come back. False: that APIC is off. */
+bool apic_export(struct apic_bus *b, unsigned cpu, u8 page[PAGE_SIZE]);
+void apic_import(struct apic_bus *b, unsigned cpu, const u8 page[PAGE_SIZE]);
+/* Is it the 8259A that wants the processor, past the local APIC's own requests? */
+bool apic_is_external(const struct apic_bus *b, unsigned cpu);
+/* That interrupt's end, which the hardware has done in the page, is told to the I/O APIC if it is level triggered. */
+void apic_ended(struct apic_bus *b, unsigned cpu, u8 vector);
+
 /* One of each; they are made in this order, with the 8259A between them. Without platform.has_apic they are not there. */
 extern const struct device_ops lapic_ops, ioapic_ops;
 

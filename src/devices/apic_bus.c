@@ -124,6 +124,25 @@ void apic_enable(struct apic_bus *b, unsigned cpu, bool on)
     lapic_update(&b->lapic[cpu]);
 }
 
+/* --- for a monitor --- */
+
+bool apic_export(struct apic_bus *b, unsigned cpu, u8 page[PAGE_SIZE])
+{
+    if (!b->lapic[cpu].on)
+        return false;
+    lapic_to_page(&b->lapic[cpu], page);
+    return true;
+}
+
+void apic_import(struct apic_bus *b, unsigned cpu, const u8 page[PAGE_SIZE]) { lapic_from_page(&b->lapic[cpu], page); }
+bool apic_is_external(const struct apic_bus *b, unsigned cpu) { return lapic_external(&b->lapic[cpu]); }
+
+void apic_ended(struct apic_bus *b, unsigned cpu, u8 vector)
+{
+    if (b->lapic[cpu].tmr[vector / 32] >> vector % 32 & 1)
+        apic_bus_eoi(&b->lapic[cpu], vector);
+}
+
 /* --- the processors' side --- */
 
 static struct lapic *of_this_cpu(struct apic_bus *b)

@@ -56,7 +56,7 @@ static int deliverable(const struct lapic *l)
 static u8 delivery_of(u32 lvt) { return lvt >> DELIVERY_SHIFT & DELIVERY_MASK; }
 
 /* Does the 8259A's interrupt reach the processor? Through LINT0 as ExtINT; and past an APIC that is off, on the first processor. */
-static bool external(const struct lapic *l)
+bool lapic_external(const struct lapic *l)
 {
     u32 lint0 = l->lvt[LVT_LINT0];
     return l->lint0 && (l->on ? !(lint0 & LVT_MASKED) && delivery_of(lint0) == DELIVER_EXTINT : l->bsp);
@@ -64,7 +64,7 @@ static bool external(const struct lapic *l)
 
 void lapic_update(struct lapic *l)
 {
-    bool intr = external(l) || deliverable(l) >= 0;
+    bool intr = lapic_external(l) || deliverable(l) >= 0;
     if (intr == l->intr)
         return;
     l->intr = intr;
@@ -201,7 +201,7 @@ void lapic_set_lint0(struct lapic *l, bool level)
 
 int lapic_acknowledge(struct lapic *l)
 {
-    if (external(l))
+    if (lapic_external(l))
         return -1;
     int vector = deliverable(l);
     if (vector < 0) { /* it has gone away: the spurious vector, which is not in service (11.9) */
@@ -328,6 +328,34 @@ void lapic_write(struct lapic *l, u32 offset, u32 value)
     case REG_DIVIDE: write_divide(l, value); break;
     default: note_error(l, ERROR_REGISTER);
     }
+}
+
+/* --- as a page --- */
+
+void lapic_to_page(struct lapic *l, u8 *page)
+{
+    static const struct { u16 first, last; } spans[] = {
+        { REG_ID, REG_VERSION }, { REG_TPR, REG_TPR }, { REG_PPR, REG_PPR }, { REG_LDR, REG_SVR }, { REG_ISR, REG_ESR },
+        { REG_ICR_LOW, REG_LVT + LVT_COUNT - 1 }, { REG_INITIAL, REG_INITIAL }, { REG_DIVIDE, REG_DIVIDE },
+    };
+    for (unsigned i = 0; i < ARRAY_LEN(spans); i++) {
+        for (u32 r = spans[i].first; r <= spans[i].last; r++) {
+            u32 value = lapic_read(l, r << 4);
+            memcpy(page + (r << 4), &value, sizeof value);
+        }
+    }
+}
+
+void lapic_from_page(struct lapic *l, const u8 *page)
+{
+    for (unsigned i = 0; i < 8; i++) {
+        memcpy(&l->isr[i], page + ((REG_ISR + i) << 4), 4);
+        memcpy(&l->irr[i], page + ((REG_IRR + i) << 4), 4);
+    }
+    l->tpr = page[REG_TPR << 4];
+    memcpy(&l->icr[1], page + (REG_ICR_HIGH << 4), 4);
+    lapic_update(l);
+    follow_timer(l);
 }
 
 /* --- reset --- */

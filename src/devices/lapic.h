@@ -49,6 +49,11 @@ int lapic_acknowledge(struct lapic *l);
 void lapic_update(struct lapic *l);
 /* SDM vol. 3, 11.8.3.1: the processor's priority class, which lowest-priority delivery compares too. */
 u8 lapic_ppr(const struct lapic *l);
+/* All registers at their offsets in a page, and back what a processor changes there by itself. */
+void lapic_to_page(struct lapic *l, u8 *page);
+void lapic_from_page(struct lapic *l, const u8 *page);
+/* Does the 8259A's interrupt reach the processor now? */
+bool lapic_external(const struct lapic *l);
 /* Does the message's destination name it? (11.6.2) */
 bool lapic_matches(const struct lapic *l, const struct apic_message *m);
 

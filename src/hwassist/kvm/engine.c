@@ -21,6 +21,11 @@ static int model_vm_init(struct vm *vm, struct error *err)
         return -1;
     }
     kvm_ept_init(kvm);
+    if (kvm_apic_vm_init(kvm, vm, err) < 0) {
+        hostmem_fini(&kvm->host);
+        free(kvm);
+        return -1;
+    }
     if (kvm->ept_root)
         physmap_observe(&vm->map, &kvm->observer);
     vm->engine_data = kvm;
@@ -32,6 +37,7 @@ static void model_vm_fini(struct vm *vm)
     struct kvm_vm *kvm = vm->engine_data;
     if (kvm->ept_root)
         physmap_unobserve(&vm->map, &kvm->observer);
+    kvm_apic_vm_fini(kvm, vm);
     hostmem_fini(&kvm->host);
     free(kvm);
     vm->engine_data = NULL;
@@ -65,6 +71,7 @@ static int model_vcpu_init(struct vcpu *v, struct error *err)
         return -1;
     }
     kvm_setup_vmcs(k);
+    v->cpu.cost_mmio = 0; /* devices' memory exits: what is reached without is the virtual-APIC page, and that is memory */
     v->engine_data = k;
     return 0;
 }
@@ -129,13 +136,18 @@ static bool enter(struct kvm_vcpu *k, cycles_t deadline, bool step, struct exit 
     refresh_ept(k);
     kvm_prepare_injection(k);
     kvm_refresh_root(k);
-    switch (vmx_enter(&k->vmx, !k->vmx.vmcs.launched, deadline, step)) {
+    kvm_apic_enter(k);
+    enum vmx_outcome outcome = vmx_enter(&k->vmx, !k->vmx.vmcs.launched, deadline, step);
+    kvm_apic_leave(k);
+    k->quiet = outcome == VMX_DEADLINE || outcome == VMX_ATTENTION;
+    switch (outcome) {
     case VMX_EXIT: return kvm_handle_exit(k, e);
     case VMX_FAIL: return failed(k, e);
     case VMX_DEADLINE: return leave(e, EXIT_DEADLINE);
     case VMX_HALTED: return leave(e, EXIT_HLT);
     case VMX_DEBUG: return leave(e, EXIT_DEBUG);
     case VMX_ATTENTION: return leave(e, EXIT_KICKED);
+    case VMX_ABORT: return failed(k, e);
     }
     return false;
 }
@@ -209,6 +221,9 @@ static void print_memory(const struct kvm_vcpu *k, FILE *out)
     } else
         fprintf(out, "shadow: %" PRIu64 " entries filled, %" PRIu64 " zapped, %" PRIu64 " tables zapped, %" PRIu64 " of them for floods of writes\n",
                 s->fills, s->zapped_entries, s->zapped_pages, s->unshadowed);
+    if (k->apic_page)
+        fprintf(out, "virtual APIC: %" PRIu64 " writes without an exit, %" PRIu64 " interrupts delivered, %" PRIu64 " of them posted\n",
+                k->vmx.virtual_writes, k->vmx.virtual_interrupts, k->vmx.posted_interrupts);
     if (!kvm_has(k, FEATURE_VPID))
         fprintf(out, "TLB flushes for want of VPID: %" PRIu64 "\n", k->vmx.tlb_flushes);
 }

@@ -71,12 +71,21 @@ static void write_event(struct kvm_vcpu *k, const struct trap *t)
         vmwrite(c, ENTRY_INSN_LEN, t->insn_len);
 }
 
-static void want_window(struct kvm_vcpu *k, bool want)
+static void want_window(struct kvm_vcpu *k, u64 control, bool want)
 {
     struct vmcs *c = &k->vmx.vmcs;
     u64 proc = vmcs_get(c, VMCSI_PROC_CONTROLS);
-    if (!!(proc & PROC_INTR_WINDOW) != want)
-        vmwrite(c, PROC_CONTROLS, proc ^ PROC_INTR_WINDOW);
+    if (!!(proc & control) != want)
+        vmwrite(c, PROC_CONTROLS, proc ^ control);
+}
+
+/* The 8259A's interrupts cannot be posted: the host's own interrupt makes the running guest exit. */
+static void kick_out(struct kvm_vcpu *k)
+{
+    if (!k->posted || !k->apic_on || !k->quiet)
+        return;
+    vmx_exit(&k->vmx, REASON_EXTERNAL_INTERRUPT, 0, 0);
+    kvm_charge(k, EV_KVM_EXTINT);
 }
 
 /* Wakes a halted guest: it enters in the active state. */
@@ -94,12 +103,18 @@ static void inject_interrupt(struct kvm_vcpu *k)
 
 void kvm_prepare_injection(struct kvm_vcpu *k)
 {
-    bool first = k->queued.valid;
+    bool first = k->queued.valid, delivers = kvm_apic_delivers(k), intr = vcpu_intr_pending(k->v) && !delivers;
+    if (intr)
+        kick_out(k);
     if (first) {
         write_event(k, &k->queued.trap);
         k->queued.valid = false;
-    } else if (vcpu_nmi_pending(k->v) || (vcpu_intr_pending(k->v) && cpu_interruptible(k->cpu))) {
+    } else if (vcpu_nmi_pending(k->v) || (intr && cpu_interruptible(k->cpu))) {
         inject_interrupt(k);
     }
-    want_window(k, vcpu_intr_pending(k->v));
+    if (delivers && vcpu_intr_pending(k->v) && k->cpu->state.activity == CPU_HALTED && cpu_interruptible(k->cpu))
+        k->cpu->state.activity = CPU_ACTIVE; /* the processor delivers it as soon as it has entered */
+    intr = vcpu_intr_pending(k->v) && !kvm_apic_delivers(k);
+    want_window(k, PROC_INTR_WINDOW, intr);
+    want_window(k, PROC_NMI_WINDOW, k->v->nmi && k->cpu->state.nmi_blocked);
 }

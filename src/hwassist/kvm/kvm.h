@@ -27,6 +27,7 @@ struct kvm_vm {
     struct hostmem host;
     hpa_t ept_root;                     /* 0 without EPT */
     u64 ept_fills, ept_large_fills;
+    struct apic_access apic;            /* hpa 0: the processor does not serve the guest's APIC */
     bool ept_stale;                     /* the memory map changed: build anew */
     struct phys_observer observer;
 };
@@ -43,6 +44,10 @@ struct kvm_vcpu {
     struct cpu emulator;        /* the monitor's instruction emulator: guest view, no intercepts, no second dimension */
     struct shadow shadow;       /* without EPT */
     struct { gva_t gva; u64 icount; unsigned times; } last_fault; /* the same fault over and over: emulate */
+    hpa_t apic_page, posted;    /* virtual-APIC page, posted-interrupt descriptor; 0: none */
+    bool apic_on;               /* the guest's APIC is, and the processor serves it */
+    bool quiet;                 /* it left the guest last without an exit: as far as the modelled host can see, it runs */
+    u64 virtual_seen;           /* of vmx.virtual_interrupts, in the ledger */
     bool watched;                   /* an emulated instruction has hit a debugger's watchpoint */
     u64 emulated, stuck;        /* instructions; of them those for a fault that came back: counted */
 };
@@ -84,7 +89,19 @@ bool kvm_needs_emulation(const struct kvm_vcpu *k);
 /* Emulate until it need not, or the run loop is needed (*e). True: go on in hardware. */
 bool kvm_emulate_mode(struct kvm_vcpu *k, cycles_t deadline, bool step, struct exit *e);
 
-/* memory.c: one handler each. */
+/* apic.c: the guest's APIC in hardware. Around each entry; and: do interrupts reach the guest without an injection? */
+int kvm_apic_vm_init(struct kvm_vm *vm, struct vm *machine, struct error *err);
+void kvm_apic_vm_fini(struct kvm_vm *vm, struct vm *machine);
+void kvm_apic_setup(struct kvm_vcpu *k);
+void kvm_apic_enter(struct kvm_vcpu *k);
+void kvm_apic_leave(struct kvm_vcpu *k);
+bool kvm_apic_delivers(const struct kvm_vcpu *k);
+bool kvm_on_apic_access(struct kvm_vcpu *k, struct exit *e);
+bool kvm_on_apic_write(struct kvm_vcpu *k, struct exit *e);
+bool kvm_on_eoi(struct kvm_vcpu *k, struct exit *e);
+
+/* memory.c: one handler each. What touched a device or a page table is emulated: the instruction, or the delivery of an event. */
+bool kvm_emulate_access(struct kvm_vcpu *k, struct exit *e);
 bool kvm_on_page_fault(struct kvm_vcpu *k, struct exit *e);
 bool kvm_on_ept_violation(struct kvm_vcpu *k, struct exit *e);
 bool kvm_on_ept_misconfig(struct kvm_vcpu *k, struct exit *e);

@@ -10,8 +10,7 @@ static bool shut_down(struct exit *e)
     return false;
 }
 
-/* What touched the device or the page table: the instruction, or the delivery of an event? */
-static bool emulate_access(struct kvm_vcpu *k, struct exit *e)
+bool kvm_emulate_access(struct kvm_vcpu *k, struct exit *e)
 {
     bool alive = k->queued.valid ? kvm_emulate_delivery(k) : kvm_emulate(k);
     return alive || shut_down(e);
@@ -54,7 +53,7 @@ bool kvm_on_page_fault(struct kvm_vcpu *k, struct exit *e)
     if (r == SHADOW_FILLED && !is_stuck(k, gva))
         return true;
     u64 before = k->shadow.prefills;
-    bool on = emulate_access(k, e);
+    bool on = kvm_emulate_access(k, e);
     ledger_charge_n(k->cpu->ledger, EV_KVM_PT_PREFILL, k->shadow.prefills - before);
     return on;
 }
@@ -74,12 +73,12 @@ bool kvm_on_ept_violation(struct kvm_vcpu *k, struct exit *e)
     u64 q = vmread(&k->vmx.vmcs, EXIT_QUALIFICATION);
     enum tdp_result r = kvm_ept_fill(k, gpa, q & EPTQ_WRITE);
     kvm_charge(k, r == TDP_FILLED ? EV_KVM_EPT_FILL : event_of_device(gpa));
-    return r == TDP_FILLED || emulate_access(k, e);
+    return r == TDP_FILLED || kvm_emulate_access(k, e);
 }
 
 /* The mark of a gpa without memory, set by kvm_ept_fill(). */
 bool kvm_on_ept_misconfig(struct kvm_vcpu *k, struct exit *e)
 {
     kvm_charge(k, event_of_device(vmread(&k->vmx.vmcs, GUEST_PHYSICAL_ADDRESS)));
-    return emulate_access(k, e);
+    return kvm_emulate_access(k, e);
 }

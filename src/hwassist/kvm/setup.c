@@ -41,7 +41,7 @@ static void setup_execution(struct kvm_vcpu *k)
     struct vmcs *c = &k->vmx.vmcs;
     bool ept = kvm_has(k, FEATURE_EPT);
     u32 paging = ept ? 0 : PROC_CR3_LOAD | PROC_CR3_STORE | PROC_INVLPG;
-    vmwrite(c, PIN_CONTROLS, k->vmx.caps.pin.must | PIN_EXTINT | PIN_NMI);
+    vmwrite(c, PIN_CONTROLS, k->vmx.caps.pin.must | PIN_EXTINT | PIN_NMI | PIN_VIRTUAL_NMI);
     vmwrite(c, PROC_CONTROLS, k->vmx.caps.proc.must | PROC_HLT | PROC_IO | PROC_DR | PROC_MWAIT | PROC_MONITOR | PROC_RDPMC | PROC_TSC_OFFSET |
                                   PROC_MSR_BITMAPS | PROC_SECONDARY | paging);
     vmwrite(c, PROC2_CONTROLS, PROC2_WBINVD | (ept ? PROC2_EPT : 0) | (kvm_has(k, FEATURE_VPID) ? PROC2_VPID : 0) |
@@ -86,5 +86,6 @@ void kvm_setup_vmcs(struct kvm_vcpu *k)
     vmx_init(&k->vmx, k->cpu, &k->vm->host, k->vm->features);
     setup_execution(k);
     setup_transitions(k);
+    kvm_apic_setup(k);
     setup_host(&k->vmx.vmcs);
 }

@@ -67,6 +67,11 @@ enum tdp_result kvm_ept_fill(struct kvm_vcpu *k, gpa_t gpa, bool write)
     struct region *r = physmap_find(k->cpu->mmu.map, gpa);
     if (vm->host.nfree < EPT_LEVELS)
         kvm_ept_zap(vm);
+    if (vm->apic.hpa && gpa >> PAGE_SHIFT == KVM_LAPIC_GPA >> PAGE_SHIFT) {
+        *entry_of(vm, gpa, 1) = vm->apic.hpa | EPT_WB | EPT_R | EPT_W;
+        vm->ept_fills++;
+        return TDP_FILLED;
+    }
     if (!r || r->kind == REGION_MMIO) {
         *entry_of(vm, gpa, 1) = MMIO_MARK;
         return TDP_MMIO;

@@ -93,13 +93,16 @@ void vmx_caps_init(struct vmx_caps *c, u32 features, u8 phys_bits)
 {
     bool ept = features & FEATURE_EPT, ug = features & FEATURE_UG;
     *c = (struct vmx_caps){ .features = features, .phys_bits = phys_bits };
-    c->pin = (struct control_caps){ 0x16, 0x16 | PIN_EXTINT | PIN_NMI | PIN_VIRTUAL_NMI };
+    c->pin = (struct control_caps){ 0x16, 0x16 | PIN_EXTINT | PIN_NMI | PIN_VIRTUAL_NMI | (features & FEATURE_TIMER ? PIN_TIMER : 0) |
+                                     (features & FEATURE_PI ? PIN_POSTED : 0) };
     c->proc.must = 0x04006172;
     c->proc.may = c->proc.must | PROC_INTR_WINDOW | PROC_TSC_OFFSET | PROC_HLT | PROC_INVLPG | PROC_MWAIT | PROC_RDPMC | PROC_RDTSC | PROC_CR3_LOAD |
                   PROC_CR3_STORE | PROC_CR8_LOAD | PROC_CR8_STORE | PROC_DR | PROC_IO | PROC_IO_BITMAPS | PROC_MSR_BITMAPS | PROC_MONITOR | PROC_PAUSE |
-                  PROC_SECONDARY;
-    c->proc2.may = PROC2_DESCRIPTOR_TABLE | PROC2_WBINVD | (ept ? PROC2_EPT : 0) | (features & FEATURE_VPID ? PROC2_VPID : 0) | (ug ? PROC2_UG : 0);
-    c->exit = (struct control_caps){ 0x36dfb, 0x36dff | EXIT_HOST_64 | EXIT_ACK_INTR | EXIT_SAVE_PAT | EXIT_LOAD_PAT | EXIT_SAVE_EFER | EXIT_LOAD_EFER };
+                  PROC_SECONDARY | PROC_NMI_WINDOW | (features & FEATURE_TPR ? PROC_TPR_SHADOW : 0);
+    c->proc2.may = PROC2_DESCRIPTOR_TABLE | PROC2_WBINVD | (ept ? PROC2_EPT : 0) | (features & FEATURE_VPID ? PROC2_VPID : 0) | (ug ? PROC2_UG : 0) |
+                   (features & FEATURE_TPR ? PROC2_APIC_ACCESSES : 0) | (features & FEATURE_APICV ? PROC2_APIC_REGISTERS | PROC2_VIRTUAL_INTERRUPTS : 0);
+    c->exit = (struct control_caps){ 0x36dfb, 0x36dff | EXIT_HOST_64 | EXIT_ACK_INTR | EXIT_SAVE_PAT | EXIT_LOAD_PAT | EXIT_SAVE_EFER | EXIT_LOAD_EFER |
+                                               (features & FEATURE_TIMER ? EXIT_SAVE_TIMER : 0) };
     c->entry = (struct control_caps){ 0x11fb, 0x11ff | ENTRY_IA32E | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER };
     c->cr0_fixed0 = CR0_PE | CR0_NE | CR0_PG;
     c->cr0_fixed1 = 0xffffffff;
@@ -123,7 +126,7 @@ bool vmx_caps_rdmsr(const struct vmx_caps *c, u32 msr, u64 *value)
     const u64 values[] = {
         REVISION | (u64)4096 << 32 | (u64)6 << 50 | BIT(54) | BIT(55), /* BASIC: size, write-back, INS/OUTS information, TRUE controls */
         pair(c->pin), pair(old_proc), pair(old_exit), pair(old_entry),
-        BIT(6) | (c->features & FEATURE_UG ? BIT(5) : 0) | (u64)4 << 16, /* MISC: HLT activity state, four CR3 targets */
+        PREEMPTION_TIMER_SHIFT | BIT(6) | (c->features & FEATURE_UG ? BIT(5) : 0) | (u64)4 << 16, /* MISC: HLT activity state, four CR3 targets */
         c->cr0_fixed0, c->cr0_fixed1, c->cr4_fixed0, c->cr4_fixed1,
         0x2e, /* VMCS_ENUM: highest index, 17H, shifted */
         pair(c->proc2), ept_vpid_cap(c->features), pair(c->pin), pair(c->proc), pair(c->exit), pair(c->entry),

@@ -8,16 +8,20 @@
 #include "base/error.h"
 #include "hwassist/vmx/vmcs.h"
 
-enum { PIN_EXTINT = 1 << 0, PIN_NMI = 1 << 3, PIN_VIRTUAL_NMI = 1 << 5 };
+enum { PIN_EXTINT = 1 << 0, PIN_NMI = 1 << 3, PIN_VIRTUAL_NMI = 1 << 5, PIN_TIMER = 1 << 6, PIN_POSTED = 1 << 7 };
 enum {
     PROC_INTR_WINDOW = 1 << 2, PROC_TSC_OFFSET = 1 << 3, PROC_HLT = 1 << 7, PROC_INVLPG = 1 << 9, PROC_MWAIT = 1 << 10,
     PROC_RDPMC = 1 << 11, PROC_RDTSC = 1 << 12, PROC_CR3_LOAD = 1 << 15, PROC_CR3_STORE = 1 << 16, PROC_CR8_LOAD = 1 << 19,
-    PROC_CR8_STORE = 1 << 20, PROC_DR = 1 << 23, PROC_IO = 1 << 24, PROC_IO_BITMAPS = 1 << 25, PROC_MSR_BITMAPS = 1 << 28,
+    PROC_CR8_STORE = 1 << 20, PROC_TPR_SHADOW = 1 << 21, PROC_NMI_WINDOW = 1 << 22, PROC_DR = 1 << 23, PROC_IO = 1 << 24, PROC_IO_BITMAPS = 1 << 25, PROC_MSR_BITMAPS = 1 << 28,
     PROC_MONITOR = 1 << 29, PROC_PAUSE = 1 << 30,
 };
 #define PROC_SECONDARY BIT(31)
-enum { PROC2_EPT = 1 << 1, PROC2_DESCRIPTOR_TABLE = 1 << 2, PROC2_VPID = 1 << 5, PROC2_WBINVD = 1 << 6, PROC2_UG = 1 << 7 };
-enum { EXIT_HOST_64 = 1 << 9, EXIT_ACK_INTR = 1 << 15, EXIT_SAVE_PAT = 1 << 18, EXIT_LOAD_PAT = 1 << 19, EXIT_SAVE_EFER = 1 << 20, EXIT_LOAD_EFER = 1 << 21 };
+enum {
+    PROC2_APIC_ACCESSES = 1 << 0, PROC2_EPT = 1 << 1, PROC2_DESCRIPTOR_TABLE = 1 << 2, PROC2_VPID = 1 << 5, PROC2_WBINVD = 1 << 6, PROC2_UG = 1 << 7,
+    PROC2_APIC_REGISTERS = 1 << 8, PROC2_VIRTUAL_INTERRUPTS = 1 << 9,
+};
+enum { EXIT_HOST_64 = 1 << 9, EXIT_ACK_INTR = 1 << 15, EXIT_SAVE_PAT = 1 << 18, EXIT_LOAD_PAT = 1 << 19, EXIT_SAVE_EFER = 1 << 20, EXIT_LOAD_EFER = 1 << 21, EXIT_SAVE_TIMER = 1 << 22 };
+#define PREEMPTION_TIMER_SHIFT 5    /* it counts once in 32 cycles (IA32_VMX_MISC) */
 enum { ENTRY_IA32E = 1 << 9, ENTRY_SMM = 1 << 10, ENTRY_DUAL_MONITOR = 1 << 11, ENTRY_LOAD_PAT = 1 << 14, ENTRY_LOAD_EFER = 1 << 15 };
 
 /* Bits of a control field that must be 1, and those that may be. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Checks on VMX controls and the host-state area, SDM vol. 3, 27.2: one small function each, in the manual's order. */
+#include "hwassist/vmx/vapic.h"
 #include "hwassist/vmx/vmx.h"
 
 typedef bool check_fn(const struct vmx *x);
@@ -38,15 +39,56 @@ static bool eptp(const struct vmx *x)
     u64 e = get(x, VMCSI_EPT_POINTER), reserved = 0xf80 | (x->caps.features & FEATURE_EPT_AD ? 0 : EPTP_AD);
     return implies(secondary(x, PROC2_EPT), (e & 7) == EPTP_WB && (e & 0x38) == EPTP_WALK_4 && !(e & reserved) && !(e >> x->caps.phys_bits));
 }
+static bool reserved_ok(const struct vmx *x, u64 hpa, u64 align) { return !(hpa & (align - 1)) && !(hpa >> x->caps.phys_bits); }
+static bool tpr_shadow_on(const struct vmx *x) { return get(x, VMCSI_PROC_CONTROLS) & PROC_TPR_SHADOW; }
+static bool virtual_apic(const struct vmx *x) { return implies(tpr_shadow_on(x), frame_ok(x, get(x, VMCSI_VIRTUAL_APIC_ADDR))); }
+static bool tpr_threshold(const struct vmx *x)
+{
+    bool by_hand = tpr_shadow_on(x) && !secondary(x, PROC2_VIRTUAL_INTERRUPTS);
+    u64 threshold = get(x, VMCSI_TPR_THRESHOLD);
+    return implies(by_hand, !(threshold >> 4)) &&
+           implies(by_hand && !secondary(x, PROC2_APIC_ACCESSES), (threshold & 15) <= vapic_read(x, VAPIC_TPR) >> 4);
+}
+static bool apic_access(const struct vmx *x) { return implies(secondary(x, PROC2_APIC_ACCESSES), frame_ok(x, get(x, VMCSI_APIC_ACCESS_ADDR))); }
+static bool apic_needs_shadow(const struct vmx *x)
+{
+    return implies(secondary(x, PROC2_APIC_REGISTERS | PROC2_VIRTUAL_INTERRUPTS), tpr_shadow_on(x));
+}
+static bool virtual_interrupts(const struct vmx *x)
+{
+    return implies(secondary(x, PROC2_VIRTUAL_INTERRUPTS), get(x, VMCSI_PIN_CONTROLS) & PIN_EXTINT);
+}
+static bool posted(const struct vmx *x)
+{
+    if (!(get(x, VMCSI_PIN_CONTROLS) & PIN_POSTED))
+        return true;
+    return secondary(x, PROC2_VIRTUAL_INTERRUPTS) && get(x, VMCSI_EXIT_CONTROLS) & EXIT_ACK_INTR && !(get(x, VMCSI_POSTED_INTR_VECTOR) >> 8) &&
+           reserved_ok(x, get(x, VMCSI_POSTED_INTR_DESC), 64);
+}
+static bool nmi_window(const struct vmx *x)
+{
+    return implies(get(x, VMCSI_PROC_CONTROLS) & PROC_NMI_WINDOW, get(x, VMCSI_PIN_CONTROLS) & PIN_VIRTUAL_NMI);
+}
 static bool unrestricted(const struct vmx *x) { return implies(secondary(x, PROC2_UG), secondary(x, PROC2_EPT)); }
 
 /* 27.2.1.2 VM-exit, 27.2.1.3 VM-entry control fields */
 static bool exit_controls(const struct vmx *x) { return within(get(x, VMCSI_EXIT_CONTROLS), x->caps.exit); }
 static bool entry_controls(const struct vmx *x) { return within(get(x, VMCSI_ENTRY_CONTROLS), x->caps.entry); }
-static bool msr_lists(const struct vmx *x)
+static bool timer_saved(const struct vmx *x)
 {
-    return !get(x, VMCSI_EXIT_MSR_STORE_COUNT) && !get(x, VMCSI_EXIT_MSR_LOAD_COUNT) && !get(x, VMCSI_ENTRY_MSR_LOAD_COUNT);
+    return implies(get(x, VMCSI_EXIT_CONTROLS) & EXIT_SAVE_TIMER, get(x, VMCSI_PIN_CONTROLS) & PIN_TIMER);
 }
+/* A list of 16-byte entries: its address, and that of its last byte. */
+static bool msr_list(const struct vmx *x, enum vmcs_index count, enum vmcs_index address)
+{
+    u64 n = get(x, count), at = get(x, address);
+    return !n || (reserved_ok(x, at, 16) && !((at + 16 * n - 1) >> x->caps.phys_bits));
+}
+static bool exit_msr_lists(const struct vmx *x)
+{
+    return msr_list(x, VMCSI_EXIT_MSR_STORE_COUNT, VMCSI_EXIT_MSR_STORE_ADDR) && msr_list(x, VMCSI_EXIT_MSR_LOAD_COUNT, VMCSI_EXIT_MSR_LOAD_ADDR);
+}
+static bool entry_msr_list(const struct vmx *x) { return msr_list(x, VMCSI_ENTRY_MSR_LOAD_COUNT, VMCSI_ENTRY_MSR_LOAD_ADDR); }
 static bool smm(const struct vmx *x) { return !(get(x, VMCSI_ENTRY_CONTROLS) & (ENTRY_SMM | ENTRY_DUAL_MONITOR)); }
 
 /* 27.2.2 Host control registers and MSRs */
@@ -138,12 +180,21 @@ const char *vmx_check_controls(const struct vmx *x)
         { "27.2.1.1 I/O bitmap addresses", io_bitmaps },
         { "27.2.1.1 MSR bitmap address", msr_bitmap },
         { "27.2.1.1 virtual NMIs without NMI exiting", virtual_nmis },
+        { "27.2.1.1 NMI-window exiting without virtual NMIs", nmi_window },
+        { "27.2.1.1 virtual-APIC address", virtual_apic },
+        { "27.2.1.1 virtual APIC without TPR shadow", apic_needs_shadow },
+        { "27.2.1.1 TPR threshold", tpr_threshold },
+        { "27.2.1.1 APIC-access address", apic_access },
+        { "27.2.1.1 virtual-interrupt delivery without external-interrupt exiting", virtual_interrupts },
+        { "27.2.1.1 posted interrupts: delivery, acknowledge, vector, descriptor", posted },
         { "27.2.1.1 VPID 0", vpid },
         { "27.2.1.1 EPT pointer", eptp },
         { "27.2.1.1 unrestricted guest without EPT", unrestricted },
         { "27.2.1.2 VM-exit controls: reserved bits", exit_controls },
         { "27.2.1.3 VM-entry controls: reserved bits", entry_controls },
-        { "27.2.1.2 MSR lists (this processor loads and stores none)", msr_lists },
+        { "27.2.1.2 preemption timer saved but not used", timer_saved },
+        { "27.2.1.2 VM-exit MSR lists: addresses", exit_msr_lists },
+        { "27.2.1.3 VM-entry MSR list: address", entry_msr_list },
         { "27.2.1.3 SMM and dual-monitor treatment outside SMM", smm },
     };
     return first_failing(x, rows, ARRAY_LEN(rows));

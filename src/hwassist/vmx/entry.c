@@ -40,6 +40,15 @@ static void flush_without_vpid(struct vmx *x)
     mmu_flush(&x->cpu->mmu, true);
 }
 
+/* SDM vol. 3, 27.4: an MSR that cannot be loaded fails the entry; the qualification is the number of its entry. */
+static enum vmx_outcome fail_msr(struct vmx *x, unsigned number)
+{
+    vmx_exit(x, REASON_ENTRY_MSR_LOAD, number, 0);
+    vmcs_set(&x->vmcs, VMCSI_EXIT_REASON, REASON_ENTRY_MSR_LOAD | REASON_ENTRY_FAILURE);
+    trace(x->cpu->tracer, VMX, "entry failed, MSR list: entry %u", number);
+    return VMX_EXIT;
+}
+
 /* What was written into the VMCS reaches the processor. */
 static void load_guest(struct vmx *x)
 {
@@ -69,26 +78,69 @@ static enum cpu_stop_kind inject(struct vmx *x)
     return cpu_deliver(x->cpu, &t);
 }
 
+/* What stops the processor without an exit of its own gives way to an exit that waits behind the last instruction. */
+static bool exits_behind(struct vmx *x, enum cpu_stop_kind kind)
+{
+    struct pending_exit b = x->behind;
+    if (!b.valid || (kind != STOP_DEADLINE && kind != STOP_ATTENTION && kind != STOP_WINDOW && kind != STOP_BREAK))
+        return false;
+    x->behind.valid = false;
+    vmx_exit(x, b.reason, b.qualification, 0);
+    return true;
+}
+
+/* SDM vol. 3, 26.5.1: it counts while the guest runs, and may be 0 already. */
+static void start_timer(struct vmx *x)
+{
+    bool on = vmcs_get(&x->vmcs, VMCSI_PIN_CONTROLS) & PIN_TIMER;
+    x->timer_end = on ? x->cpu->clock->now + (vmcs_get(&x->vmcs, VMCSI_PREEMPTION_TIMER) << PREEMPTION_TIMER_SHIFT) : CLOCK_NEVER;
+}
+
+/* The windows that are open already come before the first instruction: a virtual interrupt, or an exit. */
+static enum cpu_stop_kind first(struct vmx *x, cycles_t deadline, bool step)
+{
+    enum cpu_stop_kind kind = inject(x);
+    if (kind != STOP_DEADLINE || !step)
+        return kind == STOP_DEADLINE ? cpu_run(x->cpu, deadline) : kind;
+    return x->cpu->want_window && cpu_interruptible(x->cpu) ? STOP_WINDOW : cpu_step(x->cpu);
+}
+
 static enum vmx_outcome run(struct vmx *x, cycles_t deadline, bool step)
 {
     enum vmx_outcome outcome;
-    enum cpu_stop_kind kind = inject(x);
-    if (kind == STOP_DEADLINE)
-        kind = step ? cpu_step(x->cpu) : cpu_run(x->cpu, deadline);
-    if (step && kind == STOP_DEADLINE)
-        return VMX_DEBUG;
-    while (vmx_on_stop(x, kind, &outcome) == NEXT_RESUME) {
+    start_timer(x);
+    deadline = deadline < x->timer_end ? deadline : x->timer_end;
+    for (enum cpu_stop_kind kind = first(x, deadline, step);; kind = cpu_run(x->cpu, deadline)) {
+        if (exits_behind(x, kind))
+            return VMX_EXIT;
+        if (step && kind == STOP_DEADLINE)
+            return VMX_DEBUG;
+        if (vmx_on_stop(x, kind, &outcome) == NEXT_LEAVE)
+            return outcome;
         if (step)
             return VMX_DEBUG;
-        kind = cpu_run(x->cpu, deadline);
     }
-    return outcome;
+}
+
+/* SDM vol. 3, 28.3 to 28.6: what an exit saves and loads besides the state that stays in the processor. */
+static enum vmx_outcome leave(struct vmx *x, enum vmx_outcome outcome)
+{
+    cycles_t now = x->cpu->clock->now;
+    if (x->timer_end != CLOCK_NEVER && vmcs_get(&x->vmcs, VMCSI_EXIT_CONTROLS) & EXIT_SAVE_TIMER)
+        vmcs_set(&x->vmcs, VMCSI_PREEMPTION_TIMER, x->timer_end > now ? (x->timer_end - now) >> PREEMPTION_TIMER_SHIFT : 0);
+    if (outcome != VMX_EXIT || !vmx_exit_msrs(x))
+        return outcome;
+    x->aborted = true;
+    return VMX_ABORT;
 }
 
 enum vmx_outcome vmx_enter(struct vmx *x, bool launch, cycles_t deadline, bool step)
 {
     const char *bad;
     u64 qualification = 0;
+    unsigned msr;
+    if (x->aborted)
+        return VMX_ABORT;
     if (launch == x->vmcs.launched)
         return fail(x, launch ? VMFAIL_LAUNCH_NOT_CLEAR : VMFAIL_RESUME_NOT_LAUNCHED, NULL);
     if ((x->vmcs.dirty & DIRTY_CONTROLS && (bad = vmx_check_controls(x))) || (bad = vmx_check_event(x)))
@@ -97,9 +149,15 @@ enum vmx_outcome vmx_enter(struct vmx *x, bool launch, cycles_t deadline, bool s
         return fail(x, VMFAIL_HOST_STATE, bad);
     if (x->vmcs.dirty && (bad = vmx_check_guest(x, &qualification)))
         return fail_guest_state(x, qualification, bad);
+    load_guest(x);
+    if ((msr = vmx_load_entry_msrs(x)))
+        return fail_msr(x, msr);
     x->vmcs.launched = true;
     x->entries++;
-    load_guest(x);
+    if (x->apic)
+        x->apic->current = x;
     flush_without_vpid(x);
-    return run(x, deadline, step);
+    vapic_enter(x);
+    vmx_want_windows(x);
+    return leave(x, run(x, deadline, step));
 }

@@ -58,6 +58,14 @@ static void set_flags(u64 *path[EPT_LEVELS], unsigned n, bool write)
         *path[n - 1] |= EPT_D;
 }
 
+/* Accesses of the APIC-access page that the processor serves itself (SDM vol. 3, 30.4). */
+static bool apic_allows(const struct ept *e, gpa_t gpa, enum mmu_access a)
+{
+    const u64 *set = a == ACCESS_WRITE ? e->apic_writable : a == ACCESS_READ ? e->apic_readable : NULL;
+    unsigned reg = gpa >> 4 & 255;
+    return set && set[reg / 64] >> reg % 64 & 1;
+}
+
 static int translate(struct stage2 *s, gpa_t gpa, enum mmu_access a, bool paging_structure, gpa_t *out, u8 *perms, struct mmu_fault *f)
 {
     struct ept *e = (struct ept *)s;
@@ -65,6 +73,7 @@ static int translate(struct stage2 *s, gpa_t gpa, enum mmu_access a, bool paging
     u64 where = EPTQ_LINEAR_VALID | (paging_structure ? 0 : EPTQ_FINAL), *path[EPT_LEVELS];
     hpa_t table = EPT_FRAME(e->eptp);
     unsigned level = EPT_LEVELS, n = 0;
+    e->apic_refused = false;
 
     for (;; level--) {
         u64 *entries = hostmem_table(e->host, table);
@@ -87,6 +96,10 @@ static int translate(struct stage2 *s, gpa_t gpa, enum mmu_access a, bool paging
         return refuse(f, gpa, want | allowed << 3 | where, false);
     if (e->eptp & EPTP_AD)
         set_flags(path, n, want & EPT_W);
+    if (e->apic_access && level == 1 && EPT_FRAME(entry) == e->apic_access && !apic_allows(e, gpa, a)) {
+        e->apic_refused = true;
+        return refuse(f, gpa, a, false);
+    }
     u64 offset = gpa & (BIT(PAGE_SHIFT + 9 * (level - 1)) - 1);
     *out = physmap_address(EPT_FRAME(entry) | offset);
     *perms = (allowed & EPT_R ? PERM_R : 0) | (allowed & EPT_W ? PERM_W : 0) | (allowed & EPT_X ? PERM_X : 0);

@@ -32,6 +32,10 @@ struct ept {
     bool large_pages;           /* 2 MiB leaves are supported */
     u64 refs;                   /* entries read, counted here and, as part of the walk, there: */
     u64 *walk_refs;
+    /* the APIC-access page, 0: there is none; which of its registers may be accessed; and whether it was this that refused last */
+    hpa_t apic_access;
+    const u64 *apic_readable, *apic_writable;
+    bool apic_refused;
 };
 
 /* Without EPT there is one dimension: the page tables that the processor walks hold hpas, and lie in the host's memory. */

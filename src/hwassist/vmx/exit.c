@@ -58,23 +58,15 @@ static enum vmx_next on_trap(struct vmx *x, enum vmx_outcome *outcome) { return 
 static enum vmx_next on_stage2(struct vmx *x, enum vmx_outcome *outcome)
 {
     const struct mmu_fault *f = &x->cpu->stop.fault;
+    if (x->ept.apic_refused) {
+        vmx_exit(x, REASON_APIC_ACCESS, vapic_qualification(f->gpa, f->qualification, x->cpu->stop.vectoring), 0);
+        vmx_record_vectoring(x);
+        return NEXT_LEAVE;
+    }
     vmx_exit(x, f->misconfig ? REASON_EPT_MISCONFIG : REASON_EPT_VIOLATION, f->qualification, 0);
     put(x, VMCSI_GUEST_PHYSICAL_ADDRESS, f->gpa);
     put(x, VMCSI_GUEST_LINEAR_ADDRESS, f->gva);
     vmx_record_vectoring(x);
-    return NEXT_LEAVE;
-}
-
-/* Virtual time is up. If a timer of the modelled host is due, its interrupt arrives now and exits. */
-static enum vmx_next on_deadline(struct vmx *x, enum vmx_outcome *outcome)
-{
-    if (clock_deadline(x->cpu->clock) > x->cpu->clock->now) {
-        *outcome = VMX_DEADLINE;
-        return NEXT_LEAVE;
-    }
-    vmx_exit(x, REASON_EXTERNAL_INTERRUPT, 0, 0);
-    if (vmcs_get(&x->vmcs, VMCSI_EXIT_CONTROLS) & EXIT_ACK_INTR)
-        put(x, VMCSI_EXIT_INTR_INFO, INTR_VALID | TRAP_EXTINT << INTR_TYPE_SHIFT | HOST_TIMER_VECTOR);
     return NEXT_LEAVE;
 }
 
@@ -90,8 +82,33 @@ static enum vmx_next leave(enum vmx_outcome *outcome, enum vmx_outcome how)
     return NEXT_LEAVE;
 }
 
+/* Virtual time is up: the guest's preemption timer, or the host's. If a timer of the modelled host is due, its interrupt arrives now and exits. */
+static enum vmx_next on_deadline(struct vmx *x, enum vmx_outcome *outcome)
+{
+    bool posted = vmcs_get(&x->vmcs, VMCSI_PIN_CONTROLS) & PIN_POSTED;
+    if (clock_deadline(x->cpu->clock) > x->cpu->clock->now && x->cpu->clock->now >= x->timer_end)
+        return exit_plain(x, REASON_PREEMPTION_TIMER);
+    if (clock_deadline(x->cpu->clock) > x->cpu->clock->now || posted) { /* posted: the host's timer is served elsewhere, and notifies */
+        *outcome = VMX_DEADLINE;
+        return NEXT_LEAVE;
+    }
+    vmx_exit(x, REASON_EXTERNAL_INTERRUPT, 0, 0);
+    if (vmcs_get(&x->vmcs, VMCSI_EXIT_CONTROLS) & EXIT_ACK_INTR)
+        put(x, VMCSI_EXIT_INTR_INFO, INTR_VALID | TRAP_EXTINT << INTR_TYPE_SHIFT | HOST_TIMER_VECTOR);
+    return NEXT_LEAVE;
+}
+
 static enum vmx_next on_shutdown(struct vmx *x, enum vmx_outcome *o) { return exit_plain(x, REASON_TRIPLE_FAULT); }
-static enum vmx_next on_window(struct vmx *x, enum vmx_outcome *o) { return exit_plain(x, REASON_INTERRUPT_WINDOW); }
+/* A virtual interrupt is delivered here; then the emulator looks around, for the guest's APIC has changed. */
+static enum vmx_next on_window(struct vmx *x, enum vmx_outcome *o)
+{
+    if (!vapic_recognized(x))
+        return exit_plain(x, REASON_INTERRUPT_WINDOW);
+    enum cpu_stop_kind kind = vapic_deliver(x);
+    vmx_want_windows(x);
+    return kind == STOP_DEADLINE ? leave(o, VMX_ATTENTION) : vmx_on_stop(x, kind, o);
+}
+static enum vmx_next on_nmi_window(struct vmx *x, enum vmx_outcome *o) { return exit_plain(x, REASON_NMI_WINDOW); }
 static enum vmx_next on_hlt(struct vmx *x, enum vmx_outcome *o) { return leave(o, VMX_HALTED); }
 static enum vmx_next on_attention(struct vmx *x, enum vmx_outcome *o) { return leave(o, VMX_ATTENTION); }
 static enum vmx_next on_break(struct vmx *x, enum vmx_outcome *o) { return leave(o, VMX_DEBUG); }
@@ -100,7 +117,7 @@ enum vmx_next vmx_on_stop(struct vmx *x, enum cpu_stop_kind kind, enum vmx_outco
 {
     static enum vmx_next (*const on[])(struct vmx *, enum vmx_outcome *) = {
         [STOP_DEADLINE] = on_deadline, [STOP_HLT] = on_hlt, [STOP_SHUTDOWN] = on_shutdown, [STOP_ATTENTION] = on_attention,
-        [STOP_WINDOW] = on_window, [STOP_BREAK] = on_break, [STOP_TRAP] = on_trap, [STOP_INTERCEPT] = vmx_on_intercept,
+        [STOP_WINDOW] = on_window, [STOP_NMI_WINDOW] = on_nmi_window, [STOP_BREAK] = on_break, [STOP_TRAP] = on_trap, [STOP_INTERCEPT] = vmx_on_intercept,
         [STOP_STAGE2] = on_stage2,
     };
     *outcome = VMX_EXIT;

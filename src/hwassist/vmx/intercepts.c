@@ -76,11 +76,19 @@ void vmx_derive_intercepts(struct vmx *x)
 {
     bool ept = control(x, VMCSI_PROC2_CONTROLS) & PROC2_EPT;
     x->cpu->icept = instruction_intercepts(x);
-    x->cpu->want_window = control(x, VMCSI_PROC_CONTROLS) & PROC_INTR_WINDOW;
     exception_intercepts(x);
     bitmap_intercepts(x);
     x->ept.eptp = vmcs_get(&x->vmcs, VMCSI_EPT_POINTER);
+    x->ept.apic_access = control(x, VMCSI_PROC2_CONTROLS) & PROC2_APIC_ACCESSES ? vmcs_get(&x->vmcs, VMCSI_APIC_ACCESS_ADDR) : 0;
+    x->ept.apic_readable = vapic_readable(x);
+    x->ept.apic_writable = vapic_writable(x);
     x->cpu->mmu.stage2 = ept ? &x->ept.stage2 : &x->host_view;
+}
+
+void vmx_want_windows(struct vmx *x)
+{
+    x->cpu->want_window = control(x, VMCSI_PROC_CONTROLS) & PROC_INTR_WINDOW || vapic_recognized(x);
+    x->cpu->want_nmi_window = control(x, VMCSI_PROC_CONTROLS) & PROC_NMI_WINDOW;
 }
 
 void vmx_leave(struct vmx *x)
@@ -89,7 +97,7 @@ void vmx_leave(struct vmx *x)
     c->icept = 0;
     c->icept_exc = c->icept_pf_mask = c->icept_pf_match = 0;
     c->icept_io_bitmap = c->icept_msr_bitmap = NULL;
-    c->want_window = false;
+    c->want_window = c->want_nmi_window = false;
     c->mmu.stage2 = NULL;
     x->vmcs.dirty |= DIRTY_CONTROLS; /* the next entry derives them anew */
 }

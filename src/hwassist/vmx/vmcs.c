@@ -6,6 +6,10 @@
 #define ALWAYS FEATURE_ALWAYS
 #define EPT FEATURE_EPT
 #define VPID FEATURE_VPID
+#define TPR FEATURE_TPR
+#define TIMER FEATURE_TIMER
+#define APICV FEATURE_APICV
+#define PI FEATURE_PI
 const struct vmcs_field vmcs_fields[VMCS_FIELDS] = {
 #define FIELD(id, encoding, width, type, needs, help) { encoding, width, type, needs, #id, help },
 #include "hwassist/vmx/vmcs.def"
@@ -85,7 +89,7 @@ static u8 dirtied_by(enum vmcs_index i)
     static const u8 by_type[] = { [CONTROL] = DIRTY_CONTROLS, [READ_ONLY] = 0, [GUEST] = DIRTY_GUEST, [HOST] = DIRTY_HOST };
     switch (i) {
     case VMCSI_GUEST_RIP: case VMCSI_GUEST_RSP: case VMCSI_GUEST_RFLAGS: case VMCSI_GUEST_INTERRUPTIBILITY: case VMCSI_GUEST_ACTIVITY:
-    case VMCSI_ENTRY_INTR_INFO: case VMCSI_ENTRY_EXCEPTION_ERROR: case VMCSI_ENTRY_INSN_LEN:
+    case VMCSI_ENTRY_INTR_INFO: case VMCSI_ENTRY_EXCEPTION_ERROR: case VMCSI_ENTRY_INSN_LEN: case VMCSI_GUEST_INTR_STATUS: case VMCSI_PREEMPTION_TIMER:
         return 0;
     default:
         return by_type[vmcs_fields[i].type];

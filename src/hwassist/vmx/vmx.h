@@ -9,6 +9,7 @@
 #include "cpu/cpu.h"
 #include "hwassist/vmx/caps.h"
 #include "hwassist/vmx/ept.h"
+#include "hwassist/vmx/vapic.h"
 #include "hwassist/vmx/vmcs.h"
 
 enum vmx_reason {
@@ -27,6 +28,9 @@ enum { INTR_VECTOR = 0xff, INTR_TYPE_SHIFT = 8, INTR_ERROR_VALID = 1 << 11 };
 /* Exit qualification of a control-register access, SDM vol. 3, table 28-3 */
 enum cr_access { CR_ACCESS_WRITE, CR_ACCESS_READ, CR_ACCESS_CLTS, CR_ACCESS_LMSW };
 
+/* An exit that comes behind the instruction which caused it, as a trap does (SDM vol. 3, 30.4.3.3). */
+struct pending_exit { bool valid; enum vmx_reason reason; u64 qualification; };
+
 struct vmx {
     struct vmcs vmcs;           /* the current VMCS */
     struct vmx_caps caps;
@@ -36,6 +40,11 @@ struct vmx {
     struct stage2 host_view;    /* in its place when EPT is not enabled */
     u64 exits[REASON_COUNT];    /* by basic reason, counted */
     u64 entries, tlb_flushes;   /* flushes for want of VPID */
+    struct apic_access *apic;   /* of the machine; NULL: it has none */
+    struct pending_exit behind;
+    u64 virtual_interrupts, posted_interrupts, virtual_writes; /* without an exit: counted */
+    cycles_t timer_end;         /* when the preemption timer reaches 0; CLOCK_NEVER: it is off */
+    bool aborted;               /* a VMX abort (28.7): the processor is shut down */
     u8 io_bitmap[2 * PAGE_SIZE];/* both halves side by side, read anew when a control was written */
 };
 
@@ -46,6 +55,7 @@ enum vmx_outcome {
     VMX_ATTENTION,  /* somebody kicked the processor */
     VMX_HALTED,     /* HLT, which does not exit, waits for an interrupt */
     VMX_DEBUG,      /* a debugger's breakpoint or step */
+    VMX_ABORT,      /* a VM exit could not be completed: the abort indicator says why (28.7) */
 };
 
 /* Storage is the caller's; cpu and host outlive it. */
@@ -69,6 +79,14 @@ const char *vmx_check_event(const struct vmx *x);
 
 /* Execution controls to what cpu_run() intercepts. */
 void vmx_derive_intercepts(struct vmx *x);
+/* What ends the guest's run as soon as it can take an interrupt, or an NMI: the window controls, or a virtual interrupt. */
+void vmx_want_windows(struct vmx *x);
+
+/* MSR lists: what loading or storing one of them fails with. VM entry: number of the entry, from 1; 0: all is well (27.4). VM exit: the
+ * abort indicator, or 0 (28.4, 28.6, 28.7). */
+unsigned vmx_load_entry_msrs(struct vmx *x);
+enum vmx_abort { ABORT_NONE = 0, ABORT_STORE_MSRS = 1, ABORT_LOAD_MSRS = 4 };
+enum vmx_abort vmx_exit_msrs(struct vmx *x);
 
 /* What cpu_run() stopped for: a VM exit (recorded), the emulator's business, or nothing, the processor goes on. */
 enum vmx_next { NEXT_RESUME, NEXT_LEAVE };
