@@ -153,6 +153,47 @@ static void test_other_exits_stay(void)
     }
 }
 
+/* --- interrupts, step by step --- */
+
+static u64 interrupt_exits(const struct ledger *l)
+{
+    static const enum event exits[] = { EV_KVM_EXTINT, EV_KVM_INTR_WINDOW, EV_KVM_EOI, EV_KVM_INJECT };
+    u64 n = 0;
+    for (unsigned i = 0; i < ARRAY_LEN(exits); i++)
+        n += l->count[exits[i]];
+    return n;
+}
+
+/* The local APIC's timer rains on a guest that works. Each feature takes its exits away; posted interrupts the last; and nothing else
+ * changes: the guest's other exits, and that it gets its interrupts. */
+static void test_interrupts(void)
+{
+    static const char *const steps[] = { "kvm:no-tpr", "kvm:no-apicv", "kvm:no-pi", "kvm" };
+    static const enum event same[] = { EV_KVM_CPUID, EV_KVM_CR_ACCESS, EV_KVM_IO_KERNEL, EV_KVM_MMIO, EV_KVM_CR3, EV_KVM_PF_HIDDEN };
+    const struct column *c[ARRAY_LEN(steps)];
+    struct error why = { "" };
+    fresh();
+    for (unsigned i = 0; i < ARRAY_LEN(steps); i++) {
+        c[i] = bench_run(bench, steps[i], "interrupts", "curriculum", false, "model", &why);
+        if (!c[i]) {
+            FAIL("%s: %s", steps[i], why.text);
+            return;
+        }
+    }
+    CHECK(interrupt_exits(&c[0]->ledger) > 2000 && c[0]->ledger.count[EV_KVM_APIC] > 2000);
+    CHECK(c[2]->ledger.count[EV_KVM_EXTINT] > 1000);
+    CHECK_EQ(c[2]->ledger.count[EV_KVM_APIC] + c[2]->ledger.count[EV_KVM_INJECT], 0);
+    CHECK_EQ(interrupt_exits(&c[3]->ledger), 0);
+    CHECK(c[3]->ledger.count[EV_KVM_POSTED] > 1000);
+    CHECK_EQ(c[3]->ledger.count[EV_KVM_POSTED], c[3]->ledger.count[EV_KVM_VIRTUAL_INTR]);
+    for (unsigned e = 0; e < ARRAY_LEN(same); e++) {
+        check_context("%s", event_rows[same[e]].name);
+        CHECK_EQ(c[3]->ledger.count[same[e]], c[2]->ledger.count[same[e]]);
+    }
+    for (unsigned i = 1; i < ARRAY_LEN(steps); i++)
+        CHECK(column_operation(c[i], "work")->cycles <= column_operation(c[i - 1], "work")->cycles);
+}
+
 /* --- the translator below changes nothing --- */
 
 static void run_counts(const char *hw, const char *guest, const struct cpu_accel_ops *accel, u64 counts[EV_COUNT])
@@ -172,7 +213,7 @@ static void run_counts(const char *hw, const char *guest, const struct cpu_accel
 
 static void test_translated_alike(void)
 {
-    static const char *const guests[] = { "guests/exitcost", "guests/churn" }, *const hw[] = { "all", "no-ept", "2005" };
+    static const char *const guests[] = { "guests/exitcost", "guests/churn", "guests/interrupts" }, *const hw[] = { "all", "no-ept", "2005" };
     static u64 translated[EV_COUNT], interpreted[EV_COUNT];
     for (unsigned g = 0; g < ARRAY_LEN(guests); g++) {
         for (unsigned h = 0; h < ARRAY_LEN(hw); h++) {
@@ -198,6 +239,7 @@ int main(int argc, char **argv)
         { "decade", test_decade },
         { "ept_takes_memory_exits", test_ept_takes_memory_exits },
         { "other_exits_stay", test_other_exits_stay },
+        { "interrupts", test_interrupts },
         { "translated_alike", test_translated_alike },
         { NULL, NULL },
     };

@@ -99,6 +99,8 @@ static inline u64 rdtsc(void)
  * void *device_memory(void)   an address where no memory is, which a device could claim
  * bool page_at(page, mib)     map `page` to the frame at that MiB of guest-physical memory: another one than its own
  * bool apic_start(void)       switch the local APIC on
+ * void apic_timer(cycles)     an interrupt each so many cycles, counted in apic_interrupts
+ * void interrupts_enable(void), interrupts_disable(void)
  * void apic_self_ipi(void)    an interrupt to this processor, counted in apic_interrupts; the handler ends it
  * u32 apic_read_id(void), void apic_write_tpr(u32)
  */

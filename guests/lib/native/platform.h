@@ -41,6 +41,9 @@ static inline void fpu_trap(_Bool on)
     __asm__ volatile("mov %0, %%cr0" : : "r"(cr0_without_ts | (on ? CR0_TS : 0)) : "memory");
 }
 
+static inline void interrupts_enable(void) { __asm__ volatile("sti" : : : "memory"); }
+static inline void interrupts_disable(void) { __asm__ volatile("cli" : : : "memory"); }
+
 static inline void cpu_identify(void)
 {
     u32 a = 0, b, c = 0, d;
@@ -78,6 +81,14 @@ _Bool apic_start(void);
 static inline u32 volatile *apic_register(u32 offset) { return (u32 volatile *)(APIC_BASE + offset); }
 static inline u32 apic_read_id(void) { return *apic_register(APIC_ID); }
 static inline void apic_write_tpr(u32 value) { *apic_register(APIC_TPR) = value; }
+/* Periodic, at APIC_VECTOR; the timer counts one in eight cycles. */
+enum { APIC_LVT_TIMER = 0x320, APIC_INITIAL = 0x380, APIC_DIVIDE = 0x3e0 };
+static inline void apic_timer(u32 cycles)
+{
+    *apic_register(APIC_DIVIDE) = 0xb;  /* by one */
+    *apic_register(APIC_LVT_TIMER) = 0x20000 | APIC_VECTOR;
+    *apic_register(APIC_INITIAL) = cycles / 8;
+}
 static inline void apic_self_ipi(void) { *apic_register(APIC_ICR) = 0x40000 | APIC_VECTOR; }
 
 #endif

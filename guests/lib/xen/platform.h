@@ -81,6 +81,10 @@ static inline void msr_write(u32 msr, u64 value) { __asm__ volatile("wrmsr" : : 
 static inline void *device_memory(void) { return (void *)0; }
 static inline _Bool page_at(const void *page, u32 mib) { return 0; }
 static inline _Bool apic_start(void) { return 0; }
+static inline void apic_timer(u32 cycles) { }
+static inline void interrupts_enable(void) { }
+static inline void interrupts_disable(void) { }
+#define apic_interrupts 0u
 static inline void apic_self_ipi(void) { }
 static inline u32 apic_read_id(void) { return 0; }
 static inline void apic_write_tpr(u32 value) { }
