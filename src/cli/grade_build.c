@@ -12,7 +12,6 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <libgen.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -163,7 +162,7 @@ static int call(const struct job *j, const char *const *argv, struct error *err)
         return -1;
     if (end == SANDBOX_EXITED && status == 0)
         return 0;
-    if (end == SANDBOX_CPU || (end == SANDBOX_SIGNALED && status == SIGKILL))
+    if (end == SANDBOX_CPU)
         snprintf(j->b->words, sizeof j->b->words, "the compiler did not finish within %d seconds", COMPILER_SECONDS);
     else if (end == SANDBOX_FLOOD)
         snprintf(j->b->words, sizeof j->b->words, "the compiler had more to say than fits");

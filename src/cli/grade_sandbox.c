@@ -54,9 +54,10 @@ static void make_args(struct args *a, const struct sandbox *s)
     a->arg[a->n] = NULL;
 }
 
+/* Of processor time the hard limit lies behind: at the soft one comes SIGXCPU, which says why. */
 static void limit(int what, rlim_t value)
 {
-    struct rlimit r = { value, value };
+    struct rlimit r = { value, value + (what == RLIMIT_CPU) };
     setrlimit(what, &r);
 }
 
