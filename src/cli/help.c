@@ -17,7 +17,7 @@ void help_print(void)
     puts("Usage: emu [OPTION]... GUEST          run a guest: an image, or guests/NAME\n"
          "       emu compare [OPTION]... GUEST  one guest on all engines, side by side\n"
          "       emu translate BYTES|GUEST      code, and what the translator makes of it\n"
-         "       emu list|bench WHAT; lint FILE what there is; exits' cost; ring-0 habits");
+         "       emu list|bench|lint|grade ...   what there is; exits; ring-0 habits; labs");
     for (unsigned i = 0; i < option_count; i++)
         if (option_rows[i].basic)
             print_row(&option_rows[i]);
