@@ -154,10 +154,9 @@ struct view *view_for(struct bt *b, struct window *w, u32 key)
 
 void views_forget_page(struct bt *b, struct window *w, u32 gva_page)
 {
-    u64 bit = BIT(gva_page % 64);
-    if (!(w->code[gva_page / 64] & bit))
+    if (!page_bit(w->code, gva_page))
         return;
-    w->code[gva_page / 64] &= ~bit;
+    page_bit_clear(w->code, gva_page);
     for (unsigned i = 0; i < MAX_VIEWS; i++)
         if (w->view[i].used && view_knows(&w->view[i], gva_page))
             w->view[i].directory[gva_page] = nowhere(b, gva_page);
@@ -188,18 +187,24 @@ static struct code_page *code_page_new(struct bt *b, gpa_t gpa, u32 gva_page, u3
     return *head = p;
 }
 
-/* Its last unit is gone: no view may lead there any more. */
+/* No view leads there any more. */
+static void code_page_detach(struct bt *b, struct code_page *p)
+{
+    u64 leads_here = biased(p->entry, p->gva_page);
+    for (unsigned i = 0; i < MAX_WINDOWS; i++)
+        for (unsigned k = 0; k < MAX_VIEWS; k++)
+            if (view_knows(&b->window[i].view[k], p->gva_page) && b->window[i].view[k].directory[p->gva_page] == leads_here)
+                b->window[i].view[k].directory[p->gva_page] = nowhere(b, p->gva_page);
+}
+
+/* Its last unit is gone. */
 static void code_page_free(struct bt *b, struct code_page *p)
 {
     struct code_page **at = &b->code_page_hash[hash_of(p->gpa, p->gva_page)];
     while (*at != p)
         at = &(*at)->next;
     *at = p->next;
-    u64 leads_here = biased(p->entry, p->gva_page);
-    for (unsigned i = 0; i < MAX_WINDOWS; i++)
-        for (unsigned k = 0; k < MAX_VIEWS; k++)
-            if (view_knows(&b->window[i].view[k], p->gva_page) && b->window[i].view[k].directory[p->gva_page] == leads_here)
-                b->window[i].view[k].directory[p->gva_page] = nowhere(b, p->gva_page);
+    code_page_detach(b, p);
     p->next = b->free_code_page;
     b->free_code_page = p;
 }
@@ -214,21 +219,68 @@ void code_page_forget(struct bt *b, struct unit *u)
     u->page = NULL;
 }
 
-bool view_install(struct bt *b, struct window *w, struct view *v, struct unit *u)
+/* --- units that cross into a second page --- */
+
+/* They hold only where the page behind is the one that was translated. So a code page with such a unit is for those views that show that page
+ * next; and if another one wants it, the unit is found by the monitor alone from then on. */
+static bool shows_next(struct bt_vcpu *t, u32 gva_page, gpa_t second)
 {
-    u32 gva_page = u->eip >> PAGE_SHIFT;
-    struct code_page *p = u->page;
-    if (!p) {
-        gpa_t gpa = u->gpa[0] & PAGE_MASK;
-        p = code_page_find(b, gpa, gva_page, u->key);
-        if (!p && !(p = code_page_new(b, gpa, gva_page, u->key)))
-            return false;
-        p->entry[u->eip & ~PAGE_MASK] = (u64)b->exec + u->host;
-        p->live++;
-        u->page = p;
+    struct xlat x;
+    struct mmu_fault f;
+    u8 perms;
+    u32 gva = (gva_page + 1) << PAGE_SHIFT;
+    if (mmu_probe(&t->cpu->mmu, gva, ACCESS_EXEC, t->window->user, &x) < 0 || mmu_second(&t->cpu->mmu, gva, ACCESS_EXEC, &x.gpa, &perms, &f) < 0 || x.gpa != second)
+        return false;
+    window_depend(t->bt, t->window, &t->cpu->mmu, &x, gva);
+    page_bit_set(t->window->code, (gva_page + 1) % PAGES);
+    return true;
+}
+
+static void forget_crossing(struct bt *b, struct code_page *p)
+{
+    p->second = NO_SECOND;
+    for (unsigned i = 0; i < b->nunits; i++)
+        if (b->units[i].page == p && b->units[i].gpa[1])
+            code_page_forget(b, &b->units[i]);
+}
+
+/* May that unit be entered into the page's table? */
+static bool may_enter(struct bt *b, struct code_page *p, const struct unit *u)
+{
+    if (!u->gpa[1])
+        return true;
+    if (!p->second) {
+        p->second = u->gpa[1];
+        code_page_detach(b, p); /* who shows it already was not asked what comes next */
     }
-    fill_directory(b, v, gva_page);
-    v->directory[gva_page] = biased(p->entry, gva_page);
-    w->code[gva_page / 64] |= BIT(gva_page % 64);
+    return p->second == u->gpa[1];
+}
+
+/* --- */
+
+static void enter(struct bt *b, struct code_page *p, struct unit *u)
+{
+    p->entry[u->eip & ~PAGE_MASK] = (u64)b->exec + u->host + u->entry;
+    p->live++;
+    u->page = p;
+}
+
+bool view_install(struct bt_vcpu *t, struct unit *u)
+{
+    struct bt *b = t->bt;
+    u32 gva_page = u->eip >> PAGE_SHIFT;
+    gpa_t gpa = u->gpa[0] & PAGE_MASK;
+    struct code_page *p = u->page ? u->page : code_page_find(b, gpa, gva_page, u->key);
+    if (!p && !(p = code_page_new(b, gpa, gva_page, u->key)))
+        return false;
+    if (!u->page && may_enter(b, p, u))
+        enter(b, p, u);
+    if (p->second && p->second != NO_SECOND && !shows_next(t, gva_page, p->second))
+        forget_crossing(b, p);
+    if (!u->page)
+        return true;
+    fill_directory(b, t->view, gva_page);
+    t->view->directory[gva_page] = biased(p->entry, gva_page);
+    page_bit_set(t->window->code, gva_page);
     return true;
 }

@@ -137,10 +137,8 @@ static struct unit *unit_for(struct bt_vcpu *t, u32 eip, u32 key)
             return NULL;
         t->policy->translated(t, u);
     }
-    if (u->gpa[1])
-        return u; /* the view follows the mapping of one page only */
     window_depend(t->bt, t->window, &t->cpu->mmu, &x, eip);
-    if (view_install(t->bt, t->window, t->view, u))
+    if (view_install(t, u))
         return u;
     cache_flush(t->bt); /* out of code pages: begin anew */
     return NULL;
@@ -151,7 +149,7 @@ static void chain(struct bt_vcpu *t, struct unit *u)
 {
     struct link *l = t->link;
     t->link = NULL;
-    if (l && t->link_epoch == t->bt->epoch && l->eip == u->eip && l->from->key == u->key && !u->gpa[1] && (l->from->gpa[0] ^ u->gpa[0]) < PAGE_SIZE)
+    if (l && t->link_epoch == t->bt->epoch && l->eip == u->eip && l->from->key == u->key && (l->from->gpa[0] ^ u->gpa[0]) < PAGE_SIZE)
         cache_chain(t->bt, l, u);
 }
 
@@ -165,7 +163,7 @@ static u32 code_for(struct bt_vcpu *t, u32 eip, u32 key)
     if (!u)
         return 0;
     chain(t, u);
-    return (u64)t->bt->exec + u->host;
+    return (u64)t->bt->exec + u->host + u->entry;
 }
 
 /* --- the doors --- */

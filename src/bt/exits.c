@@ -55,7 +55,7 @@ static void jump_by_table(struct maker *m)
 }
 
 /* The same for a target that is known, but stands in another page. */
-static void jump_by_table_to(struct maker *m, u32 eip)
+void jump_by_table_to(struct maker *m, u32 eip)
 {
     count_table_jump(m);
     mov_r8d_imm(&m->e, eip);

@@ -85,6 +85,7 @@ void uncharge(struct maker *m, u32 cycles, unsigned insns);             /* what 
 void unit_fpu_gate(struct maker *m);                                    /* behind the head of a unit with x87 or SSE instructions */
 void leave_for_callout(struct maker *m);                                /* the last instruction is the monitor's */
 void exit_to(struct maker *m, u32 site, u32 eip);                       /* on to guest address eip; site: the rel32 that leads here, 0: emit a jump */
+void jump_by_table_to(struct maker *m, u32 eip);                         /* the same by the table, wherever that leads */
 void jump_indirect(struct maker *m);                                    /* on to the guest address in r8 */
 
 /* --- address.c: memory operands --- */

@@ -148,7 +148,7 @@ void host_note(const struct bt *b, const struct unit *u, u32 at, const u8 *bytes
         snprintf(buf, size, stub->to ? "exit stub for %08x, idle while chained" : "exit stub for %08x", stub->eip);
     else if (site)
         snprintf(buf, size, site->to ? "chained" : "not chained yet: its stub");
-    else if (at == u->host && u->ncounted)
+    else if (at == u->host + u->entry && u->ncounted)
         snprintf(buf, size, "head: charge %u cycles, count %u instruction%s", u->cycles, u->ncounted, u->ncounted == 1 ? "" : "s");
     else if (note)
         snprintf(buf, size, "%s", note);

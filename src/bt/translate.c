@@ -129,6 +129,9 @@ struct unit *translate(struct bt_vcpu *v, u32 eip, u32 key, gpa_t gpa)
                        .counts_indirect = v->policy->counts_indirect && (key & KEY_CPL) != 3 };
     plan(&m, v);
     b->nmaps += u->ninsns;
+    if (second)
+        jump_by_table_to(&m, eip);
+    u->entry = offset_of(&m) - u->host;
     unit_head(&m);
     if (u->uses_fpu)
         unit_fpu_gate(&m);

@@ -42,6 +42,7 @@ struct unit {
     u8 ncounted;                /* instructions that the entry charges (a callout at the end is not) */
     bool uses_fpu, dead;
     u32 host, host_len;         /* offset in the cache, length */
+    u8 entry;                   /* where the code begins behind that: a unit that crosses pages is chained to through a jump by the table */
     u32 cycles;                 /* charged at entry */
     struct insn_map *map;       /* ninsns of them */
     struct link link[2];

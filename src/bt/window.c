@@ -115,6 +115,8 @@ static u32 areas_around(const struct window *w, u32 first, u32 n)
 
 static void drop_page(struct bt *b, struct window *w, u32 p)
 {
+    if (page_bit(w->code, p) && p)
+        views_forget_page(b, w, p - 1); /* one of its units may cross into this page */
     views_forget_page(b, w, p);
     if (!page_bit(w->present, p))
         return;

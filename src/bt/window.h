@@ -5,6 +5,8 @@
 
 #include "bt/unit.h"
 
+struct bt_vcpu;
+
 #define MAX_WINDOWS 12
 #define MAX_VIEWS 8             /* of a window: translations under different keys */
 #define UNTRACE_AFTER 64        /* writes to a traced page that no window has used since: it is a page table no more */
@@ -32,9 +34,12 @@ struct code_page {
     u32 gva_page;
     u32 key;
     u16 live;                   /* entries that lead to a unit */
+    gpa_t second;               /* the page into which one of them crosses: views that lead here show it next; 0: none does; NO_SECOND: none may */
     u32 *entry;                 /* by byte of the page: hva of the code (it lies below 4 GiB); the miss stub where there is none */
     struct code_page *next;     /* of equal hash, or in the list of free ones */
 };
+
+#define NO_SECOND (~(gpa_t)0)
 
 /* From a guest address to its code, in one window under one key: by gva page, the table of a code page. See codepage.c. */
 struct view {
@@ -125,7 +130,7 @@ void views_reset(struct bt *b, struct window *w);
 void views_forget_page(struct bt *b, struct window *w, u32 gva_page); /* that page may be another one now */
 void views_release(struct window *w);
 /* The unit is to be found through that view from now on, and by all that show its page at the same place. False: out of code pages. */
-bool view_install(struct bt *b, struct window *w, struct view *v, struct unit *u);
+bool view_install(struct bt_vcpu *t, struct unit *u);
 void code_page_forget(struct bt *b, struct unit *u);
 #define DIRECTORY_ENTRIES (PAGE_SIZE / sizeof(u64)) /* of one page of a directory */
 static inline bool view_knows(const struct view *v, u32 gva_page) { return v->filled[gva_page / DIRECTORY_ENTRIES / 64] >> gva_page / DIRECTORY_ENTRIES % 64 & 1; }
