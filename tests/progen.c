@@ -313,6 +313,7 @@ static u32 pte_at(u32 gva) { return W_PT + (gva >> 12) * 4; }
 static void paging(struct gen *g)
 {
     u32 at = game_address(g) & ~3u, page = at & ~0xfffu, v;
+    invalidate(g, page); /* outside ring 0 it faults, before an edit that it could not follow: such a one may be seen or not */
     switch (rnd(g, 10)) {
     case 0: case 1: /* present, writable, user, accessed and dirty in every combination; elsewhere or not; then use it */
         store_imm(g, pte_at(page), (W_GAMES + rnd(g, 8) * 0x1000) | rnd(g, 8) | (one_in(g, 2) ? rnd(g, 4) << 5 : 0) | (one_in(g, 3) ? 0 : 1));
