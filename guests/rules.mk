@@ -6,7 +6,7 @@
 # Kernels of their own, which use of guests/lib only print() and the linker script.
 GUESTS_ALONE := smp
 # Programs of several files that make sense on Xen only.
-GUESTS_XEN := split
+GUESTS_XEN := nullcall split
 GUEST_PROGRAMS := $(filter-out $(GUESTS_ALONE:%=guests/%) $(GUESTS_XEN:%=guests/%) guests/lib,$(patsubst %/,%,$(sort $(dir $(wildcard guests/*/*.c)))))
 GUEST_NAMES := $(notdir $(GUEST_PROGRAMS))
 GUEST_KINDS := native $(if $(wildcard guests/lib/xen/link.ld),xen)

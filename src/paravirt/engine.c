@@ -108,7 +108,7 @@ static void pv_set_state(struct vcpu *v, const struct cpu_state *s) { cpu_set_st
 
 static int pv_probe(char *detail, size_t size, struct error *why)
 {
-    snprintf(detail, size, "a small Xen 3 for one 32-bit PAE domain, on the interpreter");
+    snprintf(detail, size, "a small Xen 3 for one 32-bit PAE domain; its code is translated or interpreted (-exec)");
     return 0;
 }
 
