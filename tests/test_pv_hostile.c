@@ -305,6 +305,89 @@ static void test_multicall_in_the_middle(void)
     DONE(f);
 }
 
+/* The longest list of calls that there may be, each a list as long as may be: it goes on for minutes of virtual time, in pieces, between which
+ * the run loop and events have their turn. */
+static void test_endless_lists(void)
+{
+    static const u8 code[] = {
+        0xb8, 13, 0, 0, 0, 0xbb, 0, 0x20, 0, 0xc0, 0xb9, 0, 0x01, 0, 0, 0xcd, 0x82,    /* multicall(PAGE(0), 256) */
+        0xa3, 0, 0x10, 0x04, 0xc0, 0xeb, 0xfe,                                        /* result to PAGE(63); spin */
+    };
+    struct image img = good_image;
+    struct fixture f;
+    img.code = code;
+    img.code_len = sizeof code;
+    if (!CHECK(fixture_open(&f, &img)))
+        return;
+    u32 mfn = mfn_of(&f, PAGE(20));
+    for (u32 i = 0; i < 170; i++) { /* copies of a page onto itself, in PAGE(40) */
+        struct gnttab_copy32 c = { { mfn, DOMID_SELF, 0 }, { mfn, DOMID_SELF, 0 }, 4096, 0, -100 };
+        poke(&f, PAGE(40) + i * sizeof c, &c, sizeof c);
+    }
+    for (u32 i = 0; i < 256; i++) {
+        struct multicall_entry32 e = { __HYPERVISOR_grant_table_op, -1, { GNTTABOP_copy, PAGE(40), 170 } };
+        poke(&f, PAGE(0) + i * sizeof e, &e, sizeof e);
+    }
+    f.vm->config.max_cycles = 60000000; /* of virtual time */
+    CHECK_EQ(vm_run(f.vm), STATUS_LIMIT);
+    u64 copies = f.vm->ledger.count[EV_PV_GRANT_COPY], calls = f.vm->ledger.count[EV_PV_HC_MULTICALL];
+    CHECK(copies > 100 && copies < 170 * 256); /* it was not done with */
+    CHECK(f.vm->clock.now < 100000000);
+    CHECK(calls >= 2);
+    f.vm->status = VM_RUNNING;
+    f.vm->config.max_cycles = 1ull << 40;
+    f.vm->config.max_seconds = 60;
+    poke32(&f, PAGE(63), 0xffff);
+    for (unsigned i = 0; i < 2000 && peek32(&f, PAGE(63)) == 0xffff; i++) {
+        f.vm->status = VM_RUNNING;
+        f.vm->config.max_cycles = f.vm->clock.now + 100000000;
+        vm_run(f.vm);
+    }
+    CHECK_EQ(peek32(&f, PAGE(63)), 0);
+    CHECK_EQ(f.vm->ledger.count[EV_PV_GRANT_COPY], 170 * 256); /* each once */
+    for (u32 i = 0; i < 256; i++)
+        CHECK_EQ(peek32(&f, PAGE(0) + i * 32 + 4), 0);
+    DONE(f);
+}
+
+/* The same of page-table updates: how many were done is counted across the pieces. */
+static void test_endless_updates(void)
+{
+    static const u8 code[] = {
+        0xb8, 1, 0, 0, 0, 0xbb, 0, 0x20, 0, 0xc0, 0xb9, 0, 0x40, 0, 0, 0xba, 0, 0x20, 0x04, 0xc0, 0xbe, 0xf0, 0x7f, 0, 0, 0xcd, 0x82,
+        0xa3, 0, 0x10, 0x04, 0xc0, 0xeb, 0xfe,
+    };
+    struct image img = good_image;
+    struct fixture f;
+    img.code = code;
+    img.code_len = sizeof code;
+    if (!CHECK(fixture_open(&f, &img)))
+        return;
+    u32 table, count = 6000, mfn = mfn_of(&f, PAGE(50));
+    unsigned slot;
+    CHECK_EQ(table_find_l1(f.d, PAGE(62), &table, &slot), 0);
+    for (u32 i = 0; i < count; i++) {
+        struct mmu_update u = { maddr(table) + slot * 8, i % 2 ? 0 : maddr(mfn) | RW };
+        poke(&f, PAGE(0) + i * sizeof u, &u, sizeof u);
+    }
+    f.vm->config.max_cycles = 0;
+    poke(&f, CODE + 11, &count, 4);
+    poke32(&f, CODE + 16, PAGE(60));
+    poke32(&f, PAGE(63), 0xffff);
+    for (unsigned i = 0; i < 100 && peek32(&f, PAGE(63)) == 0xffff; i++) {
+        f.vm->status = VM_RUNNING;
+        f.vm->config.max_cycles = f.vm->clock.now + 10000000;
+        vm_run(f.vm);
+    }
+    CHECK_EQ(peek32(&f, PAGE(63)), 0);
+    CHECK_EQ(peek32(&f, PAGE(60)), count);
+    u64 calls = f.vm->ledger.count[EV_PV_HC_MMU_UPDATE];
+    check_context("%llu calls", (unsigned long long)calls);
+    CHECK(calls > 1 && calls < 20);
+    check_context(NULL);
+    DONE(f);
+}
+
 /* --- event channels --- */
 
 static void test_event_flood(void)
@@ -521,6 +604,8 @@ int main(int argc, char **argv)
         { "counts-at-their-end", test_counts_at_their_end },
         { "batch-of-updates", test_batch_of_updates },
         { "multicall-in-the-middle", test_multicall_in_the_middle },
+        { "endless-lists", test_endless_lists },
+        { "endless-updates", test_endless_updates },
         { "event-flood", test_event_flood },
         { "upcall-storm", test_upcall_storm },
         { "shutdown-texts", test_shutdown_texts },

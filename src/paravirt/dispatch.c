@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Hypercalls: the table, the trap that brings them, and multicall, which brings many for the price of one. */
+/*
+ * Hypercalls: the table, the trap that brings them, and multicall, which brings many for the price of one.
+ *
+ * A call that works through a long list pauses when its time is over: its arguments are changed to what is left, and the guest is
+ * set back to its INT 82h, so that it asks again by itself. Meanwhile timers, events and whoever watches get their turn.
+ */
 #include "paravirt/domain.h"
+
+#include <string.h>
 
 const struct hypercall hypercalls[] = {
 #define HYPERCALL(nr, name, nargs, event, help) { nr, #name, nargs, EV_##event, do_##name, help },
@@ -35,12 +42,46 @@ s32 hypercall_call(struct domain *d, u32 nr, const u32 arg[6])
     return -XEN_ENOSYS;
 }
 
+/* --- calls that go on later --- */
+
+#define PAUSES_PER_SECOND 500 /* of virtual time */
+
+bool hypercall_must_pause(const struct domain *d)
+{
+    return d->may_pause && d->vm->clock.now - d->call_started >= d->vm->clock.hz / PAUSES_PER_SECOND;
+}
+
+s32 hypercall_pause(struct domain *d, const u32 rest[6])
+{
+    memcpy(d->rest, rest, sizeof d->rest);
+    d->paused = true;
+    return 0;
+}
+
+static const u8 argument_register[6] = { RBX, RCX, RDX, RSI, RDI, RBP };
+enum { INT_LEN = 2 /* CD 82 */ };
+
 void hypercall_trap(struct domain *d)
 {
     struct cpu_state *s = &domain_cpu(d)->state;
-    u32 arg[6] = { s->gpr[RBX], s->gpr[RCX], s->gpr[RDX], s->gpr[RSI], s->gpr[RDI], s->gpr[RBP] };
-    s->gpr[RAX] = (u32)hypercall_call(d, (u32)s->gpr[RAX], arg);
+    u32 arg[6];
+    for (unsigned i = 0; i < 6; i++)
+        arg[i] = s->gpr[argument_register[i]];
+    d->may_pause = true;
+    d->call_started = d->vm->clock.now;
+    u32 result = hypercall_call(d, (u32)s->gpr[RAX], arg);
+    d->may_pause = false;
+    if (!d->paused) {
+        s->gpr[RAX] = result;
+        return;
+    }
+    d->paused = false;
+    s->rip = (u32)(s->rip - INT_LEN);
+    for (unsigned i = 0; i < 6; i++)
+        s->gpr[argument_register[i]] = d->rest[i];
 }
+
+/* --- multicall --- */
 
 /* Calls that take the guest's registers with them, or would nest, make no sense within a batch. */
 static bool batchable(const struct hypercall *h)
@@ -56,6 +97,8 @@ static s32 multicall_entry(struct domain *d, u32 gva)
     charge(d, EV_PV_MULTICALL_ENTRY);
     const struct hypercall *h = hypercall_find(e.op);
     e.result = batchable(h) ? invoke(d, h, e.args) : -XEN_ENOSYS;
+    if (d->paused) /* the entry itself goes on later, with what is left of it */
+        return copy_to_guest(d, gva + offsetof(struct multicall_entry32, args), d->rest, sizeof d->rest);
     return copy_to_guest(d, gva + offsetof(struct multicall_entry32, result), &e.result, sizeof e.result);
 }
 
@@ -66,8 +109,16 @@ s32 do_multicall(struct domain *d, const u32 arg[6])
     u32 gva = arg[0], n = arg[1];
     if (n > MULTICALL_MOST || !guest_range_ok(gva, (u64)n * sizeof(struct multicall_entry32)))
         return n > MULTICALL_MOST ? -XEN_EINVAL : -XEN_EFAULT;
-    for (; n && !d->ended; n--, gva += sizeof(struct multicall_entry32))
-        if (multicall_entry(d, gva) < 0)
+    for (; n && !d->ended; n--, gva += sizeof(struct multicall_entry32)) {
+        int rc = multicall_entry(d, gva);
+        bool unfinished = d->paused;
+        d->paused = false;
+        if (rc < 0)
             return -XEN_EFAULT;
+        if (unfinished)
+            return hypercall_pause(d, (u32[6]){ gva, n });
+        if (n > 1 && hypercall_must_pause(d))
+            return hypercall_pause(d, (u32[6]){ gva + sizeof(struct multicall_entry32), n - 1 });
+    }
     return 0;
 }

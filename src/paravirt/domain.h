@@ -128,6 +128,10 @@ struct domain {
     enum exit_kind end;
     char why[256];
     u64 types_made[TYPE_COUNT]; /* counted promotions, for `info` */
+    cycles_t call_started;      /* of the hypercall that is carried out, */
+    bool may_pause, paused;     /* which may, or did, stop before its end, */
+    u32 rest[6];                /* with these arguments for the rest */
+    u32 next_free;              /* index in pool[] below which no frame is free */
     bool started;               /* nothing is charged while the domain is built */
 };
 
@@ -273,6 +277,11 @@ const struct hypercall *hypercall_find(u32 nr);
 s32 hypercall_call(struct domain *d, u32 nr, const u32 arg[6]);
 /* INT 82h of ring 1: number in EAX, arguments in EBX, ECX, EDX, ESI, EDI, EBP; result in EAX. */
 void hypercall_trap(struct domain *d);
+
+/* In a handler that works through a list, after each item: has it taken long enough? Then it returns hypercall_pause() with the
+ * arguments of a call that would do the rest. */
+bool hypercall_must_pause(const struct domain *d);
+s32 hypercall_pause(struct domain *d, const u32 rest[6]);
 
 #define HYPERCALL(nr, name, nargs, event, help) s32 do_##name(struct domain *d, const u32 arg[6]);
 #include "paravirt/hypercalls.def"

@@ -90,7 +90,7 @@ struct batch_op {
     u8 size;
 };
 
-static s32 batch(struct domain *d, const struct batch_op *b, u32 gva, u32 count)
+static s32 batch(struct domain *d, const struct batch_op *b, u32 cmd, u32 gva, u32 count)
 {
     u64 op[4];
     if (count > GRANT_BATCH_MOST)
@@ -101,6 +101,8 @@ static s32 batch(struct domain *d, const struct batch_op *b, u32 gva, u32 count)
         b->one(d, op);
         if (copy_to_guest(d, gva, op, b->size) < 0)
             return -XEN_EFAULT;
+        if (count > 1 && hypercall_must_pause(d))
+            return hypercall_pause(d, (u32[6]){ cmd, gva + b->size, count - 1 });
     }
     return 0;
 }
@@ -119,7 +121,7 @@ s32 do_grant_table_op(struct domain *d, const u32 arg[6])
     };
     u32 cmd = arg[0];
     if (cmd < ARRAY_LEN(batches) && batches[cmd].one)
-        return batch(d, &batches[cmd], arg[1], arg[2]);
+        return batch(d, &batches[cmd], cmd, arg[1], arg[2]);
     if (cmd >= ARRAY_LEN(single) || !single[cmd])
         return -XEN_ENOSYS;
     return arg[2] == 1 ? single[cmd](d, arg[1]) : -XEN_EINVAL;

@@ -94,8 +94,9 @@ static s32 op_decrease(struct domain *d, u32 gva)
 /* The lowest free frame, scrubbed. */
 static u32 take_page(struct domain *d)
 {
-    for (u32 i = d->npool_xen; i < d->npool; i++) {
+    for (u32 i = d->next_free > d->npool_xen ? d->next_free : d->npool_xen; i < d->npool; i++) {
         u32 mfn = d->pool[i];
+        d->next_free = i + 1;
         if (d->frame[mfn].owner != OWNER_NOBODY)
             continue;
         d->frame[mfn] = (struct frame){ .owner = OWNER_DOMAIN, .allocated = true };

@@ -61,7 +61,7 @@ static int update_one(struct domain *d, const struct mmu_update *u)
     return m2p_update(d, ptr, u->val);
 }
 
-/* Copy and carry out a list of requests, until one fails. *done counts those that succeeded. */
+/* Copy and carry out a list of requests, until one fails or the time is over. *done counts those that succeeded. */
 static int run_list(struct domain *d, u32 gva, u32 count, u32 size, int (*one)(struct domain *, const void *), u32 *done)
 {
     u8 request[sizeof(struct mmu_update)];
@@ -71,13 +71,17 @@ static int run_list(struct domain *d, u32 gva, u32 count, u32 size, int (*one)(s
         int rc = one(d, request);
         if (rc < 0)
             return rc;
+        if (*done + 1 < count && hypercall_must_pause(d)) {
+            ++*done;
+            break;
+        }
     }
     return 0;
 }
 
 static s32 batch(struct domain *d, const u32 arg[6], u32 size, int (*one)(struct domain *, const void *))
 {
-    u32 count = arg[1] & ~PREEMPTED, done = 0;
+    u32 count = arg[1] & ~PREEMPTED, done = 0, before = 0;
     int rc = check_domid(arg[3]);
     if (rc < 0)
         return rc;
@@ -85,9 +89,13 @@ static s32 batch(struct domain *d, const u32 arg[6], u32 size, int (*one)(struct
         return -XEN_EINVAL;
     if (!guest_range_ok(arg[0], (u64)count * size))
         return -XEN_EFAULT;
-    rc = run_list(d, arg[0], count, size, one, &done);
-    if (arg[2] && copy_to_guest(d, arg[2], &done, sizeof done) < 0)
+    if (arg[1] & PREEMPTED && arg[2] && copy_from_guest(d, &before, arg[2], sizeof before) < 0)
         return -XEN_EFAULT;
+    rc = run_list(d, arg[0], count, size, one, &done);
+    if (arg[2] && copy_to_guest(d, arg[2], &(u32){ before + done }, sizeof before) < 0)
+        return -XEN_EFAULT;
+    if (rc == 0 && done < count && !d->ended)
+        return hypercall_pause(d, (u32[6]){ arg[0] + done * size, (count - done) | PREEMPTED, arg[2], arg[3] });
     return rc;
 }
 

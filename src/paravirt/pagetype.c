@@ -102,6 +102,7 @@ static void frame_free(struct domain *d, u32 mfn)
     tlb_flush(d);
     d->frame[mfn] = (struct frame){ .owner = OWNER_NOBODY };
     d->m2p[mfn] = ~0u;
+    d->next_free = 0;
     d->nr_pages--;
 }
 
