@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hostile kernels against the small Xen: whatever they ask for, they get Xen's error code, or that domain is ended with a reason; and every
- * count of references is as it would be counted anew.
+ * Hostile kernels against the small Xen: whatever they ask for, they get Xen's error code, or that domain is ended
+ * with a reason; and every count of references is as it would be counted anew.
  */
 #include <stdio.h>
 #include <stdlib.h>

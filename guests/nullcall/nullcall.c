@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A million hypercalls that do nothing, and half a million that come in batches: what one transition costs, in cycles and on the clock. */
+/* A million hypercalls that do nothing, and half a million that come in batches: what a transition costs. */
 #include "kernel.h"
 
 #include <xen/version.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A front-end's tools: the store, grants, event channels, the handshake, and the two drivers. One call at a time; what fails panics. */
+/*
+ * A front-end's tools: the store, grants, event channels, the handshake, and the two drivers. One call at a time; what
+ * fails panics.
+ */
 #ifndef GUEST_SPLIT_H
 #define GUEST_SPLIT_H
 
@@ -48,8 +51,9 @@ struct front {
     u32 port;
 };
 struct front_node { const char *name; u32 value; };
-/* Find the other end, write the nodes (which end with a NULL name) and the event channel's, and connect. False: no such device. */
+/* False: there is no such device. */
 _Bool front_find(struct front *f, const char *dir);
+/* Wait for the other end, write the nodes (which end with a NULL name) and the event channel's, and connect. */
 void front_connect(struct front *f, const struct front_node *nodes);
 void front_close(struct front *f);
 

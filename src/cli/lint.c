@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `emu lint`: what in a kernel would betray that it does not run in ring 0? Popek and Goldberg's question (1974), put to one image: the
- * instructions that are sensitive and yet do not trap, by the class of opcodes.def, in a linear sweep over its code. Symbols keep
- * the sweep in step and say where data lies within code; without them a few bytes of data may be taken for instructions.
+ * `emu lint`: what in a kernel would betray that it does not run in ring 0? Popek and Goldberg's question (1974), put
+ * to one image: the instructions that are sensitive and yet do not trap, by the class of opcodes.def, in a linear
+ * sweep over its code. Symbols keep the sweep in step and say where data lies within code; without them a few bytes
+ * of data may be taken for instructions.
  */
 #include <jansson.h>
 #include <limits.h>
@@ -96,8 +97,8 @@ static void json_finding(struct sweep *s, const struct finding *f, const struct 
 {
     char text[96];
     disassemble(f->insn.bytes, f->insn.len, f->insn.bits, f->at, text, sizeof text);
-    json_t *o = json_pack("{s:I, s:s, s:s, s:s, s:s}", "address", (json_int_t)f->at, "mnemonic", mnemonic_names[f->insn.mnemonic],
-                          "instruction", text, "verdict", verdict_names[why->verdict], "why", why->why);
+    json_t *o = json_pack("{s:I, s:s, s:s, s:s, s:s}", "address", (json_int_t)f->at,
+                          "mnemonic", mnemonic_names[f->insn.mnemonic], "instruction", text, "verdict", verdict_names[why->verdict], "why", why->why);
     if (f->symbol) {
         json_object_set_new(o, "symbol", json_string(f->symbol->name));
         json_object_set_new(o, "offset", json_integer(f->at - f->symbol->addr));
@@ -176,23 +177,25 @@ static int sweep_image(struct sweep *s, struct error *err)
 
 static void print_summary(const struct sweep *s)
 {
-    printf("%s: %llu instructions in %llu bytes of code%s: %llu go wrong in ring 1, %llu only show it%s\n", s->path, (unsigned long long)s->insns,
-           (unsigned long long)s->bytes, s->nsymbols ? "" : " (no symbols: data in it is read as code)", (unsigned long long)s->count[VERDICT_WRONG],
-           (unsigned long long)s->count[VERDICT_SHOWS], s->all || !s->count[VERDICT_SHOWS] ? "" : " (-all lists them)");
+    unsigned long long wrong = s->count[VERDICT_WRONG], shows = s->count[VERDICT_SHOWS];
+    printf("%s: %llu instructions in %llu bytes of code%s: ", s->path, (unsigned long long)s->insns,
+           (unsigned long long)s->bytes, s->nsymbols ? "" : " (no symbols: data in it is read as code)");
+    printf("%llu go wrong in ring 1, %llu only show it%s\n", wrong, shows, s->all || !s->count[VERDICT_SHOWS] ? "" : " (-all lists them)");
 }
 
 static json_t *json_summary(struct sweep *s)
 {
-    return json_pack("{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:O}", "image", s->path, "symbols", s->nsymbols > 0, "instructions", (json_int_t)s->insns,
-                     "bytes", (json_int_t)s->bytes, "not_code", (json_int_t)s->junk, "wrong", (json_int_t)s->count[VERDICT_WRONG],
-                     "shows", (json_int_t)s->count[VERDICT_SHOWS], "findings", s->found);
+    return json_pack("{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:O}", "image", s->path, "symbols", s->nsymbols > 0,
+                     "instructions", (json_int_t)s->insns, "bytes", (json_int_t)s->bytes,
+                     "not_code", (json_int_t)s->junk, "wrong", (json_int_t)s->count[VERDICT_WRONG], "shows", (json_int_t)s->count[VERDICT_SHOWS], "findings", s->found);
 }
 
 static int lint_one(const char *path, bool all, json_t *json)
 {
     struct sweep s = { .path = path, .all = all, .json = json, .found = json_array() };
     struct error err;
-    int rc = sweep_image(&s, &err), status = rc < 0 ? STATUS_USAGE : s.count[VERDICT_WRONG] ? STATUS_FOUND : STATUS_CLEAN;
+    int rc = sweep_image(&s, &err);
+    int status = rc < 0 ? STATUS_USAGE : s.count[VERDICT_WRONG] ? STATUS_FOUND : STATUS_CLEAN;
     if (rc < 0)
         fprintf(stderr, "emu: %s\n", err.text);
     else if (json)

@@ -2,8 +2,9 @@
 /*
  * Hypercalls: the table, the trap that brings them, and multicall, which brings many for the price of one.
  *
- * A call that works through a long list pauses when its time is over: its arguments are changed to what is left, and the guest is
- * set back to its INT 82h, so that it asks again by itself. Meanwhile timers, events and whoever watches get their turn.
+ * A call that works through a long list pauses when its time is over: its arguments are changed to what is left, and
+ * the guest is set back to its INT 82h, so that it asks again by itself. Meanwhile timers, events and whoever watches
+ * get their turn.
  */
 #include "paravirt/domain.h"
 

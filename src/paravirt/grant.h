@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Inside src/paravirt: grant tables, version 1. A guest writes into pages that it shares with Xen which of its frames another
- * domain may use; who was granted one names it by its number, and Xen looks it up, counts the use, and says so in the entry.
+ * Inside src/paravirt: grant tables, version 1. A guest writes into pages that it shares with Xen which of its frames
+ * another domain may use; who was granted one names it by its number, and Xen looks it up, counts the use, and says
+ * so in the entry.
  *
  *     grant.c          the table itself, and the hypercall's batches
  *     grant_access.c   taking and giving back what an entry grants: status bits, counts, the frame's references
@@ -29,7 +30,7 @@ struct grant_active {
 enum { PART_HOST = 1, PART_DEVICE = 2 };
 struct grant_mapping {
     u8 parts;                   /* PART_*: what is still mapped; 0: the handle is free */
-    bool readonly, by_entry;    /* by_entry: host_addr names a page-table entry by machine address, not a virtual address */
+    bool readonly, by_entry;    /* by_entry: host_addr is the machine address of a page-table entry */
     u32 ref, mfn;
     u64 host_addr;
 };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Using what a grant gives. The entry is the guest's to write at any time, so it is read once: at the first use, frame and user are
- * noted on Xen's side, and the frame is referenced. A guest that takes the grant back while it is used harms nobody: the frame
- * stays until the last use ends. GTF_reading and GTF_writing tell an honest guest that it has to wait.
+ * Using what a grant gives. The entry is the guest's to write at any time, so it is read once: at the first use,
+ * frame and user are noted on Xen's side, and the frame is referenced. A guest that takes the grant back while it is
+ * used harms nobody: the frame stays until the last use ends. GTF_reading and GTF_writing tell an honest guest that
+ * it has to wait.
  */
 #include "paravirt/grant.h"
 
@@ -15,7 +16,8 @@ static struct grant_entry_v1 *entry_of(struct domain *d, u32 ref)
 
 static bool granted_to(const struct grant_entry_v1 *e, u16 domid, bool readonly)
 {
-    return (e->flags & GTF_type_mask) == GTF_permit_access && e->domid == domid && (readonly || !(e->flags & GTF_readonly));
+    return (e->flags & GTF_type_mask) == GTF_permit_access && e->domid == domid &&
+           (readonly || !(e->flags & GTF_readonly));
 }
 
 /* The reference that one use holds. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Copies by the hypervisor: cheaper than mapping, copying and unmapping, because no page table changes and no TLB entry must go.
- * Each end is a grant, or a frame of the caller's own. And transfers, the first way in which network packets came: a frame
- * changes its owner. Xen 3 gave them up for copies; nobody accepts one here.
+ * Copies by the hypervisor: cheaper than mapping, copying and unmapping, because no page table changes and no TLB
+ * entry must go. Each end is a grant, or a frame of the caller's own. And transfers, the first way in which network
+ * packets came: a frame changes its owner. Xen 3 gave them up for copies; nobody accepts one here.
  */
 #include <string.h>
 

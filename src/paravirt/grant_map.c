@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Grants in the guest's own page tables. Only its own grants can be met here (a loopback: granted to itself): the other domain, that of the
- * drivers, grants nothing. A mapping is one more use of the grant and one ordinary entry of an L1, which is written and
- * counted like any other; a handle finds it again.
+ * Grants in the guest's own page tables. Only its own grants can be met here (a loopback: granted to itself): the other
+ * domain, that of the drivers, grants nothing. A mapping is one more use of the grant and one ordinary entry of an L1,
+ * which is written and counted like any other; a handle finds it again.
  */
 #include "paravirt/grant.h"
 
@@ -32,7 +32,8 @@ static void forget_translation(struct domain *d, u64 host_addr, bool by_entry)
 static int enter(struct domain *d, const struct gnttab_map_grant_ref *op, u32 frame)
 {
     bool by_entry = op->flags & GNTMAP_contains_pte;
-    u64 pte = maddr(frame) | ENTRY_FLAGS | (op->flags & GNTMAP_readonly ? 0 : PTE_RW) | (op->flags & GNTMAP_application_map ? PTE_USER : 0);
+    u64 pte = maddr(frame) | ENTRY_FLAGS;
+    pte |= (op->flags & GNTMAP_readonly ? 0 : PTE_RW) | (op->flags & GNTMAP_application_map ? PTE_USER : 0);
     u32 mfn;
     unsigned slot;
     if (find_entry(d, op->host_addr, by_entry, &mfn, &slot) < 0 || table_write(d, mfn, slot, pte, false) < 0)
@@ -78,7 +79,8 @@ static s16 map(struct domain *d, struct gnttab_map_grant_ref *op)
     }
     *m = (struct grant_mapping){
         .parts = (op->flags & GNTMAP_host_map ? PART_HOST : 0) | (op->flags & GNTMAP_device_map ? PART_DEVICE : 0),
-        .readonly = readonly, .by_entry = op->flags & GNTMAP_contains_pte, .ref = op->ref, .mfn = frame, .host_addr = op->host_addr,
+        .readonly = readonly, .by_entry = op->flags & GNTMAP_contains_pte,
+        .ref = op->ref, .mfn = frame, .host_addr = op->host_addr,
     };
     op->handle = m - d->grants->mapping;
     op->dev_bus_addr = maddr(frame);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The driver domain, modelled: domain 0, which has the real devices, and gives its guest a part of each. A device is split: its front-end is a
- * driver in the guest, its back-end one in domain 0, and between them are only granted pages, an event channel and the store.
+ * The driver domain, modelled: domain 0, which has the real devices, and gives its guest a part of each. A device is
+ * split: its front-end is a driver in the guest, its back-end one in domain 0, and between them are only granted
+ * pages, an event channel and the store.
  *
  *     toolstack.c      what `xl create` writes into the store: which devices there are
  *     xenbus.c         the handshake: both ends watch one another's state, and connect at the right moment
@@ -9,8 +10,8 @@
  *     blkback.c        disks, over the machine's images
  *     netback.c        network adapters, over the machine's wires
  *
- * Domain 0 is no guest here: its work is done by this code, at the moment when it is notified, and is charged as what it would be: a
- * switch of domains each way, an upcall, and its hypercalls about grants.
+ * Domain 0 is no guest here: its work is done by this code, at the moment when it is notified, and is charged as what
+ * it would be: a switch of domains each way, an upcall, and its hypercalls about grants.
  */
 #ifndef EMU_PARAVIRT_BACKEND_H
 #define EMU_PARAVIRT_BACKEND_H
@@ -57,7 +58,7 @@ struct drivers {
 void *backend_new(struct domain *d, const struct backend_ops *ops, size_t size, u32 id);
 /* Write both ends' nodes, and wait for the front-end. */
 void backend_start(struct backend_device *b);
-/* The front-end broke a rule: note why in the store, give everything back, and serve it no more until it starts over. */
+/* The front-end broke a rule: note why in the store, give everything back, and serve it only when it has started over. */
 void backend_fail(struct backend_device *b, const char *why);
 /* Its answers are in the ring: an event for the guest, if it wants one. */
 void backend_answered(struct backend_device *b, unsigned ring);

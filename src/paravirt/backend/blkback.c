@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * blkback: a disk of domain 0's for the guest. A request names up to 11 granted pages, or parts of them by sectors of 512 bytes; the disk
- * reads and writes them where they are, so nothing is copied. The price is that each page is mapped and unmapped for it.
+ * blkback: a disk of domain 0's for the guest. A request names up to 11 granted pages, or parts of them by sectors of
+ * 512 bytes; the disk reads and writes them where they are, so nothing is copied. The price is that each page is
+ * mapped and unmapped for it.
  */
 #include <string.h>
 
@@ -83,11 +84,13 @@ static s16 transfer(struct blkback *b, const struct request32 *r, bool write)
 {
     struct domain *d = b->head.d;
     struct pages p = { .readonly = write };
-    if (!r->nr_segments || r->nr_segments > SEGMENTS_MOST || r->sector_number >= SECTOR_MOST || (write && block_readonly(b->image)))
+    u64 at = r->sector_number * SECTOR;
+    if (!r->nr_segments || r->nr_segments > SEGMENTS_MOST || r->sector_number >= SECTOR_MOST ||
+        (write && block_readonly(b->image)))
         return BLKIF_RSP_ERROR;
     bool done = pages_map(d, &p, r);
     if (done)
-        done = write ? block_writev(b->image, r->sector_number * SECTOR, p.v, p.n) : block_readv(b->image, r->sector_number * SECTOR, p.v, p.n);
+        done = write ? block_writev(b->image, at, p.v, p.n) : block_readv(b->image, at, p.v, p.n);
     b->head.bytes += done ? pages_bytes(&p) : 0;
     for (unsigned i = 0; !write && i < p.n; i++)
         physmap_written(&d->vm->map, maddr(p.mfn[i]), PAGE_SIZE);
@@ -115,14 +118,15 @@ static s16 op_barrier(struct blkback *b, const struct request32 *r)
 static void serve(struct blkback *b, const struct request32 *r)
 {
     static s16 (*const op[])(struct blkback *, const struct request32 *) = {
-        [BLKIF_OP_READ] = op_read, [BLKIF_OP_WRITE] = op_write, [BLKIF_OP_WRITE_BARRIER] = op_barrier, [BLKIF_OP_FLUSH_DISKCACHE] = op_flush,
+        [BLKIF_OP_READ] = op_read, [BLKIF_OP_WRITE] = op_write,
+        [BLKIF_OP_WRITE_BARRIER] = op_barrier, [BLKIF_OP_FLUSH_DISKCACHE] = op_flush,
     };
     bool known = r->operation < ARRAY_LEN(op) && op[r->operation];
     struct response32 answer = { r->id, r->operation, known ? op[r->operation](b, r) : BLKIF_RSP_EOPNOTSUPP };
     b->head.requests++;
     b->head.errors += answer.status != BLKIF_RSP_OKAY;
-    trace(&b->head.d->vm->tracer, XENBUS, "vbd=%u op=%u segments=%u sector=%llu status=%d", b->head.id, r->operation, r->nr_segments,
-          (unsigned long long)r->sector_number, answer.status);
+    trace(&b->head.d->vm->tracer, XENBUS, "vbd=%u op=%u segments=%u sector=%llu status=%d", b->head.id, r->operation,
+          r->nr_segments, (unsigned long long)r->sector_number, answer.status);
     ring_answer(&b->head.ring[0], &answer, sizeof answer);
 }
 
@@ -167,7 +171,8 @@ static bool connect(struct backend_device *head)
 bool blkback_add(struct domain *d, u32 number, const char *name, struct block *image, bool is_cd)
 {
     static const struct backend_ops ops = {
-        .type = "vbd", .rings = { "ring-ref" }, .slot = { sizeof(struct request32) }, .publish = publish, .connect = connect, .work = work,
+        .type = "vbd", .rings = { "ring-ref" }, .slot = { sizeof(struct request32) },
+        .publish = publish, .connect = connect, .work = work,
     };
     char path[BACKEND_PATH + 32];
     struct blkback *b = backend_new(d, &ops, sizeof *b, number);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * netback: a wire of domain 0's for the guest. Two rings: on one the guest hands over frames that it wants sent, on the other empty pages
- * for those that come. Frames are copied, by grant copy, either way: for one small page a copy costs less than mapping and unmapping.
+ * netback: a wire of domain 0's for the guest. Two rings: on one the guest hands over frames that it wants sent, on
+ * the other empty pages for those that come. Frames are copied, by grant copy, either way: for one small page a copy
+ * costs less than mapping and unmapping.
  */
 #include <stdio.h>
 #include <string.h>
@@ -53,7 +54,8 @@ static void fill_checksum(u8 *frame, u32 len)
 static bool send(struct netback *b, const struct netif_tx_request *r)
 {
     u8 frame[PAGE_SIZE];
-    if (r->size < ETHERNET_HEADER || r->size > sizeof frame || !copy_granted(&b->head, r->gref, r->offset, frame, r->size, false))
+    if (r->size < ETHERNET_HEADER || r->size > sizeof frame ||
+        !copy_granted(&b->head, r->gref, r->offset, frame, r->size, false))
         return false;
     if (r->flags & NETTXF_csum_blank && r->size >= ETHERNET_HEADER + 20)
         fill_checksum(frame, r->size);
@@ -74,7 +76,8 @@ static void send_all(struct netback *b)
         while (!wrong && (!b->wire || net_room(b->wire, NET_NIC)) && ring_take(ring, &r, sizeof r)) {
             wrong = r.flags & NOT_OFFERED ? "it sends a frame in pieces, which was not offered" : NULL;
             bool sent = !wrong && send(b, &r);
-            ring_answer(ring, &(struct netif_tx_response){ r.id, sent ? NETIF_RSP_OKAY : NETIF_RSP_ERROR }, sizeof(struct netif_tx_response));
+            struct netif_tx_response answer = { r.id, sent ? NETIF_RSP_OKAY : NETIF_RSP_ERROR };
+            ring_answer(ring, &answer, sizeof answer);
             b->head.requests++;
             b->head.errors += !sent;
         }
@@ -168,7 +171,7 @@ bool netback_add(struct domain *d, u32 index, struct net_wire *wire, const u8 ma
     b->wire = wire;
     memcpy(b->mac, mac, sizeof b->mac);
     if (wire)
-        net_attach(wire, NET_NIC, &(struct net_end){ .ready = on_ready, .receive = on_receive, .room = on_room, .opaque = b });
+        net_attach(wire, NET_NIC, &(struct net_end){ on_ready, on_receive, on_room, NULL, b });
     backend_start(&b->head);
     return true;
 }

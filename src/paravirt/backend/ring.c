@@ -13,8 +13,9 @@ static u32 power_of_two_at_most(u32 n)
 
 void ring_connect(struct ring *r, void *page, u32 size)
 {
-    *r = (struct ring){ .page = page, .size = size, .slots = power_of_two_at_most((PAGE_SIZE - sizeof *r->page) / size) };
-    r->req_cons = r->rsp_prod = r->page->rsp_prod; /* 0, unless the front-end goes on with a ring that was used before */
+    *r = (struct ring){ .page = page, .size = size };
+    r->slots = power_of_two_at_most((PAGE_SIZE - sizeof *r->page) / size);
+    r->req_cons = r->rsp_prod = r->page->rsp_prod; /* 0, unless the front-end goes on with a ring that was in use */
 }
 
 static u8 *slot(const struct ring *r, u32 index)

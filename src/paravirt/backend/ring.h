@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The back-end's side of a shared ring (xen/io/ring.h has the front-end's idea of it, as macros): one page with four indices, and slots
- * that hold a request until the response to it takes its place. Indices run freely and are never reduced; a slot is index modulo size.
+ * The back-end's side of a shared ring (xen/io/ring.h has the front-end's idea of it, as macros): one page with four
+ * indices, and slots that hold a request until the response to it takes its place. Indices run freely and are never
+ * reduced; a slot is index modulo size.
  *
  *     req_prod, rsp_event     written by the front-end: requests made; tell me when rsp_prod passes this
  *     rsp_prod, req_event     written by the back-end: responses made; tell me when req_prod passes this

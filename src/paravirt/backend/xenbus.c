@@ -77,7 +77,8 @@ static bool ring_map(struct backend_device *b, unsigned i)
 {
     u32 mfn;
     charge_driver_map(b->d, 1);
-    if (!backend_wish(b, b->ops->rings[i], &b->ref[i]) || grant_acquire(b->d, DOMID_DRIVER, b->ref[i], false, &mfn) != GNTST_okay)
+    if (!backend_wish(b, b->ops->rings[i], &b->ref[i]) ||
+        grant_acquire(b->d, DOMID_DRIVER, b->ref[i], false, &mfn) != GNTST_okay)
         return false;
     ring_connect(&b->ring[i], frame_hva(b->d, mfn), b->ops->slot[i]);
     return true;
@@ -142,8 +143,8 @@ static void on_closed(struct backend_device *b)
 static void front_changed(void *opaque)
 {
     static void (*const on[])(struct backend_device *) = {
-        [XenbusStateUnknown] = on_closed, [XenbusStateInitialising] = on_start_over, [XenbusStateInitialised] = on_ready,
-        [XenbusStateConnected] = on_ready, [XenbusStateClosing] = on_closing, [XenbusStateClosed] = on_closed,
+        [XenbusStateUnknown] = on_closed, [XenbusStateInitialising] = on_start_over,
+        [XenbusStateInitialised] = on_ready, [XenbusStateConnected] = on_ready, [XenbusStateClosing] = on_closing, [XenbusStateClosed] = on_closed,
     };
     struct backend_device *b = opaque;
     u32 state = XenbusStateUnknown;
@@ -246,7 +247,7 @@ void drivers_info(const struct domain *d, void *file)
     const struct drivers *all = d->drivers;
     for (unsigned i = 0; all && i < all->n; i++) {
         const struct backend_device *b = all->device[i];
-        fprintf(file, "%s %u: state %d, notified %" PRIu64 " times, %" PRIu64 " requests, %" PRIu64 " bytes, %" PRIu64 " errors\n",
-                b->ops->type, b->id, b->state, b->notified, b->requests, b->bytes, b->errors);
+        fprintf(file, "%s %u: state %d, notified %" PRIu64 " times, ", b->ops->type, b->id, b->state, b->notified);
+        fprintf(file, "%" PRIu64 " requests, %" PRIu64 " bytes, %" PRIu64 " errors\n", b->requests, b->bytes, b->errors);
     }
 }

@@ -6,7 +6,8 @@
 
 #include "paravirt/store/store.h"
 
-#define PATH_MOST (XENSTORE_REL_PATH_MAX + 32 > XENSTORE_ABS_PATH_MAX ? XENSTORE_REL_PATH_MAX + 32 : XENSTORE_ABS_PATH_MAX)
+#define PATH_MOST XENSTORE_ABS_PATH_MAX
+_Static_assert(XENSTORE_REL_PATH_MAX + 32 <= PATH_MOST, "a relative path and the home before it fit");
 
 /* A message, taken apart. */
 struct request {
@@ -248,8 +249,10 @@ struct message { int (*handler)(struct request *r); u8 arg; };
 
 static const struct message messages[XS_TYPE_COUNT] = {
     [XS_CONTROL] = { do_for_domain_0 }, [XS_DIRECTORY] = { do_directory, ARG_PATH }, [XS_READ] = { do_read, ARG_PATH },
-    [XS_GET_PERMS] = { do_get_perms, ARG_PATH }, [XS_WATCH] = { do_watch, ARG_SPECIAL }, [XS_UNWATCH] = { do_unwatch, ARG_SPECIAL },
-    [XS_TRANSACTION_START] = { do_transaction_start, ARG_TEXT }, [XS_TRANSACTION_END] = { do_transaction_end, ARG_TEXT },
+    [XS_GET_PERMS] = { do_get_perms, ARG_PATH },
+    [XS_WATCH] = { do_watch, ARG_SPECIAL }, [XS_UNWATCH] = { do_unwatch, ARG_SPECIAL },
+    [XS_TRANSACTION_START] = { do_transaction_start, ARG_TEXT },
+    [XS_TRANSACTION_END] = { do_transaction_end, ARG_TEXT },
     [XS_INTRODUCE] = { do_for_domain_0 }, [XS_RELEASE] = { do_for_domain_0 }, [XS_RESUME] = { do_for_domain_0 },
     [XS_SET_TARGET] = { do_for_domain_0 }, [XS_GET_DOMAIN_PATH] = { do_get_domain_path, ARG_TEXT },
     [XS_WRITE] = { do_write, ARG_PATH }, [XS_MKDIR] = { do_mkdir, ARG_PATH }, [XS_RM] = { do_rm, ARG_PATH },

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The guest's page: two rings of bytes. Messages may come in pieces and replies may not fit at once, so both are kept on our side. Indices
- * run freely and are the guest's to forge: whoever claims more than a ring holds is not listened to any more, and told why.
+ * The guest's page: two rings of bytes. Messages may come in pieces and replies may not fit at once, so both are kept
+ * on our side. Indices run freely and are the guest's to forge: whoever claims more than a ring holds is not listened
+ * to any more, and told why.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The store: a tree of small texts by which domains find one another's devices. xenstored lives in domain 0; here it is
- * modelled, with two that speak to it: the guest, over two rings in a page of its own, and domain 0's drivers, by calls.
+ * The store: a tree of small texts by which domains find one another's devices. xenstored lives in domain 0; here it
+ * is modelled, with two that speak to it: the guest, over two rings in a page of its own, and domain 0's drivers, by
+ * calls.
  *
  *     tree.c           nodes, paths, permissions, quotas of nodes
- *     change.c         what follows a change: watches fire; transactions
+ *     watch.c          who hears of a change
+ *     transaction.c    several changes at once, or none
+ *     store.c          domain 0's side
  *     request.c        the guest's messages, one function each
  *     ring.c           bytes in, bytes out
  */
@@ -81,6 +84,8 @@ int store_transaction_note(struct store_transaction *t, const char *path, bool w
 /* The guest's watch. Path as it was given. */
 int store_watch_add(struct store *s, const char *path, bool relative, const char *token);
 int store_watch_drop(struct store *s, const char *path, const char *token);
+void store_drop_watches(struct store *s, bool all); /* of the guest, or all */
+void store_drop_transactions(struct store *s);
 void store_reset_guest(struct store *s); /* its watches and transactions go */
 /* Tell the guest of a change that a watch was set on, or of the watch itself. */
 void store_event(struct store *s, const struct store_watch *w, const char *path);

@@ -243,7 +243,8 @@ int store_remove(struct store_node *root, u16 domid, const char *path)
 }
 
 /* Only the owner may, and may not give the node away. */
-int store_set_perms(struct store_node *root, u16 domid, const char *path, const struct store_perm *perm, unsigned nperms)
+int store_set_perms(struct store_node *root, u16 domid, const char *path, const struct store_perm *perm,
+                    unsigned nperms)
 {
     struct store_node *n;
     int error = store_get(root, domid, path, PERM_WRITE, &n);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The store's tree: nodes with a name, a value, permissions and children, in the order in which they were made. Who asks is a domain:
- * domain 0 may everything, others what the nodes' permissions say. Errors are positive, by the names of xs_wire.h.
+ * The store's tree: nodes with a name, a value, permissions and children, in the order in which they were made. Who
+ * asks is a domain: domain 0 may everything, others what the nodes' permissions say. Errors are positive, by the
+ * names of xs_wire.h.
  */
 #ifndef EMU_PARAVIRT_STORE_TREE_H
 #define EMU_PARAVIRT_STORE_TREE_H
