@@ -317,7 +317,7 @@ static void spoil_next(struct vd *d) { vd_poke(d, d->q[0].desc + 14, 2, 8); }
 static void spoil_head(struct vd *d) { vd_poke(d, d->q[0].driver + 4, 2, 0xffff); }
 static void spoil_index(struct vd *d) { vd_poke(d, d->q[0].driver + 2, 2, 9); }
 static void spoil_index_back(struct vd *d) { vd_poke(d, d->q[0].driver + 2, 2, 0xffff); }
-static void spoil_order(struct vd *d) { vd_poke(d, d->q[0].desc + 12, 2, D_NEXT | D_WRITE); }
+static void spoil_order(struct vd *d) { vd_poke(d, d->q[0].desc + 32 + 12, 2, 0); }
 static void spoil_total(struct vd *d)
 {
     vd_poke(d, d->q[0].desc + 16 + 8, 4, ~0u);
