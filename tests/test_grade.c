@@ -169,25 +169,38 @@ static const struct wall { const char *name, *command; enum sandbox_end end; boo
     { "what stays behind", "sleep 1000 & echo started", SANDBOX_EXITED, false, "started", NULL },
 };
 
+static void check_wall(const struct wall *w)
+{
+    char out[4096];
+    const char *argv[] = { "/usr/bin/sh", "-c", w->command, NULL };
+    struct sandbox s = { .argv = argv, .cpu_seconds = 1, .address_space = 256 << 20, .file_size = 8 << 20, .out = out, .size = sizeof out };
+    struct error err = { "" };
+    enum sandbox_end end;
+    int status;
+    check_context("%s", w->name);
+    CHECK_EQ(sandbox_run(&s, &end, &status, &err), 0);
+    CHECK_EQ(end, w->end);
+    if (w->fails)
+        CHECK(status != 0);
+    CHECK_CONTAINS(out, w->says);
+    CHECK(!w->never || !strstr(out, w->never));
+    check_context(NULL);
+}
+
 static void test_walls(void)
 {
     NEED_SANDBOX();
-    for (unsigned i = 0; i < sizeof walls / sizeof *walls; i++) {
-        char out[4096];
-        const char *argv[] = { "/usr/bin/sh", "-c", walls[i].command, NULL };
-        struct sandbox s = { .argv = argv, .cpu_seconds = 1, .address_space = 256 << 20, .file_size = 8 << 20, .out = out, .size = sizeof out };
-        struct error err = { "" };
-        enum sandbox_end end;
-        int status;
-        check_context("%s", walls[i].name);
-        CHECK_EQ(sandbox_run(&s, &end, &status, &err), 0);
-        CHECK_EQ(end, walls[i].end);
-        if (walls[i].fails)
-            CHECK(status != 0);
-        CHECK_CONTAINS(out, walls[i].says);
-        CHECK(!walls[i].never || !strstr(out, walls[i].never));
-    }
-    check_context(NULL);
+    for (unsigned i = 0; i < sizeof walls / sizeof *walls; i++)
+        check_wall(&walls[i]);
+}
+
+static void test_processes(void)
+{
+    static const struct wall w = { "more processes than it may have", "for i in $(seq 400); do sleep 2 & done; echo all", SANDBOX_EXITED, true, "fork", "all" };
+    NEED_SANDBOX();
+    if (getuid() == 0)
+        SKIP("the host's root is beyond the limit of processes");
+    check_wall(&w);
 }
 
 /* --- what stands in the directory --- */
@@ -300,7 +313,7 @@ static void test_all(void)
 int main(int argc, char **argv)
 {
     static const struct check tests[] = {
-        { "refusals", test_refusals }, { "walls", test_walls }, { "files", test_files }, { "hostile", test_hostile }, { "repeats", test_repeats }, { "killed", test_killed },
+        { "refusals", test_refusals }, { "walls", test_walls }, { "processes", test_processes }, { "files", test_files }, { "hostile", test_hostile }, { "repeats", test_repeats }, { "killed", test_killed },
         { "all", test_all }, { NULL, NULL },
     };
     if (!mkdtemp(folder) || !make_lab())

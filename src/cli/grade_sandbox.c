@@ -14,7 +14,7 @@
 
 #include "machine/pace.h"
 
-enum { MAX_ARGS = 160, OPEN_FILES = 128, PROCESSES = 256, WALL_FACTOR = 10, FLOOD_BYTES = 8 << 20 };
+enum { MAX_ARGS = 160, OPEN_FILES = 128, WALL_FACTOR = 10, FLOOD_BYTES = 8 << 20 };
 
 struct args { const char *arg[MAX_ARGS]; unsigned n; };
 
@@ -43,6 +43,8 @@ static void add_system(struct args *a)
 
 static void make_args(struct args *a, const struct sandbox *s)
 {
+    /* Inside, where the user's other processes do not count (setrlimit(2): a count for each user namespace). */
+    static const char *const processes[] = { "/usr/bin/prlimit", "--nproc=256:256", "--", NULL };
     static const char *const walls[] = { "bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv",
         "--setenv", "PATH", "/usr/bin", "--setenv", "LC_ALL", "C", "--proc", "/proc", "--dev", "/dev", "--size", "16777216", "--tmpfs", "/tmp", NULL };
     add_all(a, walls);
@@ -50,6 +52,7 @@ static void make_args(struct args *a, const struct sandbox *s)
     for (unsigned i = 0; i < s->nbinds; i++)
         add_all(a, (const char *const[]){ s->bind[i].writable ? "--bind" : "--ro-bind", s->bind[i].host, s->bind[i].inside, NULL });
     add_all(a, (const char *const[]){ "--chdir", s->cwd ? s->cwd : "/tmp", "--", NULL });
+    add_all(a, processes);
     add_all(a, s->argv);
     a->arg[a->n] = NULL;
 }
@@ -75,7 +78,6 @@ static _Noreturn void become(const struct sandbox *s, const struct args *a, int 
     if (s->file_size)
         limit(RLIMIT_FSIZE, s->file_size);
     limit(RLIMIT_NOFILE, OPEN_FILES);
-    limit(RLIMIT_NPROC, PROCESSES);
     if (s->address_space)
         limit(RLIMIT_AS, s->address_space);
     execvp(a->arg[0], (char *const *)a->arg);
