@@ -249,6 +249,18 @@ static void test_refusals(void)
     CHECK_EQ(shell("grep -q 'apt-get install bubblewrap' %s/out", folder), 0);
 }
 
+/* A lab that is broken is nobody's does-not-compile. */
+static void test_broken_lab(void)
+{
+    NEED_SANDBOX();
+    shell("rm -rf %s/labs/broken; cp -r %s %s/labs/broken; echo 'oops' >%s/labs/broken/hidden/secret.c", folder, lab, folder, folder);
+    CHECK_EQ(shell("%s grade -json %s/broken.json %s/labs/broken %s >%s/out 2>&1", emu(), folder, folder, honest, folder), 64);
+    CHECK_EQ(shell("grep -q '\"grader failed\"' %s/broken.json && grep -q '\"complete\": false' %s/broken.json && grep -q 'grade it again' %s/out", folder, folder, folder), 0);
+    shell("rm -r %s/labs/broken/lib", folder);
+    CHECK_EQ(shell("%s grade -json %s/broken.json %s/labs/broken %s >%s/out 2>&1", emu(), folder, folder, honest, folder), 64);
+    CHECK_EQ(shell("grep -q 'the sandbox' %s/out", folder), 0);
+}
+
 /* --- the same mark every time --- */
 
 static void test_repeats(void)
@@ -313,7 +325,7 @@ static void test_all(void)
 int main(int argc, char **argv)
 {
     static const struct check tests[] = {
-        { "refusals", test_refusals }, { "walls", test_walls }, { "processes", test_processes }, { "files", test_files }, { "hostile", test_hostile }, { "repeats", test_repeats }, { "killed", test_killed },
+        { "refusals", test_refusals }, { "walls", test_walls }, { "processes", test_processes }, { "files", test_files }, { "hostile", test_hostile }, { "a broken lab", test_broken_lab }, { "repeats", test_repeats }, { "killed", test_killed },
         { "all", test_all }, { NULL, NULL },
     };
     if (!mkdtemp(folder) || !make_lab())

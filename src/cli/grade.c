@@ -52,20 +52,30 @@ static void run_test(struct grade *g, struct grade_build *b, const struct grade_
     json_decref(run);
 }
 
+/* A grader that failed has given no mark: the submission is to be graded again. */
+static bool all_judged(const struct grade *g)
+{
+    for (unsigned i = 0; i < g->lab->ntests; i++)
+        if (g->result[i].verdict == VERDICT_GRADER)
+            return false;
+    return true;
+}
+
 static int run_tests(struct grade *g, struct grade_build *b, struct error *err)
 {
     for (unsigned i = 0; i < g->lab->ntests; i++) {
         if (g->visible_only && g->lab->test[i].hidden)
             continue;
         run_test(g, b, &g->lab->test[i], &g->result[i]);
-        g->complete = i + 1 == g->lab->ntests;
         if (g->tell)
             g->tell(g, i);
         if (grade_report_files(g, err))
             return -1;
     }
-    g->complete = true;
-    return grade_report_files(g, err);
+    g->complete = all_judged(g);
+    if (grade_report_files(g, err))
+        return -1;
+    return g->complete ? 0 : error_set(err, "grade: %s: not every test could be run (grader failed); grade it again", g->name);
 }
 
 static void name_submission(struct grade *g)

@@ -70,6 +70,10 @@ void grade_fingerprint(struct grade *g)
 {
     u64 h = 0xcbf29ce484222325;
     hash_files(&h, g->lab->dir, "lab.json");
+    for (const struct grade_test *t = g->lab->test; t < g->lab->test + g->lab->ntests; t++) {
+        hash_files(&h, g->lab->dir, t->main);
+        hash_files(&h, g->lab->dir, t->expect ? t->expect : t->main);
+    }
     for (unsigned i = 0; i < g->lab->nfiles; i++)
         hash_files(&h, g->submission, g->lab->file[i]);
     snprintf(g->fingerprint, sizeof g->fingerprint, "%016llx", (unsigned long long)h);
@@ -162,6 +166,8 @@ static int call(const struct job *j, const char *const *argv, struct error *err)
         return -1;
     if (end == SANDBOX_EXITED && status == 0)
         return 0;
+    if (strncmp(j->b->words, "bwrap: ", 7) == 0 || strncmp(j->b->words, "prlimit: ", 9) == 0) /* no compiler begins so */
+        return error_set(err, "grade: the sandbox: %.300s", j->b->words);
     if (end == SANDBOX_CPU)
         snprintf(j->b->words, sizeof j->b->words, "the compiler did not finish within %d seconds", COMPILER_SECONDS);
     else if (end == SANDBOX_FLOOD)
