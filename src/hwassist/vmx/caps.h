@@ -22,7 +22,7 @@ enum {
 };
 enum { EXIT_HOST_64 = 1 << 9, EXIT_ACK_INTR = 1 << 15, EXIT_SAVE_PAT = 1 << 18, EXIT_LOAD_PAT = 1 << 19, EXIT_SAVE_EFER = 1 << 20, EXIT_LOAD_EFER = 1 << 21, EXIT_SAVE_TIMER = 1 << 22 };
 #define PREEMPTION_TIMER_SHIFT 5    /* it counts once in 32 cycles (IA32_VMX_MISC) */
-enum { ENTRY_IA32E = 1 << 9, ENTRY_SMM = 1 << 10, ENTRY_DUAL_MONITOR = 1 << 11, ENTRY_LOAD_PAT = 1 << 14, ENTRY_LOAD_EFER = 1 << 15 };
+enum { ENTRY_LOAD_DEBUG = 1 << 2, ENTRY_IA32E = 1 << 9, ENTRY_SMM = 1 << 10, ENTRY_DUAL_MONITOR = 1 << 11, ENTRY_LOAD_PAT = 1 << 14, ENTRY_LOAD_EFER = 1 << 15 };
 
 /* Bits of a control field that must be 1, and those that may be. */
 struct control_caps { u32 must, may; };

@@ -26,7 +26,18 @@ static bool cr4_fixed(const struct vmx *x)
 }
 static bool long_mode(const struct vmx *x) { return implies(ia32e(x), st(x)->cr0 & CR0_PG && st(x)->cr4 & CR4_PAE); }
 static bool cr3(const struct vmx *x) { return !(st(x)->cr3 >> x->caps.phys_bits); }
-static bool dr7(const struct vmx *x) { return !(st(x)->dr[7] >> 32); }
+static bool entry_control(const struct vmx *x, u32 bit) { return get(x, VMCSI_ENTRY_CONTROLS) & bit; }
+static bool dr7(const struct vmx *x) { return implies(entry_control(x, ENTRY_LOAD_DEBUG), !(st(x)->dr[7] >> 32)); }
+static bool debugctl(const struct vmx *x) { return implies(entry_control(x, ENTRY_LOAD_DEBUG), !(st(x)->debugctl & ~(u64)0xdfc3)); }
+static bool pat(const struct vmx *x)
+{
+    for (unsigned i = 0; entry_control(x, ENTRY_LOAD_PAT) && i < 8; i++) {
+        u8 type = st(x)->pat >> 8 * i;
+        if (type > 7 || type == 2 || type == 3)
+            return false;
+    }
+    return true;
+}
 static bool sysenter(const struct vmx *x) { return canonical(st(x)->sysenter_esp) && canonical(st(x)->sysenter_eip); }
 static bool efer(const struct vmx *x)
 {
@@ -92,6 +103,30 @@ static bool data_types(const struct vmx *x)
     }
     return true;
 }
+/* RPL against DPL, where real mode cannot be. */
+static bool selectors(const struct vmx *x)
+{
+    static const u8 data[] = { DS, ES, FS, GS };
+    if (unrestricted(x))
+        return true;
+    for (unsigned i = 0; i < ARRAY_LEN(data); i++) {
+        const struct segment *s = &st(x)->seg[data[i]];
+        if (usable(s) && type_of(s) <= 11 && seg_dpl(s->attr) < (s->selector & 3u))
+            return false;
+    }
+    return (st(x)->seg[SS].selector & 3) == (st(x)->seg[CS].selector & 3);
+}
+/* Also in virtual-8086 mode; there they are what the selectors say. */
+static bool bases(const struct vmx *x)
+{
+    static const u8 low[] = { SS, DS, ES };
+    const struct segment *seg = st(x)->seg;
+    for (unsigned i = 0; i < ARRAY_LEN(low); i++)
+        if (usable(&seg[low[i]]) && seg[low[i]].base >> 32)
+            return false;
+    return !(seg[CS].base >> 32) && canonical(seg[FS].base) && canonical(seg[GS].base) && canonical(st(x)->tr.base) &&
+           implies(usable(&st(x)->ldtr), canonical(st(x)->ldtr.base));
+}
 static bool segment_rights(const struct vmx *x)
 {
     for (unsigned i = 0; i < SREG_COUNT; i++) {
@@ -136,6 +171,12 @@ static bool blocked_event(const struct vmx *x)
     bool extint = info & INTR_VALID && (info >> INTR_TYPE_SHIFT & 7) == TRAP_EXTINT;
     return implies(extint, !st(x)->sti_shadow && !st(x)->movss_shadow);
 }
+static bool blocked_nmi(const struct vmx *x)
+{
+    u64 info = get(x, VMCSI_ENTRY_INTR_INFO);
+    bool nmi = info & INTR_VALID && (info >> INTR_TYPE_SHIFT & 7) == TRAP_NMI, own = get(x, VMCSI_PIN_CONTROLS) & PIN_VIRTUAL_NMI;
+    return implies(nmi, !st(x)->movss_shadow && implies(own, !st(x)->nmi_blocked));
+}
 static bool pending_debug(const struct vmx *x) { return !(get(x, VMCSI_GUEST_PENDING_DEBUG) & ~(u64)0x500f); }
 static bool link_pointer(const struct vmx *x) { return get(x, VMCSI_VMCS_LINK_POINTER) == ~(u64)0; }
 
@@ -162,8 +203,11 @@ static const struct guest_check general[] = {
     { "27.3.1.1 IA-32e mode guest without PG and PAE", long_mode },
     { "27.3.1.1 CR3: beyond the physical-address width", cr3 },
     { "27.3.1.1 DR7: bits 63:32", dr7 },
+    { "27.3.1.1 DEBUGCTL: reserved bits", debugctl },
+    { "27.3.1.1 PAT: memory types", pat },
     { "27.3.1.1 SYSENTER addresses not canonical", sysenter },
     { "27.3.1.1 EFER", efer },
+    { "27.3.1.2 segment bases", bases },
     { "27.3.1.2 TR", tr },
     { "27.3.1.2 LDTR", ldtr },
     { "27.3.1.3 GDTR and IDTR bases not canonical", tables },
@@ -175,6 +219,7 @@ static const struct guest_check general[] = {
     { "27.3.1.5 activity state with blocking by STI or MOV SS", activity_blocking },
     { "27.3.1.5 interruptibility: STI and MOV SS, or STI with IF clear", blocking },
     { "27.3.1.5 external interrupt injected while blocked", blocked_event },
+    { "27.3.1.5 NMI injected while blocked", blocked_nmi },
     { "27.3.1.5 pending debug exceptions: reserved bits", pending_debug },
     { "27.3.1.5 VMCS link pointer", link_pointer, FAILED_LINK_POINTER },
     { "27.3.1.6 PAE page-directory pointers", pdptes, FAILED_PDPTE },
@@ -187,6 +232,7 @@ static const struct guest_check protected_only[] = {
     { "27.3.1.2 segments: S, P, reserved bits, granularity", segment_rights },
     { "27.3.1.2 CS: DPL", cs_dpl },
     { "27.3.1.2 SS: DPL", ss_dpl },
+    { "27.3.1.2 selectors: RPL", selectors },
 };
 
 static const char *first_failing(const struct vmx *x, const struct guest_check *rows, unsigned n, u64 *qualification)
