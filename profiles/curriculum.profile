@@ -66,3 +66,5 @@ vmx.vmread = 0           # A1 hypervisor handling 1000 (reason, dispatch, ...): 
 vmx.vmwrite = 0          # A1 hypervisor handling 1000 (..., update): within kvm.handler
 kvm.handler = 1000       # A1 hypervisor handling: 1000+
 kvm.ept_fill = 714       # estimate: as shadow.fill
+kvm.vm_switch = 600     # A2 context switch between VMs, with VPID 2000, less A1's exit 700 and entry 700
+kvm.tlb_refill = 800    # A2 context switch between VMs, without VPID 2800 less with VPID 2000

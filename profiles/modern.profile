@@ -67,3 +67,5 @@ vmx.vmread = 26          # estimate: 1b Core 2's 52, by the round trip, Sandy Br
 vmx.vmwrite = 22         # estimate: 1b Core 2's 44, by the round trip, Sandy Bridge 784 to Merom 1579
 kvm.handler = 461        # 7a vmcall 1529 less exit 531, entry 277 and ten vmreads 260
 kvm.ept_fill = 1470      # estimate: mon.emulate 1128 + shadow.fill 342: look up the page, install one entry
+kvm.vm_switch = 600     # estimate: curriculum's, A2 2000 less exit and entry, cycles taken over
+kvm.tlb_refill = 800    # estimate: curriculum's, A2 2800 less 2000, cycles taken over

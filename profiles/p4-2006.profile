@@ -64,3 +64,5 @@ vmx.vmread = 178         # 1b VMCB read: 178
 vmx.vmwrite = 171        # 1b VMCB write: 171
 kvm.handler = 461        # estimate: as in the modern profile, cycles taken over
 kvm.ept_fill = 1730      # estimate: as shadow.fill. This processor has no EPT: used only where --hw asks for one
+kvm.vm_switch = 600     # estimate: curriculum's, A2 2000 less exit and entry, cycles taken over
+kvm.tlb_refill = 800    # estimate: curriculum's, A2 2800 less 2000, cycles taken over

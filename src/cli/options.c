@@ -475,6 +475,13 @@ static int opt_hw(struct options *o, const char *arg, struct error *err)
     o->vm.hw = arg;
     return 0;
 }
+static int opt_vm(struct options *o, const char *arg, struct error *err)
+{
+    if (o->nconf == MAX_MACHINES)
+        return error_set(err, "-vm: at most %d machines", MAX_MACHINES);
+    o->conf[o->nconf++] = arg;
+    return 0;
+}
 static int opt_timing(struct options *o, const char *arg, struct error *err)
 {
     o->vm.timing_model = strcmp(arg, "model") == 0;

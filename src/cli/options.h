@@ -12,7 +12,7 @@
 #include "console/script.h"
 #include "machine/vm.h"
 
-enum { MAX_SERIAL = 4 };
+enum { MAX_SERIAL = 4, MAX_MACHINES = 8 };
 enum action { ACTION_RUN, ACTION_HELP, ACTION_HELP_ALL, ACTION_VERSION };
 enum clock_choice { CLOCK_AUTO, CLOCK_HOST, CLOCK_VIRTUAL };
 
@@ -21,6 +21,7 @@ struct options {
     struct vm_config vm;            /* strings are borrowed from argv */
     const char *engine;             /* NULL or "auto": choose */
     char engine_name[32];           /* where -accel's argument had more than a name */
+    const char *conf[MAX_MACHINES]; unsigned nconf; /* -vm: several machines, each described by a file */
     bool profile_said;              /* by the user; otherwise a processor named by -hw brings its own */
     const char *guest;              /* kernel or positional argument, as given */
     bool kernel;                    /* it is -kernel's */

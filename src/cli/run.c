@@ -13,6 +13,7 @@
 #include "cli/engines.h"
 #include "cli/guest_path.h"
 #include "cli/options.h"
+#include "cli/several.h"
 #include "cli/signals.h"
 #include "cli/stats.h"
 #include "cli/terminal.h"
@@ -338,7 +339,7 @@ int cli_run(int argc, char **argv)
     struct error err = { "" };
     int status = options_parse(&r.options, argc, argv, &err);
     if (status == 0)
-        status = r.options.action == ACTION_RUN ? do_run(&r, &err) : instead[r.options.action]();
+        status = r.options.action != ACTION_RUN ? instead[r.options.action]() : r.options.nconf ? several_run(argc, argv, &err) : do_run(&r, &err);
     options_fini(&r.options);
     if (status < 0)
         fprintf(stderr, "emu: %s\n", err.text);

@@ -17,6 +17,11 @@ extern const struct engine_ops kvm_model_backend, kvm_host_backend;
 /* Which one would run for this --kvm=... (may be NULL), and why: a sentence for people. NULL with *err. */
 const struct engine_ops *kvm_choose(const char *want, char *why, size_t size, struct error *err);
 
+/* One modelled processor goes from one virtual machine to another, both of kvm's model: charged to the second. What its TLB held, and what
+ * of that is lost: everything without VPID, with it what the first has displaced. False: not both are the model's. */
+struct tlb_loss;
+bool kvm_switch(struct vm *from, struct vm *to, struct tlb_loss *loss);
+
 /* `emu list hw`: features, and processors by name with their features and costs, as a table. */
 void hw_print(void *file);
 /* The i-th processor of that table, by launch; its cost profile has its name. False: there are no more. */

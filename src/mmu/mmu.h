@@ -87,6 +87,10 @@ void mmu_load_regs(struct mmu *u, u64 cr0, u64 cr3, u64 cr4, u64 efer, const u64
 
 void mmu_flush(struct mmu *u, bool globals_too);
 void mmu_invlpg(struct mmu *u, gva_t gva);
+/* Two machines take turns on one TLB whose entries are tagged (VPID): where a set is too small for what both hold, *u loses what `other`
+ * has displaced since. How many pages' entries *u had, and lost. */
+struct tlb_loss { unsigned held, lost; };
+struct tlb_loss mmu_compete(struct mmu *u, const struct mmu *other);
 
 /* Walk the tables for one access at gva. On success fills *x, having set A (and D for a write) bits. On failure
  * fills *f and returns -1 (0 on success). `user`: the access is made at CPL 3. */

@@ -202,6 +202,27 @@ static void model_set_state(struct vcpu *v, const struct cpu_state *s)
     cpu_set_state(&v->cpu, s);
 }
 
+/* --- several machines on one processor --- */
+
+static bool is_model(const struct vm *vm) { return *(const struct engine_ops *const *)vm->engine_data == &kvm_model_backend; }
+
+bool kvm_switch(struct vm *from, struct vm *to, struct tlb_loss *loss)
+{
+    if (from->engine != &kvm_engine || to->engine != &kvm_engine || !is_model(from) || !is_model(to))
+        return false;
+    struct mmu *mmu = &vm_current(to)->cpu.mmu;
+    bool vpid = ((const struct kvm_vm *)to->engine_data)->features & FEATURE_VPID;
+    *loss = mmu_compete(mmu, &vm_current(from)->cpu.mmu);
+    ledger_charge(&to->ledger, EV_KVM_VM_SWITCH);
+    if (vpid)
+        return true;
+    loss->lost = loss->held;
+    mmu_flush(mmu, true);
+    if (!to->config.timing_model)
+        ledger_charge(&to->ledger, EV_KVM_TLB_REFILL);
+    return true;
+}
+
 /* --- for people --- */
 
 static void print_exits(const struct vmx *x, FILE *out)

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Several machines on one processor. Each is a vm of its own; what they share is the modelled processor: its time, of which each gets
+ * a slice in turn, and its TLB. On kvm's model a switch is charged, and the TLB is tagged by VPID or flushed.
+ */
+#include "cli/several.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/engines.h"
+#include "cli/guest_path.h"
+#include "cli/options.h"
+#include "cli/serial.h"
+#include "cli/signals.h"
+#include "cli/stats.h"
+#include "hwassist/hwassist.h"
+
+enum { MAX_WORDS = 64, LINE = 512 };
+#define SLICE_NS 5000000u   /* 5 ms: the shortest that Barham et al. (SOSP 2003, 5.4) ran many domains with */
+
+struct one {
+    const char *conf;
+    char *word[MAX_WORDS]; int nwords;  /* of its command line; owned from `first_own` on */
+    int first_own;
+    struct options options;
+    char kernel[PATH_MAX];
+    struct chardev *console;
+    struct vm *vm;
+    struct timer slice;
+    u64 switches, held, lost;           /* TLB entries, summed over the switches to it */
+};
+
+/* --- from a file to a machine --- */
+
+static int add_line(struct one *m, char *line, struct error *err)
+{
+    char word[LINE + 2];
+    line[strcspn(line, "#\n")] = 0;
+    for (char *end = line + strlen(line); end > line && (end[-1] == ' ' || end[-1] == '\r'); *--end = 0)
+        ;
+    line += strspn(line, " -");
+    if (!*line)
+        return 0;
+    if (m->nwords == MAX_WORDS)
+        return error_set(err, "%s: more than %d options", m->conf, MAX_WORDS);
+    bool guest = strncmp(line, "guest=", 6) == 0;
+    snprintf(word, sizeof word, "%s%s", guest ? "" : "-", guest ? line + 6 : line);
+    m->word[m->nwords++] = strdup(word);
+    return 0;
+}
+
+static int read_conf(struct one *m, struct error *err)
+{
+    char line[LINE];
+    FILE *f = fopen(m->conf, "r");
+    int r = f ? 0 : error_set(err, "-vm %s: %s", m->conf, strerror(errno));
+    m->first_own = m->nwords;
+    while (r == 0 && f && fgets(line, sizeof line, f))
+        r = add_line(m, line, err);
+    if (f)
+        fclose(f);
+    return r;
+}
+
+/* Words of the command line but for -vm FILE. */
+static int common_words(struct one *m, int argc, char **argv, struct error *err)
+{
+    for (int i = 0; i < argc; i++) {
+        const char *name = argv[i] + strspn(argv[i], "-");
+        bool vm = i && *argv[i] == '-' && strncmp(name, "vm", 2) == 0 && (!name[2] || name[2] == '=');
+        if (vm)
+            i += !name[2];
+        else if (m->nwords == MAX_WORDS)
+            return error_set(err, "-vm: more than %d words on the command line", MAX_WORDS);
+        else
+            m->word[m->nwords++] = argv[i];
+    }
+    return 0;
+}
+
+static int build(struct one *m, struct error *err)
+{
+    static const struct serial_keys no_keys;
+    struct options *o = &m->options;
+    if (!o->guest)
+        return error_set(err, "-vm %s: names no guest; add a line guest=guests/hello", m->conf);
+    o->vm.engine = o->engine ? engine_find(o->engine, err) : engine_auto();
+    if (!o->vm.engine || guest_path(o->guest, o->vm.engine, m->kernel, sizeof m->kernel, err))
+        return -1;
+    m->console = serial_open(o->nserial ? o->serial[0] : "none", &no_keys, err);
+    if (!m->console)
+        return -1;
+    o->vm.kernel = m->kernel;
+    o->vm.serial[0] = m->console;
+    o->vm.kvm = o->vm.kvm ? o->vm.kvm : "model";
+    m->vm = vm_new(&o->vm, err);
+    return m->vm ? 0 : -1;
+}
+
+static int open_one(struct one *m, const char *conf, int argc, char **argv, struct error *err)
+{
+    m->conf = conf;
+    if (common_words(m, argc, argv, err) || read_conf(m, err) || options_parse(&m->options, m->nwords, m->word, err))
+        return -1;
+    return build(m, err);
+}
+
+static void close_one(struct one *m)
+{
+    if (m->vm)
+        timer_cancel(&m->vm->clock, &m->slice);
+    vm_free(m->vm);
+    chardev_close(m->console);
+    options_fini(&m->options);
+    for (int i = m->first_own; m->first_own && i < m->nwords; i++)
+        free(m->word[i]);
+}
+
+/* --- turns --- */
+
+static void slice_over(void *vm, cycles_t when) { vm_pause(vm); }
+
+/* One slice; the others' time passes too. */
+static void turn(struct one *all, unsigned n, struct one *m)
+{
+    struct clock *c = &m->vm->clock;
+    u64 before = clock_cycles_to_ns(c, c->now);
+    m->slice = (struct timer){ .fire = slice_over, .opaque = m->vm };
+    timer_set(c, &m->slice, c->now + clock_ns_to_cycles(c, SLICE_NS));
+    signals_watch(m->vm);
+    vm_resume(m->vm, GAIT_RUN);
+    vm_run(m->vm);
+    timer_cancel(c, &m->slice);
+    u64 passed = clock_cycles_to_ns(c, c->now) - before;
+    for (unsigned i = 0; i < n; i++)
+        if (&all[i] != m && all[i].vm->status != VM_ENDED)
+            clock_advance(&all[i].vm->clock, clock_ns_to_cycles(&all[i].vm->clock, passed));
+}
+
+static void switch_to(struct one *from, struct one *to)
+{
+    struct tlb_loss loss;
+    if (!from || from == to || !kvm_switch(from->vm, to->vm, &loss))
+        return;
+    to->switches++;
+    to->held += loss.held;
+    to->lost += loss.lost;
+}
+
+static void take_turns(struct one *all, unsigned n)
+{
+    struct one *last = NULL;
+    for (bool running = true; running;) {
+        running = false;
+        for (unsigned i = 0; i < n; i++) {
+            if (all[i].vm->status == VM_ENDED)
+                continue;
+            switch_to(last, &all[i]);
+            turn(all, n, &all[i]);
+            last = &all[i];
+            running |= all[i].vm->status != VM_ENDED;
+            if (all[i].vm->interrupt)
+                return;
+        }
+    }
+}
+
+/* --- the end --- */
+
+static int report(const struct one *m)
+{
+    const struct vm *vm = m->vm;
+    printf("%s: %" PRIu64 " switches to it; of %" PRIu64 " TLB entries that it held it lost %" PRIu64 " (%" PRIu64 " %%); %" PRIu64 " page walks\n", m->conf,
+           m->switches, m->held, m->lost, m->held ? (100 * m->lost + m->held / 2) / m->held : 0, vm->vcpu[0]->cpu.mmu.walks);
+    if (vm->exit_status == STATUS_STOPPED || vm->exit_status == STATUS_LIMIT)
+        fprintf(stderr, "emu: %s: %s\n", m->conf, vm->reason);
+    if (m->options.stats)
+        stats_print((struct vm *)vm, stderr);
+    return vm->exit_status;
+}
+
+int several_run(int argc, char **argv, struct error *err)
+{
+    struct options all;
+    struct one *m = calloc(MAX_MACHINES, sizeof *m);
+    int status = options_parse(&all, argc, argv, err);
+    unsigned n = 0;
+    signals_install();
+    while (status == 0 && n < all.nconf) {
+        status = open_one(&m[n], all.conf[n], argc, argv, err);
+        n++;
+    }
+    if (status == 0)
+        take_turns(m, n);
+    fflush(stdout);
+    for (unsigned i = 0; status >= 0 && i < n; i++) {
+        int own = report(&m[i]);
+        status = status ? status : own;
+    }
+    signals_watch(NULL);
+    while (n)
+        close_one(&m[--n]);
+    options_fini(&all);
+    free(m);
+    return status;
+}
