@@ -478,6 +478,17 @@ static void deliver(struct fixture *f)
     clock_run_due(&f->vm->clock);
 }
 
+/* A network waits for state 4: GNU Mach writes what it wishes only behind state 3. */
+static void test_late_wishes(void)
+{
+    WITH(f);
+    put(&f, VIF, "state", XenbusStateInitialised);
+    CHECK_EQ(state(&f, VIF_BACK), XenbusStateInitWait);
+    vif_connect(&f);
+    CHECK_EQ(state(&f, VIF_BACK), XenbusStateConnected);
+    DONE(f);
+}
+
 static void test_echo(void)
 {
     WITH(f);
@@ -722,6 +733,25 @@ static void test_grub(void)
     CHECK_EQ(system(command), 0);
 }
 
+/* And GNU Mach's, both of them. */
+static void test_gnu_mach(void)
+{
+    if (system("tools/fetch-guests gnumach-xen") != 0)
+        SKIP("guests/real/gnumach-xen cannot be had (tools/fetch-guests gnumach-xen)");
+    make_disk();
+    struct fixture f = { 0 };
+    if (CHECK(fixture_machine(&f, "guests/real/gnumach-xen", with_devices))) {
+        vm_run(f.vm);
+        CHECK_CONTAINS(fixture_output(&f), "xvd0: dom0's VBD 51712");
+        CHECK_CONTAINS(fixture_output(&f), "eth0: dom0's VIF 0 52:54:00:12:34:56");
+        CHECK_EQ(state(&f, BACK), XenbusStateConnected);
+        CHECK_EQ(state(&f, VIF_BACK), XenbusStateConnected);
+        CHECK_STR(audit(&f), "");
+    }
+    fixture_close(&f);
+    unlink(image_path);
+}
+
 int main(int argc, char **argv)
 {
     static const struct check tests[] = {
@@ -734,6 +764,7 @@ int main(int argc, char **argv)
         { "bad-handshakes", test_bad_handshakes },
         { "pulled-away", test_pulled_away },
         { "read-into-a-page-table", test_read_into_a_page_table },
+        { "late-wishes", test_late_wishes },
         { "echo", test_echo },
         { "no-page-for-a-frame", test_no_page_for_a_frame },
         { "checksum-is-filled-in", test_checksum_is_filled_in },
@@ -743,6 +774,7 @@ int main(int argc, char **argv)
         { "fuzz-network", test_fuzz_network },
         { "split", test_split },
         { "grub", test_grub },
+        { "gnu-mach", test_gnu_mach },
         { NULL, NULL },
     };
     return check_main(argc, argv, "back-ends", tests);

@@ -17,7 +17,7 @@ _Bool disk_open(void)
     SHARED_RING_INIT(&shared.sring);
     FRONT_RING_INIT(&ring, &shared.sring, sizeof shared);
     ring_ref = share_grant(&shared, front.domid, 0);
-    front_connect(&front, (struct front_node[]){ { "ring-ref", ring_ref }, { 0, 0 } });
+    front_connect(&front, (struct front_node[]){ { "ring-ref", ring_ref }, { 0, 0 } }, XenbusStateInitialised);
     sectors = store_read_number(store_join(path, front.back, "sectors"));
     return 1;
 }

@@ -41,7 +41,7 @@ _Bool net_open(void)
     }
     front_connect(&front, (struct front_node[]){
         { "tx-ring-ref", tx_ref }, { "rx-ring-ref", rx_ref }, { "request-rx-copy", 1 }, { 0, 0 },
-    });
+    }, XenbusStateConnected);
     return 1;
 }
 

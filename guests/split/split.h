@@ -53,8 +53,9 @@ struct front {
 struct front_node { const char *name; u32 value; };
 /* False: there is no such device. */
 _Bool front_find(struct front *f, const char *dir);
-/* Wait for the other end, write the nodes (which end with a NULL name) and the event channel's, and connect. */
-void front_connect(struct front *f, const struct front_node *nodes);
+/* Wait for the other end, write the nodes (which end with a NULL name) and the event channel's, and show that
+ * state: a disk is Initialised then, a network Connected. */
+void front_connect(struct front *f, const struct front_node *nodes, u32 state);
 void front_close(struct front *f);
 
 /* --- the drivers --- */

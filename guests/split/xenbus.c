@@ -26,7 +26,7 @@ static void state_write(u32 tx, const struct front *f, u32 state)
     store_write_number(tx, store_join(path, f->dir, "state"), state);
 }
 
-void front_connect(struct front *f, const struct front_node *nodes)
+void front_connect(struct front *f, const struct front_node *nodes, u32 state)
 {
     char path[128];
     u32 tx;
@@ -37,7 +37,7 @@ void front_connect(struct front *f, const struct front_node *nodes)
         for (const struct front_node *n = nodes; n->name; n++)
             store_write_number(tx, store_join(path, f->dir, n->name), n->value);
         store_write_number(tx, store_join(path, f->dir, "event-channel"), f->port);
-        state_write(tx, f, XenbusStateInitialised);
+        state_write(tx, f, state);
     } while (!store_commit(tx));
     wait_for(f, XenbusStateConnected);
     state_write(0, f, XenbusStateConnected);

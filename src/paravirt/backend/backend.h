@@ -29,6 +29,7 @@ struct backend_ops {
     const char *type;                                   /* "vbd", "vif" */
     const char *rings[BACKEND_RINGS];                   /* names of the nodes with the rings' grants */
     u32 slot[BACKEND_RINGS];                            /* bytes of a slot of each */
+    bool late;                                          /* connect at the front-end's state 4, not already at 3 */
     void (*publish)(struct backend_device *b);          /* nodes that the front-end reads before it connects */
     bool (*connect)(struct backend_device *b);          /* read what it asks for; false: it cannot be had */
     void (*disconnect)(struct backend_device *b);       /* NULL: nothing of its own */

@@ -163,7 +163,7 @@ bool netback_add(struct domain *d, u32 index, struct net_wire *wire, const u8 ma
     static const struct backend_ops ops = {
         .type = "vif", .rings = { "tx-ring-ref", "rx-ring-ref" },
         .slot = { sizeof(struct netif_tx_request), sizeof(struct netif_rx_request) },
-        .publish = publish, .connect = connect, .work = work, .free = unplug,
+        .late = true, .publish = publish, .connect = connect, .work = work, .free = unplug,
     };
     struct netback *b = backend_new(d, &ops, sizeof *b, index);
     if (!b)

@@ -128,6 +128,12 @@ static void on_ready(struct backend_device *b)
     b->ops->work(b); /* there may be requests already */
 }
 
+static void on_initialised(struct backend_device *b)
+{
+    if (!b->ops->late) /* a network's front-end may still have wishes to write */
+        on_ready(b);
+}
+
 static void on_closing(struct backend_device *b)
 {
     disconnect(b);
@@ -144,7 +150,7 @@ static void front_changed(void *opaque)
 {
     static void (*const on[])(struct backend_device *) = {
         [XenbusStateUnknown] = on_closed, [XenbusStateInitialising] = on_start_over,
-        [XenbusStateInitialised] = on_ready, [XenbusStateConnected] = on_ready, [XenbusStateClosing] = on_closing, [XenbusStateClosed] = on_closed,
+        [XenbusStateInitialised] = on_initialised, [XenbusStateConnected] = on_ready, [XenbusStateClosing] = on_closing, [XenbusStateClosed] = on_closed,
     };
     struct backend_device *b = opaque;
     u32 state = XenbusStateUnknown;
