@@ -29,7 +29,7 @@ enum { SECTOR = 512, LOAD_AT = 0x7c00 };
 /*
  * The kernel: a boot sector. It says on COM1 that it is up, prints the first sector of the second disk (PIO, as a teaching kernel's
  * driver does), and then does what letters from COM1 tell: q off, d debug exit, r reset, t triple fault, w write to the disk,
- * p print, h halt with interrupts off, b go by `broken`, where graders stop; others are echoed.
+ * p print, c how many processors share its package (CPUID), h halt with interrupts off, b go by `broken`, where graders stop; others are echoed.
  */
 extern const u8 kernel[], kernel_broken[], kernel_end[];
 asm(".pushsection .rodata\n.code16\nkernel:\n"
@@ -47,6 +47,7 @@ asm(".pushsection .rodata\n.code16\nkernel:\n"
     "1: cmp $'h', %al\n jne 1f\n hlt\n"
     "1: cmp $'w', %al\n jne 1f\n mov $0x30, %al\n call kernel_disk\n mov $0x7c00, %si\n mov $256, %cx\n mov $0x1f0, %dx\n rep outsw\n mov $'W', %al\n"
     "1: cmp $'p', %al\n jne 1f\n mov $0x378, %dx\n out %al, %dx\n mov $0x37a, %dx\n mov $0x0d, %al\n out %al, %dx\n mov $0x0c, %al\n out %al, %dx\n mov $'P', %al\n"
+    "1: cmp $'c', %al\n jne 1f\n mov $1, %eax\n cpuid\n shr $16, %ebx\n mov %bl, %al\n add $'0', %al\n"
     "1: cmp $'b', %al\n jne 1f\n kernel_broken: mov $'B', %al\n"
     "1: call kernel_putc\n jmp kernel_wait\n"
     "kernel_puts: lodsb\n test %al, %al\n jz 1f\n call kernel_putc\n jmp kernel_puts\n 1: ret\n"
@@ -402,12 +403,13 @@ static bool wait_for_stop(int fd)
     return false;
 }
 
-static void test_grader(void)
+/* With two processors the firmware must get past its lock, which one of them gives back for an instruction at a time. */
+static void grade(unsigned processors)
 {
     char command[256], packet[32];
     unsigned port = free_port();
     struct child c;
-    snprintf(command, sizeof command, "make -s --no-print-directory qemu-nox-gdb GDBPORT=%u QEMU=%s", port, "%s");
+    snprintf(command, sizeof command, "make -s --no-print-directory qemu-nox-gdb GDBPORT=%u QEMU=%s QEMUEXTRA='-smp %u'", port, "%s", processors);
     start(&c, command);
     wait_for(&c, "\n");
     int gdb = connect_to(port);
@@ -423,6 +425,27 @@ static void test_grader(void)
     finish(&c);
     CHECK(now_ms() - begin < 3000);
     close(gdb);
+}
+
+static void test_grader(void)
+{
+    grade(1);
+    grade(2);
+}
+
+/* Firmware leaves the first processor of each package in the MP table, so what -smp says of packages decides what old kernels start. */
+static void test_packages(void)
+{
+    static const struct { const char *smp, *says; } each[] = {
+        { "1", "$ 0" }, { "2", "$ 2" }, { "2,sockets=2", "$ 0" }, { "4,sockets=2", "$ 2" }, { "cpus=4,cores=2,threads=1", "$ 2" }, { "3,threads=3", "$ 3" },
+    };
+    for (unsigned i = 0; i < ARRAY_LEN(each); i++) {
+        char command[256];
+        struct child c;
+        snprintf(command, sizeof command, BY_HAND "-snapshot -smp %s", "%s", each[i].smp);
+        CHECK_EQ(converse(&c, command, "cq"), 0);
+        CHECK_CONTAINS(c.said, each[i].says);
+    }
 }
 
 /* The real gdb, from the reset vector through the firmware's changes of mode to the boot sector, and within it. */
@@ -576,7 +599,7 @@ int main(int argc, char **argv)
         { "images", test_images },
         { "accepted", test_accepted },
         { "monitor", test_monitor },
-        { "grader", test_grader },
+        { "grader", test_grader }, { "packages", test_packages },
         { "real_gdb", test_real_gdb },
         { "port_in_use", test_port_in_use },
         { "terminal", test_terminal },

@@ -385,7 +385,28 @@ static int opt_cpu(struct options *o, const char *arg, struct error *err)
         return error_set(err, "-cpu %s: no processor model is called so; `emu list cpus` prints them", arg);
     return 0;
 }
-/* Behind a comma: how they sit in sockets and cores. Here each has a socket. */
+/* The number behind `key` in a list of key=value; 0: it is not there. */
+static u64 smp_value(const char *list, const char *key)
+{
+    char number[16];
+    u64 n;
+    const char *p = strstr(list, key);
+    if (!p)
+        return 0;
+    p += strlen(key);
+    snprintf(number, sizeof number, "%.*s", (int)strcspn(p, ","), p);
+    return parse_number(number, &n) ? 0 : n;
+}
+
+/* How many processors share a socket. All of them, unless told otherwise: they are threads of one core. */
+static u64 smp_share(u64 n, const char *list)
+{
+    u64 cores = smp_value(list, ",cores="), threads = smp_value(list, ",threads="), sockets = smp_value(list, ",sockets=");
+    u64 share = cores || threads ? (cores ? cores : 1) * (threads ? threads : 1) : sockets ? (n + sockets - 1) / sockets : n;
+    return share < n ? share : n;
+}
+
+/* Behind a comma: how they sit in sockets and cores. */
 static int opt_smp(struct options *o, const char *arg, struct error *err)
 {
     u64 n;
@@ -396,6 +417,7 @@ static int opt_smp(struct options *o, const char *arg, struct error *err)
     if (parse_number(count, &n) || n < 1 || n > VM_MAX_VCPUS)
         return error_set(err, "-smp %s: a machine has 1 to %u processors", arg, VM_MAX_VCPUS);
     o->vm.smp = n;
+    o->vm.package_cpus = smp_share(n, arg);
     return 0;
 }
 

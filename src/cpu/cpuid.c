@@ -58,7 +58,7 @@ static void leaf_vendor(const struct cpu *c, u32 sub, u32 out[4])
     out[2] = w[2];
 }
 
-/* The logical processors of a package are threads of one core: they take turns. SDM vol. 3, 9.6 and 9.9. */
+/* The logical processors of a package are threads of one core. SDM vol. 3, 9.6 and 9.9. */
 static unsigned threads(const struct cpu *c) { return c->threads > 1 ? c->threads : 1; }
 
 /* The APIC bit says whether the APIC is there and switched on (SDM vol. 3, 10.4.3): IA32_APIC_BASE, which is zero on a

@@ -6,7 +6,18 @@
 
 #include "devices/apic.h"
 
-#define TURN 50000  /* cycles of a turn while others wait for theirs: 20 us, some spins of a lock and few of a waiter's */
+#define TURN 50000  /* cycles of a turn while others wait for theirs, on average: 20 us, some spins of a lock and few of a waiter's */
+
+/*
+ * Turns differ in length. Who gives a lock back and takes it again in a loop (firmware does, while it waits for the other processors)
+ * may be in the same phase of that loop at the end of equal turns, for ever, and then nobody else gets the lock. The lengths are a
+ * sequence of the machine's own (a linear congruential generator, Knuth's MMIX): the same in every run.
+ */
+static cycles_t turn_length(struct vm *vm)
+{
+    vm->turn_state = vm->turn_state * 6364136223846793005u + 1442695040888963407u;
+    return TURN / 2 + (vm->turn_state >> 33) % TURN;
+}
 
 /* --- what there can be --- */
 
@@ -59,6 +70,7 @@ void smp_reset(struct vm *vm)
     }
     vm->current = 0;
     vm->turn_end = 0;
+    vm->turn_state = 0;
 }
 
 void smp_signal(struct vcpu *v, enum cpu_signal s, u8 vector)
@@ -142,7 +154,7 @@ struct vcpu *smp_next(struct vm *vm)
     for (unsigned i = 1; i <= vm->nvcpus; i++) {
         v = vm->vcpu[(vm->current + i) % vm->nvcpus];
         if (can_run(v)) {
-            vm->turn_end = vm->clock.now + TURN;
+            vm->turn_end = vm->clock.now + turn_length(vm);
             return v;
         }
     }

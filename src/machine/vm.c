@@ -137,7 +137,7 @@ static struct vcpu *vcpu_new(struct vm *vm, unsigned index, const struct cpu_mod
     v->cpu.env = &wiring_cpu_env;
     v->cpu.env_opaque = v;
     v->cpu.apic_id = index;
-    v->cpu.threads = vm->config.smp;
+    v->cpu.threads = vm->config.package_cpus ? vm->config.package_cpus : vm->config.smp;
     v->cpu.state.apic_base = smp_apic_base(v); /* CPUID depends on it */
     v->cpu.timing_model = vm->config.timing_model;
     v->cpu.translation_cache = vm->config.translation_cache;

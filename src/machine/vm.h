@@ -86,6 +86,7 @@ struct vm_config {
     struct chardev *serial[4], *parallel; /* parallel NULL: no printer port */
     u16 debug_exit_port; u8 debug_exit_size; /* default 0xf4, 1 */
     unsigned smp;                   /* processors, 1 to VM_MAX_VCPUS; 0: one */
+    unsigned package_cpus;          /* of them, how many CPUID says that a package (socket) has; 0: all */
     cycles_t max_cycles;            /* 0: none */
     double max_seconds;             /* wall; 0: none */
     bool no_reboot;                 /* a reset ends the run with STATUS_POWEROFF */
@@ -141,6 +142,7 @@ struct vm {
     struct vcpu *vcpu[VM_MAX_VCPUS]; unsigned nvcpus;
     unsigned current;               /* the processor whose turn it is; while paused: the one that is looked at */
     cycles_t turn_end;              /* with several processors: when it is over */
+    u64 turn_state;                 /* what the length of the next turn is made from */
     enum vm_status status;
     enum vm_gait gait;
     int exit_status;                /* valid when VM_ENDED: see enum exit_status */
