@@ -464,9 +464,9 @@ static const char script[] =
     "x/4xb 0x100000\n"
     "delete 1\ncontinue\nprintf \"resume %%x\\n\", *(unsigned*)&trap_resume\n"
     "set $eax = 0x1234\nprintf \"eax %%x\\n\", $eax\n"
-    /* a page table entry: shadow paging emulates the store */
+    /* a page table entry, stored as it was: shadow paging emulates the store */
     "delete\nbreak do_pte_unchanged\ncontinue\ndelete\n"
-    "set $pte = (unsigned)&page_table + ((unsigned)&pages >> 12) * 4\nwatch *(unsigned*)$pte\ncontinue\n"
+    "set $pte = (unsigned)&page_table + ((unsigned)&pages >> 12) * 4\nawatch *(unsigned*)$pte\ncontinue\n"
     "printf \"pte in place %%d\\n\", $eip > (unsigned)&do_pte_unchanged && $eip < (unsigned)&do_pte_unchanged + 64\n"
     "monitor info status\n"
     "delete\ndetach\n";
