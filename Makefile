@@ -95,4 +95,4 @@ help:
 	@echo "make docs     write anew what the documents show of the program"
 	@echo "make clean    remove what was built"
 
--include $(OBJ:.o=.d) $(B)/src/main.d $(TESTS:=.d) $(TOOLS:=.d) $(TEST_SUPPORT:.o=.d)
+-include $(OBJ:.o=.d) $(B)/src/main.d $(TESTS:=.d) $(BENCHES:=.d) $(TOOLS:=.d) $(TEST_SUPPORT:.o=.d)
