@@ -289,6 +289,16 @@ static void test_transfers(void)
     }
 }
 
+/* The longest host code that twelve instructions can become: the room kept for a unit (an assertion of the translator's) must hold it. */
+static void test_longest(void)
+{
+    char args[] = "translate %s/sector --units 1";
+    CHECK_EQ(run(args), 0);
+    CHECK_CONTAINS(out, "code16 stack16 real: 12 instructions, 60 -> ");
+    CHECK_CONTAINS(out, "call word ptr fs:[bx");
+    CHECK_CONTAINS(out, "rewritten: a 64-bit push moves RSP by 8");
+}
+
 /* How often the dump says that it was called out for an instruction. */
 static unsigned callouts(const char *name)
 {
@@ -419,6 +429,7 @@ int main(int argc, char **argv)
         { "mistakes", test_mistakes },
         { "hottest", test_hottest },
         { "transfers", test_transfers },
+        { "longest", test_longest },
         { "callouts", test_callouts },
         { "any_bytes", test_any_bytes },
         { "time", test_time },
@@ -427,7 +438,9 @@ int main(int argc, char **argv)
         { "monitor", test_monitor },
         { NULL, NULL },
     };
-    static uint8_t sector[512] = { 0xeb, 0xfe, [510] = 0x55, 0xaa };
+    static uint8_t sector[512] = { [510] = 0x55, 0xaa };
+    for (unsigned n = 0; n < 12; n++) /* push word fs:[bx+si+1234h]; at last call word fs:[bx+si+1234h] */
+        memcpy(sector + 5 * n, (const uint8_t[]){ 0x64, 0xff, n < 11 ? 0xb0 : 0x90, 0x34, 0x12 }, 5);
     if (!mkdtemp(folder))
         return 1;
     write_file("loop", "\xeb\xfe", 2);

@@ -123,6 +123,7 @@ static bool memory_ok(const struct insn *i, u32 key, const char **why)
 {
     if (!has_memory(i) || reached_directly(i, key))
         return true;
+    const char *before = *why;
     *why = "AH to BH cannot stand beside r8";
     if (high_byte(&i->op[0]) || high_byte(&i->op[1]))
         return false;
@@ -130,6 +131,7 @@ static bool memory_ok(const struct insn *i, u32 key, const char **why)
     for (int n = 0; n < 4; n++)
         if (i->op[n].kind == OPD_MEM && !i->op[n].size && i->mnemonic != MN_LEA && !key_has_segment(key, i->mem.seg))
             return false;
+    *why = before;
     return true;
 }
 
@@ -225,7 +227,7 @@ static bool flow_ok(const struct insn *i, enum rule r, u32 key, const char **why
 
 enum rule rule_for(const struct insn *i, u32 key, const char **why)
 {
-    const char *unused;
+    const char *unused = "";
     enum rule r = i->row->class == CLASS_PLAIN ? RULE_IDENT : RULE_CALLOUT;
     if (!why)
         why = &unused;

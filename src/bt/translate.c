@@ -9,9 +9,11 @@
  * No step may touch the guest's arithmetic flags, which live in the host's: so address and count arithmetic is done by
  * LEA and MOV, and the deadline is noticed by a load that faults instead of a compare and a jump.
  */
+#include <assert.h>
+
 #include "bt/maker.h"
 
-#define UNIT_ROOM 2048          /* host bytes that one unit can need at most */
+#define UNIT_ROOM 8192          /* host bytes that one unit can need at most: eleven pushes and a call through segments take 1944, and old hosts need longer forms */
 
 /* Jumps out of the code segment fault where they stand. */
 static bool jumps_too_far(const struct maker *m, const struct insn *i, u32 next)
@@ -144,6 +146,7 @@ struct unit *translate(struct bt_vcpu *v, u32 eip, u32 key, gpa_t gpa)
     if (!s.ends || (second && !ends_unit(s.rule[s.n - 1])))
         exit_to(&m, 0, behind);
     u->host_len = offset_of(&m) - u->host;
+    assert(u->host_len + 16 <= UNIT_ROOM);
     b->code_used = (offset_of(&m) + 15) & ~15u;
     cache_add(b, u);
     b->stats.units++;
