@@ -8,8 +8,8 @@
 
 #include <string.h>
 
-#include "devices/chardev.h"
 #include "devices/device.h"
+#include "devices/serial/chardev.h"
 
 struct rig {
     struct clock clock;

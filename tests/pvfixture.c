@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "devices/chardev.h"
+#include "devices/serial/chardev.h"
 #include "paravirt/grant.h"
 
 static const u8 spin[] = { 0xeb, 0xfe };

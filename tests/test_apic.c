@@ -3,9 +3,9 @@
 #include <stdlib.h>
 
 #include "check.h"
-#include "devices/apic.h"
-#include "devices/pci_msi.h"
-#include "devices/pic.h"
+#include "devices/interrupt/apic.h"
+#include "devices/interrupt/pic.h"
+#include "devices/pci/pci_msi.h"
 #include "devices_rig.h"
 
 enum { ID = 0x20, VERSION = 0x30, TPR = 0x80, PPR = 0xa0, EOI = 0xb0, LDR = 0xd0, DFR = 0xe0, SVR = 0xf0, ISR = 0x100, TMR = 0x180, IRR = 0x200, ESR = 0x280,

@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "devices/block.h"
-#include "devices/chardev.h"
-#include "devices/net.h"
+#include "devices/block/block.h"
+#include "devices/net/net.h"
+#include "devices/serial/chardev.h"
 #include "paravirt/backend/backend.h"
 #include "paravirt/grant.h"
 #include "pvfixture.h"

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "devices/block.h"
+#include "devices/block/block.h"
 
 #define KIB 1024u
 

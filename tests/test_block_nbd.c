@@ -3,7 +3,7 @@
 #include <time.h>
 
 #include "check.h"
-#include "devices/block.h"
+#include "devices/block/block.h"
 #include "nbd_server.h"
 
 enum { SIZE = 256 << 10, KIB = 1024 };

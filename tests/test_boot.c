@@ -10,9 +10,9 @@
 
 #include "check.h"
 #include "cli/engines.h"
-#include "devices/chardev.h"
-#include "devices/i8042.h"
-#include "devices/vga.h"
+#include "devices/display/vga.h"
+#include "devices/input/i8042.h"
+#include "devices/serial/chardev.h"
 #include "machine/vm.h"
 
 #define BIOS_PATH "/usr/share/seabios/" VM_BIOS

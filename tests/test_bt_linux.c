@@ -14,7 +14,7 @@
 
 #include "bt/bt.h"
 #include "check.h"
-#include "devices/chardev.h"
+#include "devices/serial/chardev.h"
 #include "lockstep.h"
 #include "machine/bare.h"
 

@@ -10,7 +10,7 @@
 
 #include "check.h"
 #include "cli/nearest.h"
-#include "cli/options.h"
+#include "cli/options/options.h"
 
 static char folder[] = "/tmp/emu-test-XXXXXX";
 static char out[65536], err[65536]; /* of the last run */

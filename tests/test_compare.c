@@ -3,7 +3,7 @@
  * emu compare: its reading of consoles and command lines, its reports, and that the published orders of cost come out of
  * real runs of guests/nano. An engine that this build lacks is a named skip.
  */
-#include "cli/compare.h"
+#include "cli/report/compare.h"
 
 #include <jansson.h>
 #include <libgen.h>

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "check.h"
-#include "devices/small.h"
+#include "devices/chipset/small.h"
 #include "devices_rig.h"
 
 enum { DOR = 0x3f2, MSR = 0x3f4, FIFO = 0x3f5, IRQ = 6 };

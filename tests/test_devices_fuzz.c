@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "devices/block.h"
-#include "devices/fwcfg.h"
-#include "devices/i8042.h"
-#include "devices/vga.h"
+#include "devices/block/block.h"
+#include "devices/chipset/fwcfg.h"
+#include "devices/display/vga.h"
+#include "devices/input/i8042.h"
 #include "devices_rig.h"
 
 #define STEPS 200000

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "check.h"
-#include "devices/i8042.h"
-#include "devices/ps2.h"
+#include "devices/input/i8042.h"
+#include "devices/input/ps2.h"
 #include "devices_rig.h"
 
 enum { OBF = 0x01, AUX = 0x20 };

@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "devices/fwcfg.h"
-#include "devices/ide.h"
-#include "devices/small.h"
+#include "devices/chipset/fwcfg.h"
+#include "devices/chipset/small.h"
+#include "devices/disk/ide.h"
 #include "devices_rig.h"
 
 enum { SECTORS = 2048, BLOCKS = 200, MIB = 1 << 20, BM = 0xc000, PRD = 0x10000, BUFFER = 0x20000 };

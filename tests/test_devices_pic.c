@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "check.h"
-#include "devices/pic.h"
+#include "devices/interrupt/pic.h"
 #include "devices_rig.h"
 
 enum { EOI = 0x20, SPECIFIC_EOI = 0x60, ROTATE_AUTO = 0x80, ROTATE_EOI = 0xa0, SET_PRIORITY = 0xc0, ROTATE_SPECIFIC = 0xe0 };

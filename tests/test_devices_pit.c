@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "check.h"
-#include "devices/i8254.h"
-#include "devices/pit.h"
+#include "devices/time/i8254.h"
+#include "devices/time/pit.h"
 #include "devices_rig.h"
 
 #define TICK 4      /* cycles, where the clock is made to fit */

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "check.h"
-#include "devices/rtc.h"
-#include "devices/rtc_time.h"
+#include "devices/time/rtc.h"
+#include "devices/time/rtc_time.h"
 #include "devices_rig.h"
 
 #define HZ 1000000000ull

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 
 #include "check.h"
-#include "devices/pci.h"
-#include "devices/small.h"
-#include "devices/vga.h"
+#include "devices/chipset/small.h"
+#include "devices/display/vga.h"
+#include "devices/pci/pci.h"
 #include "devices_rig.h"
 
 static void test_port92(void)

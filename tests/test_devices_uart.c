@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "devices/serial.h"
+#include "devices/serial/serial.h"
 #include "devices_rig.h"
 
 enum { DATA = 0x3f8, IER, IIR, LCR, MCR, LSR, MSR, SCR };

@@ -5,7 +5,7 @@
  */
 #include <unistd.h>
 
-#include "cli/grade_sandbox.h"
+#include "cli/grade/grade_sandbox.h"
 #include "grading.h"
 
 static char folder[] = "/tmp/emu-grade-test-XXXXXX";

@@ -13,8 +13,8 @@
 #include "check.h"
 #include "cli/engines.h"
 #include "console/display.h"
-#include "devices/i8042.h"
-#include "devices/vga.h"
+#include "devices/display/vga.h"
+#include "devices/input/i8042.h"
 #include "machine/vm.h"
 
 enum { DOWN_KEY = 0xe050, TAB_KEY = 0x0f };

@@ -11,11 +11,11 @@
 #include <zlib.h>
 
 #include "check.h"
-#include "devices/e1000.h"
-#include "devices/net_backend.h"
-#include "devices/net_checksum.h"
-#include "devices/net_pcap.h"
-#include "devices/small.h"
+#include "devices/chipset/small.h"
+#include "devices/e1000/e1000.h"
+#include "devices/net/net_backend.h"
+#include "devices/net/net_checksum.h"
+#include "devices/net/net_pcap.h"
 #include "devices_rig.h"
 
 enum { MIB = 1 << 20, BAR = 0xfe000000, PORTS = 0xc000, SLOT = 3 };

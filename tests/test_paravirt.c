@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "devices/chardev.h"
+#include "devices/serial/chardev.h"
 #include "pvfixture.h"
 
 #define WITH(f) struct fixture f; if (!CHECK(fixture_open(&f, &good_image))) { check_fail(__FILE__, __LINE__, "%s", f.err.text); fixture_close(&f); return; }

@@ -22,7 +22,7 @@
 #include "base/error.h"
 #include "base/types.h"
 #include "check.h"
-#include "cli/accepted.h"
+#include "cli/options/accepted.h"
 
 enum { SECTOR = 512, LOAD_AT = 0x7c00 };
 

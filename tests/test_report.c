@@ -16,7 +16,7 @@
 #include "base/text.h"
 #include "base/trace_json.h"
 #include "check.h"
-#include "cli/compare.h"
+#include "cli/report/compare.h"
 #include "cli/progress.h"
 
 static char folder[] = "/tmp/emu-test-XXXXXX";

@@ -7,7 +7,7 @@
 
 #include "check.h"
 #include "bt/bt.h"
-#include "devices/chardev.h"
+#include "devices/serial/chardev.h"
 #include "hwassist/hwassist.h"
 #include "machine/bare.h"
 #include "machine/vm.h"

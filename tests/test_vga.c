@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "check.h"
-#include "devices/pci.h"
-#include "devices/vga.h"
+#include "devices/display/vga.h"
+#include "devices/pci/pci.h"
 #include "devices_rig.h"
 
 static struct rig r;

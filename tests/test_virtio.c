@@ -4,9 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "devices/block.h"
-#include "devices/net.h"
-#include "devices/net_checksum.h"
+#include "devices/block/block.h"
+#include "devices/net/net.h"
+#include "devices/net/net_checksum.h"
 #include "virtio_driver.h"
 
 #define PLAIN VIRTIO_F_VERSION_1

@@ -8,7 +8,7 @@
 
 #include "bt/bt.h"
 #include "check.h"
-#include "cli/bench.h"
+#include "cli/bench/bench.h"
 #include "hwassist/hwassist.h"
 #include "hwassist/kvm/kvm.h"
 

@@ -7,8 +7,8 @@
 #define EMU_TESTS_VIRTIO_DRIVER_H
 
 #include "check.h"
-#include "devices/pci.h"
-#include "devices/virtio.h"
+#include "devices/pci/pci.h"
+#include "devices/virtio/virtio.h"
 #include "devices_rig.h"
 
 enum { VD_RAM = 4 << 20, VD_BAR = 0xfe000000, VD_PORTS = 0xc000, VD_SLOT = 3 << 3, VD_RINGS = 0x10000, VD_RING_STEP = 0x4000, VD_DATA = 0x100000 };

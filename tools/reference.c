@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/ledger.h"
-#include "cli/options.h"
+#include "cli/options/options.h"
 #include "cpu/decode.h"
 #include "hwassist/vmx/vmcs.h"
 #include "machine/bare.h"
@@ -162,7 +162,7 @@ static void option_head(const struct option_row *r)
 
 static void options(void)
 {
-    page("Options", "src/cli/options.def",
+    page("Options", "src/cli/options/options.def",
          "Of `emu [OPTION]... GUEST`, and, as far as they describe the machine, of `emu compare`. With one dash or two, as `-name ARG` or\n"
          "`-name=ARG`. Where QEMU has the same thing the name is QEMU's. `emu compare --help` has the options of `compare` alone.");
     COLUMNS("option", "also", "what");

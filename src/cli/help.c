@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "cli/commands.h"
-#include "cli/options.h"
+#include "cli/options/options.h"
 
 /* "-name ARG", padded, and the help sentence. Each line begins with its option: scripts look for that. */
 static void print_row(const struct option_row *r)

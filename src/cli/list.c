@@ -10,7 +10,7 @@
 #include "cli/commands.h"
 #include "cli/engines.h"
 #include "cli/nearest.h"
-#include "cli/options.h"
+#include "cli/options/options.h"
 #include "hwassist/hwassist.h"
 #include "machine/loader.h"
 

@@ -12,7 +12,7 @@
 #include "cli/commands.h"
 #include "cli/engines.h"
 #include "cli/guest_path.h"
-#include "cli/options.h"
+#include "cli/options/options.h"
 #include "cli/several.h"
 #include "cli/signals.h"
 #include "cli/stats.h"

@@ -13,8 +13,8 @@
 
 #include "cli/engines.h"
 #include "cli/guest_path.h"
-#include "cli/options.h"
-#include "cli/serial.h"
+#include "cli/options/options.h"
+#include "cli/options/serial.h"
 #include "cli/signals.h"
 #include "cli/stats.h"
 #include "hwassist/hwassist.h"

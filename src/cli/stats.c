@@ -3,7 +3,7 @@
 
 #include <inttypes.h>
 
-#include "devices/vga.h"
+#include "devices/display/vga.h"
 
 static void print_events(const struct ledger *l, enum family f, FILE *out)
 {

@@ -13,7 +13,7 @@
 #include "cli/commands.h"
 #include "cli/engines.h"
 #include "cli/guest_path.h"
-#include "cli/options.h"
+#include "cli/options/options.h"
 #include "cli/terminal.h"
 #include "cli/words.h"
 

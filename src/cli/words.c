@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "cli/options.h"
+#include "cli/options/options.h"
 
 bool word_is_option(const char *arg, const char *name, const char **value)
 {

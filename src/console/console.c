@@ -3,7 +3,7 @@
 
 #include <assert.h>
 
-#include "devices/chardev.h"
+#include "devices/serial/chardev.h"
 
 #define POLL_NS 1000000u        /* between two looks at the clients while the guest runs */
 #define WAIT_MS 50              /* of a stopped guest: then signals and serial ports are looked at */

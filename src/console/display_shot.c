@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "console/display.h"
-#include "devices/vga.h"
+#include "devices/display/vga.h"
 
 int screenshot_take(const struct vm *vm, const char *path, struct error *err)
 {

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "console/display.h"
-#include "devices/chardev.h"
-#include "devices/i8042.h"
-#include "devices/vga.h"
+#include "devices/display/vga.h"
+#include "devices/input/i8042.h"
+#include "devices/serial/chardev.h"
 
 #define FRAME_NS 50000000u
 enum { TEXT_SIZE = 65536, INPUT_SIZE = 256 };

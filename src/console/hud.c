@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "devices/vga.h"
+#include "devices/display/vga.h"
 
 #define BACKGROUND 0xc0101018u
 #define TEXT 0xffe0e0e0u

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "console/display.h"
-#include "devices/vga.h"
+#include "devices/display/vga.h"
 
 #define MAX_STEPS 1000000u
 

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "console/monitor_internal.h"
-#include "devices/i8042.h"
-#include "devices/ps2.h"
+#include "devices/input/i8042.h"
+#include "devices/input/ps2.h"
 
 #define MAX_KEYS 8
 

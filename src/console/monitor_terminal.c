@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "console/monitor_internal.h"
-#include "devices/chardev.h"
+#include "devices/serial/chardev.h"
 
 #define PROMPT "(emu) "
 

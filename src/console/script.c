@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "console/screen_diff.h"
-#include "devices/chardev.h"
-#include "devices/i8042.h"
-#include "devices/vga.h"
+#include "devices/display/vga.h"
+#include "devices/input/i8042.h"
+#include "devices/serial/chardev.h"
 
 #define LOOK_NS 10000000u       /* virtual, between two looks at the screen and between two keys */
 #define REPLY_NS 1000000u       /* from what is seen to the reply on a serial line */

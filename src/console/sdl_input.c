@@ -7,7 +7,7 @@
 #include "console/keymap.h"
 #include "console/paste.h"
 #include "console/sdl_window.h"
-#include "devices/i8042.h"
+#include "devices/input/i8042.h"
 
 static struct device *keyboard(const struct sdl_window *w) { return display_find(w->console->vm, &i8042_ops); }
 

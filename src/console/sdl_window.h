@@ -6,7 +6,7 @@
 #include "console/display.h"
 #include "console/hud.h"
 #include "console/sdl_api.h"
-#include "devices/vga.h"
+#include "devices/display/vga.h"
 
 struct sdl_window {
     struct sdl_api api;

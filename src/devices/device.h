@@ -133,7 +133,7 @@ struct chardev {
      * comes from outside. fd: what an idle run loop may wait on besides, -1: nothing. */
     void (*poll)(struct chardev *c);
     int fd;
-    /* for the owner: give everything back; may be NULL. See devices/chardev.h */
+    /* for the owner: give everything back; may be NULL. See devices/serial/chardev.h */
     void (*close)(struct chardev *c);
 };
 

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* The PC's devices in start-up order. The interrupt controller comes first: it publishes the wires of the others;
  * so does the host bridge the PCI bus. */
-#include "devices/apic.h"
+#include "devices/chipset/small.h"
 #include "devices/device.h"
-#include "devices/e1000.h"
-#include "devices/i8042.h"
-#include "devices/ide.h"
-#include "devices/pci.h"
-#include "devices/pic.h"
-#include "devices/pit.h"
-#include "devices/rtc.h"
-#include "devices/serial.h"
-#include "devices/small.h"
-#include "devices/vga.h"
-#include "devices/virtio.h"
+#include "devices/disk/ide.h"
+#include "devices/display/vga.h"
+#include "devices/e1000/e1000.h"
+#include "devices/input/i8042.h"
+#include "devices/interrupt/apic.h"
+#include "devices/interrupt/pic.h"
+#include "devices/pci/pci.h"
+#include "devices/serial/serial.h"
+#include "devices/time/pit.h"
+#include "devices/time/rtc.h"
+#include "devices/virtio/virtio.h"
 
 const struct device_ops *const pc_devices[] = {
     &lapic_ops,     /* between the 8259A and the processors: first, */

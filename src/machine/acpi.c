@@ -5,7 +5,7 @@
  *     root pointer (RSDP) -> RSDT -> FADT -> DSDT, FACS
  *                                 -> MADT, where the processors have local APICs
  *
- * The FADT says where src/devices/power.c has its registers. The DSDT holds bytes of AML, the language that the guest's
+ * The FADT says where src/devices/chipset/power.c has its registers. The DSDT holds bytes of AML, the language that the guest's
  * kernel interprets; written as ASL they would be
  *
  *     Name (\_S5, Package () { 0, 0, 0, 0 })          // the sleep type that turns the machine off
@@ -23,7 +23,7 @@
 
 #include <string.h>
 
-#include "devices/apic.h"
+#include "devices/interrupt/apic.h"
 #include "machine/firmware_pci.h"
 #include "machine/smp.h"
 
@@ -98,7 +98,7 @@ TABLE(madt) {
 
 enum { FLAG_WBINVD = 1 << 0, FLAG_C1 = 1 << 2, FLAG_NO_POWER_BUTTON = 1 << 4, FLAG_NO_SLEEP_BUTTON = 1 << 5, FLAG_NO_FIXED_RTC = 1 << 6 };
 enum { CMOS_CENTURY = 0x32 };
-enum { PM1_EVENT = 0x600, PM1_CONTROL = 0x604, PM_TIMER = 0x608 }; /* src/devices/power.c */
+enum { PM1_EVENT = 0x600, PM1_CONTROL = 0x604, PM_TIMER = 0x608 }; /* src/devices/chipset/power.c */
 
 /* --- AML (20.2) --- */
 

@@ -6,7 +6,7 @@
  */
 #include "machine/firmware_pci.h"
 
-#include "devices/pci.h"
+#include "devices/pci/pci.h"
 
 enum { CONFIG_ADDRESS = 0xcf8, CONFIG_DATA = 0xcfc, ELCR = 0x4d0, SOUTH_BRIDGE = 1 << 3, PIRQ_ROUTE = 0x60 };
 enum { MEMORY_FROM = 0xfe000000, IO_FROM = 0xc000 };    /* within the windows that acpi.c names */

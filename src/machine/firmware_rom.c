@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Starting from a BIOS. The processor's first instruction after reset is at FFFFFFF0h (SDM vol. 3, 10.1.4), so the ROM
- * ends at 4 GiB; the host bridge shows its end below 1 MiB too, where real mode reaches it (devices/pam.h).
+ * ends at 4 GiB; the host bridge shows its end below 1 MiB too, where real mode reaches it (devices/chipset/pam.h).
  */
 #include "machine/firmware_rom.h"
 
@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "devices/fwcfg.h"
-#include "devices/pci.h"
+#include "devices/chipset/fwcfg.h"
+#include "devices/pci/pci.h"
 #include "machine/firmware.h"
 #include "machine/loader.h"
 

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "devices/apic.h"
+#include "devices/interrupt/apic.h"
 #include "machine/firmware_pci.h"
 #include "machine/smp.h"
 

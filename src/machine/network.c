@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "devices/net_backend.h"
-#include "devices/net_pcap.h"
+#include "devices/net/net_backend.h"
+#include "devices/net/net_pcap.h"
 
 struct network {
     struct net_room room;

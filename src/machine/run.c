@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "devices/chardev.h"
+#include "devices/serial/chardev.h"
 #include "machine/network.h"
 #include "machine/smp.h"
 

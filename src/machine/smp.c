@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "devices/apic.h"
+#include "devices/interrupt/apic.h"
 
 #define TURN 50000  /* cycles of a turn while others wait for theirs, on average: 20 us, some spins of a lock and few of a waiter's */
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "devices/block.h"
+#include "devices/block/block.h"
 
 /* Where drives of a medium go when the user does not say: disks to the first free place, CDs to the second channel first. */
 static const u8 disk_places[] = { 0, 1, 2, 3 }, cd_places[] = { 2, 3, 1, 0 }, floppy_places[] = { 0, 1 };

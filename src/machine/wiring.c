@@ -9,7 +9,7 @@
 
 #include <stdarg.h>
 
-#include "devices/apic.h"
+#include "devices/interrupt/apic.h"
 #include "machine/smp.h"
 
 static void kick_guest(struct vm *vm)

@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "devices/apic.h"
+#include "devices/interrupt/apic.h"
 #include "hwassist/kvm/kvm.h"
 
 #define NOTIFICATION_VECTOR 0xf2

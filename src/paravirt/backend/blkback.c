@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "devices/block.h"
+#include "devices/block/block.h"
 #include "paravirt/backend/backend.h"
 
 #define SECTOR 512u

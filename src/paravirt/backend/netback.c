@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "devices/net.h"
-#include "devices/net_checksum.h"
+#include "devices/net/net.h"
+#include "devices/net/net_checksum.h"
 #include "paravirt/backend/backend.h"
 
 enum { TX, RX };

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "devices/block.h"
+#include "devices/block/block.h"
 #include "paravirt/backend/backend.h"
 
 /* The number of a virtual disk: xvda, 202 << 8, and 16 partitions each (xen-vbd-interface). */

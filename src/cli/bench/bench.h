@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `emu bench WHAT`: our own benchmark guests, beside what was published. A run of one guest in one column is made once and
+ * kept, however many rows ask for it.
+ */
+#ifndef EMU_CLI_BENCH_H
+#define EMU_CLI_BENCH_H
+
+#include "cli/report/compare.h"
+
+enum { BENCH_RUNS = 64 };
+struct bench_run { char key[160]; struct column column; };
+struct bench {
+    FILE *out;
+    const char *engine, *hw;    /* rows of that engine only; rows of kvm with this --hw. NULL: as each row says */
+    unsigned nruns;
+    struct bench_run run[BENCH_RUNS];
+};
+
+/* guests/GUEST in column ENGINE[:HW] under a profile. NULL with *why: it did not run. kvm: "model" or "host". */
+const struct column *bench_run(struct bench *b, const char *spec, const char *guest, const char *profile, bool timing, const char *kvm, struct error *why);
+/* What one operation cost the guest there. False with *why. */
+bool bench_cycles(struct bench *b, const char *spec, const char *guest, const char *operation, const char *profile, bool timing, const char *kvm, u64 *cycles,
+                  struct error *why);
+
+/* The tables. How many rows are beyond their bar. */
+unsigned bench_exits(struct bench *b);
+void bench_decade(struct bench *b);
+
+#endif

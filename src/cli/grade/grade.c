@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/* `emu grade LAB SUBMISSION`, and one submission from the first test to the last. */
+#include "cli/grade/grade.h"
+
+#include <jansson.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/grade/grade_sandbox.h"
+#include "cli/words.h"
+
+enum { STATUS_POINTS_LOST = 1, MAX_JOBS = 64 };
+
+static const char usage[] =
+    "Usage: emu grade [OPTION]... LAB SUBMISSION\n"
+    "       emu grade --all DIR [-j N] [-csv FILE] LAB\n"
+    "Build and run a submission (a directory) against the tests of a lab such as labs/lab1, and print\n"
+    "points, with the reason for each one that is lost. Status 0: all points; 1: not all.\n"
+    "\n"
+    "  -visible           only the tests that students have\n"
+    "  -json FILE         the marks as one JSON document, written anew after every test\n"
+    "  -junit FILE        as JUnit XML\n"
+    "  -gradescope FILE   as Gradescope's results.json\n"
+    "  -all DIR           every directory in DIR is a submission; done ones are not graded again\n"
+    "  -csv FILE          with -all: one line each; default grades.csv. Marks are in FILE.d/\n"
+    "  -j N               with -all: so many at a time; default 1\n";
+
+struct words { const char *json, *junit, *gradescope, *all, *csv, *jobs, *place[2]; unsigned nplaces; bool visible, help; };
+
+/* --- one submission --- */
+
+static void run_test(struct grade *g, struct grade_build *b, const struct grade_test *t, struct grade_result *r)
+{
+    char image[PATH_MAX];
+    struct error err = { "" };
+    if (b->failed) {
+        r->verdict = VERDICT_COMPILE;
+        snprintf(r->reason, sizeof r->reason, "%s", b->words);
+        return;
+    }
+    int failed = grade_build_image(b, g, t, image, &err);
+    if (failed) {
+        r->verdict = failed < 0 ? VERDICT_GRADER : failed == 1 ? VERDICT_COMPILE : VERDICT_MEMORY;
+        snprintf(r->reason, sizeof r->reason, "%s", failed < 0 ? err.text : b->words);
+        return;
+    }
+    json_t *run = grade_run(image, t->engine, t->max_insns, r);
+    if (run)
+        (t->answer ? grade_judge_answer : grade_judge)(g, t, run, r);
+    json_decref(run);
+}
+
+/* A grader that failed has given no mark: the submission is to be graded again. */
+static bool all_judged(const struct grade *g)
+{
+    for (unsigned i = 0; i < g->lab->ntests; i++)
+        if (g->result[i].verdict == VERDICT_GRADER)
+            return false;
+    return true;
+}
+
+static int run_tests(struct grade *g, struct grade_build *b, struct error *err)
+{
+    for (unsigned i = 0; i < g->lab->ntests; i++) {
+        if (g->visible_only && g->lab->test[i].hidden)
+            continue;
+        run_test(g, b, &g->lab->test[i], &g->result[i]);
+        if (g->tell)
+            g->tell(g, i);
+        if (grade_report_files(g, err))
+            return -1;
+    }
+    g->complete = all_judged(g);
+    if (grade_report_files(g, err))
+        return -1;
+    return g->complete ? 0 : error_set(err, "grade: %s: not every test could be run (grader failed); grade it again", g->name);
+}
+
+static void name_submission(struct grade *g)
+{
+    char copy[PATH_MAX];
+    snprintf(copy, sizeof copy, "%s", g->submission);
+    snprintf(g->name, sizeof g->name, "%.127s", basename(copy));
+}
+
+int grade_submission(struct grade *g, struct error *err)
+{
+    struct grade_build b;
+    name_submission(g);
+    grade_fingerprint(g);
+    if (grade_report_files(g, err) || grade_build_init(&b, g->lab, err))
+        return -1;
+    int status = grade_build_submission(&b, g, err) || run_tests(g, &b, err) ? -1 : 0;
+    grade_build_fini(&b);
+    return status;
+}
+
+unsigned grade_score(const struct grade *g)
+{
+    unsigned sum = 0;
+    for (unsigned i = 0; i < g->lab->ntests; i++)
+        sum += g->result[i].score;
+    return sum;
+}
+
+unsigned grade_points(const struct grade *g)
+{
+    unsigned sum = 0;
+    for (unsigned i = 0; i < g->lab->ntests; i++)
+        if (!g->visible_only || !g->lab->test[i].hidden)
+            sum += g->lab->test[i].points;
+    return sum;
+}
+
+/* --- command line --- */
+
+static int parse(struct words *w, int argc, char **argv, struct error *err)
+{
+    const struct { const char *name, **to; } texts[] = {
+        { "json", &w->json }, { "junit", &w->junit }, { "gradescope", &w->gradescope }, { "all", &w->all }, { "csv", &w->csv }, { "j", &w->jobs },
+    };
+    for (int i = 1; i < argc; i++) {
+        const char *value;
+        unsigned k = 0;
+        if (word_is_option(argv[i], "visible", &value) || word_is_option(argv[i], "help", &value)) {
+            *(strstr(argv[i], "help") ? &w->help : &w->visible) = true;
+            continue;
+        }
+        while (k < ARRAY_LEN(texts) && !word_is_option(argv[i], texts[k].name, &value))
+            k++;
+        if (k < ARRAY_LEN(texts)) {
+            *texts[k].to = value ? value : i + 1 < argc ? argv[++i] : NULL;
+            if (!*texts[k].to)
+                return error_set(err, "grade: -%s: an argument is missing; see emu grade --help", texts[k].name);
+        } else if (argv[i][0] == '-' || w->nplaces == 2) {
+            return error_set(err, "grade: '%s' is not understood; see emu grade --help", argv[i]);
+        } else {
+            w->place[w->nplaces++] = argv[i];
+        }
+    }
+    if (!w->help && w->nplaces != (w->all ? 1 : 2))
+        return error_set(err, "grade: give a lab and a submission, as in `emu grade labs/lab1 build/labs/lab1/starter`");
+    return 0;
+}
+
+static void tell(const struct grade *g, unsigned test) { grade_report_test(g, test, stdout); }
+
+static int grade_one(const struct words *w, const struct grade_lab *lab, struct error *err)
+{
+    struct grade *g = calloc(1, sizeof *g);
+    *g = (struct grade){ .lab = lab, .submission = w->place[1], .visible_only = w->visible, .tell = tell, .json = w->json, .junit = w->junit,
+                         .gradescope = w->gradescope };
+    printf("%s: %s\n", lab->name, lab->title);
+    int status = grade_submission(g, err);
+    if (status == 0) {
+        grade_report_sum(g, stdout);
+        status = grade_score(g) == grade_points(g) ? 0 : STATUS_POINTS_LOST;
+    }
+    free(g);
+    return status;
+}
+
+static int grade_lab(const struct words *w, struct error *err)
+{
+    struct grade_lab *lab = calloc(1, sizeof *lab);
+    unsigned jobs = w->jobs ? strtoul(w->jobs, NULL, 10) : 1;
+    int status = -1;
+    if (jobs < 1 || jobs > MAX_JOBS)
+        error_set(err, "grade: -j %s: give 1 to %d", w->jobs, MAX_JOBS);
+    else if (sandbox_probe(err) == 0 && grade_lab_load(lab, w->place[0], err) == 0) {
+        status = w->all ? grade_all(lab, w->all, w->csv ? w->csv : "grades.csv", jobs, err) : grade_one(w, lab, err);
+        grade_lab_fini(lab);
+    }
+    free(lab);
+    return status;
+}
+
+int cli_grade(int argc, char **argv)
+{
+    struct words w = { 0 };
+    struct error err = { "" };
+    int status = parse(&w, argc, argv, &err);
+    if (status == 0 && w.help)
+        return fputs(usage, stdout), 0;
+    if (status == 0)
+        status = grade_lab(&w, &err);
+    if (status < 0)
+        fprintf(stderr, "emu: %s\n", err.text);
+    return status < 0 ? STATUS_USER : status;
+}

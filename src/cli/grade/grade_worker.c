@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The inner process of the grader: one image, one engine, so many guest instructions; then one JSON document on standard output.
+ * It knows neither the test nor the answers. No clock of the host has a part in it: the same image gives the same bytes.
+ */
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "cli/engines.h"
+#include "cli/grade/grade.h"
+#include "devices/serial/chardev.h"
+#include "machine/vm.h"
+
+enum { GUEST_RAM = 128 << 20 };
+#define CYCLES_PER_INSN 1000u   /* the clock's limit, for guests that sleep for ever instead of executing */
+
+struct watch {
+    struct ledger_observer observer; /* first */
+    struct vm *vm;
+    struct chardev *console;
+    u64 max_insns;
+    const char *over;               /* which limit; NULL: none yet */
+};
+
+static void stop(struct watch *w, const char *over)
+{
+    if (!w->vm || w->over)
+        return;
+    w->over = over;
+    vm_stop(w->vm, STATUS_LIMIT, "%s", over);
+}
+
+static void on_guest(struct ledger_observer *o, const struct ledger *l, u64 insns, cycles_t cycles)
+{
+    struct watch *w = (struct watch *)o;
+    if (l->guest_insns + insns > w->max_insns)
+        stop(w, "time-out");
+}
+
+static void on_event(struct ledger_observer *o, const struct ledger *l, enum event e, u64 n, cycles_t cycles)
+{
+    struct watch *w = (struct watch *)o;
+    size_t len;
+    if (!w->console)
+        return;
+    chardev_buffer_text(w->console, &len);
+    if (len > GRADE_CONSOLE)
+        stop(w, "flood");
+}
+
+/* Also between slices: bare charges no event for a port. */
+static void pump(struct vm *vm, void *opaque) { on_event(opaque, &vm->ledger, 0, 0, 0); }
+
+static json_t *counts(const struct ledger *l)
+{
+    json_t *o = json_object();
+    for (int e = 0; e < EV_COUNT; e++)
+        if (l->count[e])
+            json_object_set_new(o, event_rows[e].name, json_integer(l->count[e]));
+    return o;
+}
+
+static json_t *console_text(const struct chardev *console)
+{
+    size_t len, room = 3 * (GRADE_CONSOLE + 1);
+    const char *text = chardev_buffer_text(console, &len);
+    char *raw = calloc(1, GRADE_CONSOLE + 1), *clean = calloc(1, room), *to = clean;
+    memcpy(raw, text, len < GRADE_CONSOLE ? len : GRADE_CONSOLE);
+    for (char *line = raw; *line;) {    /* control characters go, but for the lines' ends */
+        size_t n = strcspn(line, "\n");
+        bool more = line[n] == '\n';
+        line[n] = 0;
+        if (n && line[n - 1] == '\r')
+            line[n - 1] = 0;
+        text_clean(to, room - (to - clean) - 1, line);
+        to += strlen(to);
+        if (more)
+            *to++ = '\n';
+        line += n + more;
+    }
+    json_t *s = json_string(clean);
+    free(raw);
+    free(clean);
+    return s;
+}
+
+static int print_document(const struct vm *vm, int status, const struct watch *w)
+{
+    json_t *o = json_pack("{s:i, s:s, s:s, s:I, s:o, s:o}", "status", status, "over", w->over ? w->over : status == STATUS_LIMIT ? "time-out" : "",
+                          "reason", "", "insns", (json_int_t)vm->ledger.guest_insns, "counts", counts(&vm->ledger), "console", console_text(w->console));
+    char reason[400], line[400];
+    snprintf(line, sizeof line, "%.*s", (int)strcspn(vm->reason, "\n"), vm->reason);
+    json_object_set_new(o, "reason", json_string(text_clean(reason, sizeof reason, line)));
+    json_dumpf(o, stdout, JSON_SORT_KEYS | JSON_COMPACT);
+    json_decref(o);
+    return 0;
+}
+
+static int refuse(const struct error *err)
+{
+    json_t *o = json_pack("{s:s}", "refused", err->text);
+    json_dumpf(o, stdout, JSON_COMPACT);
+    json_decref(o);
+    return 0;
+}
+
+int cli_grade_worker(int argc, char **argv)
+{
+    struct error err = { "" };
+    struct vm_config c;
+    if (argc != 4)
+        return fprintf(stderr, "emu: grade-worker is a part of emu grade, and nothing to be called\n"), STATUS_USER;
+    struct watch w = { .observer = { on_event, on_guest, NULL }, .console = chardev_buffer_new(), .max_insns = strtoull(argv[3], NULL, 10) };
+    vm_config_defaults(&c);
+    c.engine = engine_find(argv[1], &err);
+    c.kernel = argv[2];
+    c.ram_size = GUEST_RAM;
+    c.serial[0] = w.console;
+    c.kvm = "model";
+    c.observer = &w.observer;
+    c.pump = pump;
+    c.pump_opaque = &w;
+    c.max_cycles = w.max_insns * CYCLES_PER_INSN;
+    struct vm *vm = c.engine ? vm_new(&c, &err) : NULL;
+    if (!vm) {
+        chardev_close(w.console);
+        return refuse(&err);
+    }
+    w.vm = vm;
+    int status = vm_run(vm);
+    print_document(vm, status, &w);
+    vm_free(vm);
+    chardev_close(w.console);
+    return 0;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/options/virtio.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/options/options.h"
+
+#define SEED 1      /* of virtio-rng, when the user gives none */
+
+/* virtio-serial is the bus of consoles in QEMU; here each console has its own function. */
+static const struct { const char *name; enum virtio_model model; } models[] = {
+    { "virtio-blk-pci", VIRTIO_BLK }, { "virtio-blk", VIRTIO_BLK }, { "virtio-rng-pci", VIRTIO_RNG }, { "virtio-rng", VIRTIO_RNG },
+    { "virtconsole", VIRTIO_CONSOLE }, { "virtio-serial-pci", VIRTIO_NONE }, { "virtio-serial", VIRTIO_NONE },
+};
+
+/* The row of a name, which may end in -transitional or -non-transitional; -1. */
+static int find_model(const char *arg)
+{
+    size_t len = strcspn(arg, ",");
+    for (unsigned i = 0; i < ARRAY_LEN(models); i++) {
+        size_t have = strlen(models[i].name);
+        const char *rest = arg + have;
+        if (strncmp(arg, models[i].name, have) || have > len)
+            continue;
+        if (have == len || strncmp(rest, "-transitional", len - have) == 0 || strncmp(rest, "-non-transitional", len - have) == 0)
+            return i;
+    }
+    return -1;
+}
+
+bool virtio_is_device(const char *arg) { return find_model(arg) >= 0; }
+
+int virtio_take_flavor(struct virtio_flavor *f, const char *key, const char *value, struct error *err)
+{
+    bool on = strcmp(value, "on") == 0 || strcmp(value, "true") == 0;
+    if (!on && strcmp(value, "off") && strcmp(value, "false") && strcmp(value, "auto"))
+        return error_set(err, "%s=%s: give on or off", key, value);
+    *(strcmp(key, "packed") == 0 ? &f->packed : strcmp(key, "disable-legacy") == 0 ? &f->no_legacy : &f->no_modern) = on;
+    return f->no_legacy && f->no_modern ? error_set(err, "disable-legacy=on and disable-modern=on leave no interface; give one of them") : 0;
+}
+
+/* --- words --- */
+
+struct taking { struct virtio_options *o; struct vm_virtio *x; const char *key; };
+
+static int set_flavor(struct taking *t, const char *value, struct error *err) { return virtio_take_flavor(&t->x->flavor, t->key, value, err); }
+static int set_drive(struct taking *t, const char *value, struct error *err) { return t->x->drive = value, 0; }
+static int set_serial(struct taking *t, const char *value, struct error *err) { return t->x->serial = value, 0; }
+static int set_console(struct taking *t, const char *value, struct error *err) { return t->o->console = value, 0; }
+static int set_nothing(struct taking *t, const char *value, struct error *err) { return 0; }
+
+static int set_slot(struct taking *t, const char *value, struct error *err)
+{
+    char *end;
+    unsigned long slot = strtoul(value, &end, 16);
+    t->x->slot = slot;
+    return end != value && !*end && slot >= 1 && slot <= 31 ? 0 : error_set(err, "addr=%s: give a slot of the PCI bus, 3 to 1f", value);
+}
+
+static int set_seed(struct taking *t, const char *value, struct error *err)
+{
+    return parse_number(value, &t->x->seed) ? error_set(err, "seed=%s: give a number", value) : 0;
+}
+
+static const struct { const char *key; int (*set)(struct taking *t, const char *value, struct error *err); } keys[] = {
+    { "drive", set_drive }, { "serial", set_serial }, { "chardev", set_console }, { "seed", set_seed }, { "addr", set_slot },
+    { "packed", set_flavor }, { "disable-legacy", set_flavor }, { "disable-modern", set_flavor },
+    { "id", set_nothing }, { "bus", set_nothing }, { "bootindex", set_nothing }, { "num-queues", set_nothing }, { "rng", set_nothing },
+    { "max-bytes", set_nothing }, { "period", set_nothing }, { "name", set_nothing }, { "vectors", set_nothing }, { "max_ports", set_nothing },
+};
+
+static int take_word(struct taking *t, const char *device, char *word, struct error *err)
+{
+    char *value = strchr(word, '=');
+    size_t len = value ? (size_t)(value - word) : 0;
+    for (unsigned i = 0; value && i < ARRAY_LEN(keys); i++)
+        if (strlen(keys[i].key) == len && strncmp(word, keys[i].key, len) == 0) {
+            t->key = keys[i].key;
+            return keys[i].set(t, value + 1, err);
+        }
+    return error_set(err, "-device %s: '%s' is not drive=, serial=, chardev=, seed=, addr=, packed=, disable-legacy= or disable-modern=", device, word);
+}
+
+/* --- devices --- */
+
+static int check(const struct vm_virtio *x, const char *device, struct error *err)
+{
+    return x->model != VIRTIO_BLK || x->drive ? 0 : error_set(err, "-device %s: names no drive; give -drive file=F,if=none,id=d -device %s,drive=d, "
+                                                                   "or -drive file=F,if=virtio", device, device);
+}
+
+int virtio_take_device(struct virtio_options *o, struct vm_config *c, const char *arg, struct error *err)
+{
+    char *save;
+    enum virtio_model model = models[find_model(arg)].model;
+    if (model == VIRTIO_NONE)
+        return 0;
+    if (o->ntexts == VIRTIO_SLOTS_MAX || !(o->text[o->ntexts] = strdup(arg)))
+        return error_set(err, "-device %s: at most %d virtio devices", arg, VIRTIO_SLOTS_MAX);
+    const char *device = strtok_r(o->text[o->ntexts++], ",", &save);
+    struct vm_virtio *x = &c->virtio[c->nvirtios++];
+    struct taking t = { o, x, NULL };
+    *x = (struct vm_virtio){ .model = model, .seed = SEED, .flavor.no_legacy = strstr(device, "-non-transitional") };
+    for (char *word = strtok_r(NULL, ",", &save); word; word = strtok_r(NULL, ",", &save))
+        if (take_word(&t, device, word, err))
+            return -1;
+    return check(x, device, err);
+}
+
+void virtio_fini_options(struct virtio_options *o)
+{
+    while (o->ntexts)
+        free(o->text[--o->ntexts]);
+}
