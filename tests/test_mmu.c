@@ -329,6 +329,36 @@ static void test_tlb_large(void)
     stop();
 }
 
+/* A device's page is walked to once; each access stays the device's, and the way is forgotten when a TLB's would be. */
+static void test_tlb_device(void)
+{
+    static const struct mmio_ops ops = { dev_read, dev_write };
+    static u64 reg;
+    gpa_t gpa;
+    u8 *hva;
+    struct mmu_fault f;
+    start();
+    CHECK_EQ(physmap_add_mmio(&map, "dev", 8 * MB, 4096, &ops, &reg, NULL), 0);
+    put32(PD + (GVA >> 22) * 4, PT | 7);
+    put32(PT + (GVA >> 12 & 0x3ff) * 4, (8 * MB) | 7);
+    mmu_set_regs(&mmu, CR0_PG | CR0_PE, PD, 0, 0);
+    for (unsigned i = 0; i < 4; i++) {
+        CHECK_EQ(mmu_translate(&mmu, GVA + 4 * i, ACCESS_READ, true, &gpa, &hva, &f), 0);
+        CHECK(hva == NULL && gpa == 8 * MB + (GVA & 0xfff) + 4 * i);
+        CHECK(mmu_fast(&mmu, GVA + 4 * i, 4, ACCESS_READ, true) == NULL);
+    }
+    CHECK_EQ(mmu.walks, 1);
+    mmu_translate(&mmu, GVA, ACCESS_WRITE, true, &gpa, &hva, &f); /* another access is another walk: it sets D */
+    CHECK_EQ(mmu.walks, 2);
+    put32(PT + (GVA >> 12 & 0x3ff) * 4, DATA | 7);
+    mmu_invlpg(&mmu, GVA);
+    CHECK_EQ(mmu_translate(&mmu, GVA, ACCESS_READ, true, &gpa, &hva, &f), 0);
+    CHECK(hva == ram + DATA + (GVA & 0xfff));
+    CHECK(mmu_fast(&mmu, GVA, 4, ACCESS_READ, true) == hva);
+    CHECK(mmu_fast(&mmu, GVA, 4, ACCESS_WRITE, true) == NULL); /* nothing is left of the device's entry */
+    stop();
+}
+
 /* --- two dimensions --- */
 
 struct offset_stage2 { struct stage2 s; unsigned walks; gpa_t refuse; };
@@ -373,7 +403,7 @@ int main(int argc, char **argv)
     static const struct check tests[] = {
         { "map_shown_twice", test_map_shown_twice }, { "map_lookup", test_map_lookup }, { "map_rom", test_map_rom }, { "map_a20", test_map_a20 }, { "map_observers", test_map_observers },
         { "walk_permissions_32", test_walk_permissions_32 }, { "walk_large_32", test_walk_large_32 }, { "walk_pae", test_walk_pae },
-        { "walk_4level", test_walk_4level }, { "tlb", test_tlb }, { "tlb_large", test_tlb_large }, { "stage2", test_stage2 }, { NULL, NULL },
+        { "walk_4level", test_walk_4level }, { "tlb", test_tlb }, { "tlb_large", test_tlb_large }, { "tlb_device", test_tlb_device }, { "stage2", test_stage2 }, { NULL, NULL },
     };
     return check_main(argc, argv, "mmu", tests);
 }

@@ -81,8 +81,9 @@ static void print_tlb_entry(const struct tlb_entry *e, bool user, FILE *out)
 {
     for (unsigned a = ACCESS_READ; a <= ACCESS_EXEC; a++)
         if (e->tag[a] != TLB_NONE) {
-            fprintf(out, "%08" PRIx64 ": %08" PRIx64 " %s %c%c%c %s\n", e->tag[a], e->gpa_page, user ? "user" : "kernel", e->tag[ACCESS_READ] == e->tag[a] ? 'r' : '-',
-                    e->tag[ACCESS_WRITE] == e->tag[a] ? 'w' : '-', e->tag[ACCESS_EXEC] == e->tag[a] ? 'x' : '-', e->global ? "global" : "");
+            fprintf(out, "%08" PRIx64 ": %08" PRIx64 " %s %c%c%c%s%s\n", e->tag[a] & ~(u64)TLB_DEVICE, e->gpa_page, user ? "user" : "kernel",
+                    e->tag[ACCESS_READ] == e->tag[a] ? 'r' : '-', e->tag[ACCESS_WRITE] == e->tag[a] ? 'w' : '-',
+                    e->tag[ACCESS_EXEC] == e->tag[a] ? 'x' : '-', e->tag[a] & TLB_DEVICE ? " device" : "", e->global ? " global" : "");
             return;
         }
 }

@@ -136,12 +136,14 @@ struct tlb_loss mmu_compete(struct mmu *u, const struct mmu *other)
     return loss;
 }
 
-/* Keep the translation of one access for mmu_fast(). */
+static struct tlb_entry *entry_of(struct mmu *u, gva_t gva, bool user) { return &u->tlb[user][(gva >> PAGE_SHIFT) % TLB_ENTRIES]; }
+
+/* Keep the translation of one access: for mmu_fast(), or, where a device answers (hva is NULL), for translated_before(). */
 static void refill(struct mmu *u, gva_t gva, enum mmu_access a, bool user, const struct xlat *x, gpa_t gpa, u8 *hva)
 {
-    struct tlb_entry *e = &u->tlb[user][(gva >> PAGE_SHIFT) % TLB_ENTRIES];
-    gva_t page = gva & PAGE_MASK;
-    uintptr_t addend = (uintptr_t)hva - gva;
+    struct tlb_entry *e = entry_of(u, gva, user);
+    gva_t page = (gva & PAGE_MASK) | (hva ? 0 : TLB_DEVICE);
+    uintptr_t addend = (hva ? (uintptr_t)hva : gpa) - gva;
     bool same = e->addend == addend && (e->tag[0] == page || e->tag[1] == page || e->tag[2] == page);
     if (!same)
         drop(e);
@@ -162,9 +164,20 @@ int mmu_second(struct mmu *u, gva_t gva, enum mmu_access a, gpa_t *gpa, u8 *perm
     return -1;
 }
 
+/* A device's registers: the way there is known, as in any TLB, but each access is the device's. */
+static bool translated_before(struct mmu *u, gva_t gva, enum mmu_access a, bool user, gpa_t *gpa)
+{
+    const struct tlb_entry *e = entry_of(u, gva, user);
+    *gpa = e->gpa_page | (gva & ~PAGE_MASK);
+    return e->tag[a] == ((gva & PAGE_MASK) | TLB_DEVICE);
+}
+
 int mmu_translate(struct mmu *u, gva_t gva, enum mmu_access a, bool user, gpa_t *gpa, u8 **hva, struct mmu_fault *f)
 {
     struct xlat x;
+    *hva = NULL;
+    if (translated_before(u, gva, a, user, gpa))
+        return 0;
     if (mmu_walk(u, gva, a, user, &x, f) < 0)
         return -1;
     *gpa = x.gpa;
@@ -173,7 +186,8 @@ int mmu_translate(struct mmu *u, gva_t gva, enum mmu_access a, bool user, gpa_t 
         return -1;
     struct region *r = physmap_find(u->map, *gpa);
     *gpa &= u->map->a20_mask;
-    *hva = NULL;
+    if (r && r->kind == REGION_MMIO)
+        refill(u, gva, a, user, &x, *gpa, NULL);
     if (!r || r->kind == REGION_MMIO)
         return 0;
     bool direct = a != ACCESS_WRITE || (r->kind == REGION_RAM && !r->page_marks[(*gpa - r->gpa) >> PAGE_SHIFT]);

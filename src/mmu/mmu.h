@@ -51,13 +51,15 @@ struct stage2 {
 
 #define TLB_ENTRIES 1024
 struct tlb_entry {
-    /* gva page number << 12 if that access may go straight to memory, TLB_NONE otherwise */
+    /* gva page number << 12 if that access may go straight to memory; with TLB_DEVICE in it, if the page is known but is a device's;
+     * TLB_NONE otherwise */
     u64 tag[3];         /* by enum mmu_access */
     uintptr_t addend;   /* hva = gva + addend */
     gpa_t gpa_page;
     bool global, large;
 };
 #define TLB_NONE 1
+#define TLB_DEVICE 2
 
 struct mmu {
     struct physmap *map;
