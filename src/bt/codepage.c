@@ -22,6 +22,7 @@
 
 #define DIRECTORY_SIZE (PAGES * sizeof(u64))
 #define ENTRIES PAGE_SIZE
+#define CLEAR_BY_HAND 16        /* pages of a directory */
 
 static unsigned hash_of(gpa_t gpa, u32 gva_page) { return ((gpa >> PAGE_SHIFT) ^ gva_page * 0x9e3779b1u >> 8) % PAGE_HASH; }
 
@@ -76,11 +77,28 @@ static u64 *map_directory(void *at)
     return p == MAP_FAILED ? NULL : p;
 }
 
-/* Lead nowhere. */
-static void view_clear(struct view *v)
+/* `first`: of the pages that one page of the directory is about. */
+static void lead_nowhere(struct bt *b, struct view *v, u32 first)
 {
-    map_directory(v->directory);
-    memset(v->filled, 0, sizeof v->filled);
+    for (u32 page = first; page < first + DIRECTORY_ENTRIES; page++)
+        v->directory[page] = nowhere(b, page);
+}
+
+/* A view gets another key: firmware and loaders, which go from mode to mode, do that many times a millisecond. What is there of the directory
+ * is cleared by hand where that is little, since the host takes long to map anything. */
+static void view_clear(struct bt *b, struct view *v)
+{
+    unsigned there = 0;
+    for (unsigned i = 0; i < ARRAY_LEN(v->filled); i++)
+        there += __builtin_popcountll(v->filled[i]);
+    if (there > CLEAR_BY_HAND) {
+        map_directory(v->directory);
+        memset(v->filled, 0, sizeof v->filled);
+        return;
+    }
+    for (unsigned i = 0; i < ARRAY_LEN(v->filled); i++)
+        for (u64 bits = v->filled[i]; bits; bits &= bits - 1)
+            lead_nowhere(b, v, (i * 64 + __builtin_ctzll(bits)) * DIRECTORY_ENTRIES);
 }
 
 static void fill_directory(struct bt *b, struct view *v, u32 gva_page)
@@ -89,8 +107,7 @@ static void fill_directory(struct bt *b, struct view *v, u32 gva_page)
     if (view_knows(v, gva_page))
         return;
     mprotect(v->directory + first, PAGE_SIZE, PROT_READ | PROT_WRITE);
-    for (u32 page = first; page < first + DIRECTORY_ENTRIES; page++)
-        v->directory[page] = nowhere(b, page);
+    lead_nowhere(b, v, first);
     v->filled[gva_page / DIRECTORY_ENTRIES / 64] |= BIT(gva_page / DIRECTORY_ENTRIES % 64);
 }
 
@@ -107,7 +124,7 @@ void views_reset(struct bt *b, struct window *w)
 {
     for (unsigned i = 0; i < MAX_VIEWS; i++) {
         if (w->view[i].used)
-            view_clear(&w->view[i]);
+            view_clear(b, &w->view[i]);
         w->view[i].used = false;
     }
     b->space_epoch++;
@@ -144,7 +161,7 @@ struct view *view_for(struct bt *b, struct window *w, u32 key)
     }
     if (!view_reserve(oldest))
         return NULL;
-    view_clear(oldest);
+    view_clear(b, oldest);
     b->space_epoch++;
     oldest->used = true;
     oldest->key = key;

@@ -8,7 +8,7 @@
 struct bt_vcpu;
 
 #define MAX_WINDOWS 12
-#define MAX_VIEWS 8             /* of a window: translations under different keys */
+#define MAX_VIEWS 16            /* of a window: translations under different keys */
 #define UNTRACE_AFTER 64        /* writes to a traced page that no window has used since: it is a page table no more */
 #define PAGE_HASH 16384
 #define PAGES ((u64)1 << 20)    /* of 4 GiB */

@@ -18,10 +18,16 @@ static void drop_all(void *opaque)
     mmu_flush(opaque, true);
 }
 
-/* A page got watched: no writable entry of it may stay. */
+static unsigned page_number(gpa_t gpa) { return (gpa >> PAGE_SHIFT) % TLB_ENTRIES; }
+static void note_writable(struct mmu *u, gpa_t gpa) { u->written[page_number(gpa) / 64] |= BIT(page_number(gpa) % 64); }
+static bool maybe_writable(const struct mmu *u, gpa_t gpa) { return u->written[page_number(gpa) / 64] >> page_number(gpa) % 64 & 1; }
+
+/* A page got watched: no writable entry of it may stay. Most pages have none, and a processor that sleeps has none at all. */
 static void on_marked(void *opaque, gpa_t page, u8 marks)
 {
     struct mmu *u = opaque;
+    if (!maybe_writable(u, page))
+        return;
     for (int user = 0; user < 2; user++)
         for (int i = 0; i < TLB_ENTRIES; i++)
             if (u->tlb[user][i].gpa_page == page)
@@ -77,6 +83,8 @@ bool mmu_set_regs(struct mmu *u, u64 cr0, u64 cr3, u64 cr4, u64 efer)
 void mmu_flush(struct mmu *u, bool globals_too)
 {
     u->tlb_flushes++;
+    if (globals_too)
+        memset(u->written, 0, sizeof u->written);
     for (int user = 0; user < 2; user++)
         for (int i = 0; i < TLB_ENTRIES; i++)
             if (globals_too || !u->tlb[user][i].global)
@@ -147,6 +155,8 @@ static void refill(struct mmu *u, gva_t gva, enum mmu_access a, bool user, const
     bool same = e->addend == addend && (e->tag[0] == page || e->tag[1] == page || e->tag[2] == page);
     if (!same)
         drop(e);
+    if (a == ACCESS_WRITE)
+        note_writable(u, gpa);
     e->tag[a] = page;
     e->addend = addend;
     e->gpa_page = gpa & PAGE_MASK;

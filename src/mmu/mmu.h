@@ -73,6 +73,7 @@ struct mmu {
     struct tlb_entry tlb[2][TLB_ENTRIES]; /* [user] */
     /* counted, never reset by flushes */
     u64 walks, walk_refs, tlb_flushes, tlb_invlpgs;
+    u64 written[TLB_ENTRIES / 64]; /* a bit for each gpa page (mod TLB_ENTRIES) that some entry may write to, or might have */
     bool large_pages;           /* some entry came from a page of more than 4 KiB */
     struct phys_observer observer;
 };
