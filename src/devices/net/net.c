@@ -66,16 +66,16 @@ void net_wake(struct net_wire *w, enum net_side side)
 /* --- sending --- */
 
 /* When the frame's last bit is there. */
-static cycles_t transmit(struct net_lane *l, u32 len)
+static cycles_t transmit(struct net_lane *l, u32 len, cycles_t ready)
 {
     const struct net_wire *w = l->wire;
-    cycles_t start = l->busy_until > w->clock->now ? l->busy_until : w->clock->now;
+    cycles_t start = l->busy_until > ready ? l->busy_until : ready;
     cycles_t bits = w->bits_per_second ? clock_ticks_to_cycles(w->clock, 8 * (u64)len, w->bits_per_second) : 0;
     l->busy_until = start + bits;
     return l->busy_until + w->latency;
 }
 
-static void enqueue(struct net_lane *l, const u8 *data, u32 len)
+static void enqueue(struct net_lane *l, const u8 *data, u32 len, cycles_t ready)
 {
     u32 padded = len < NET_FRAME_MIN ? NET_FRAME_MIN : len;
     struct net_frame *f = malloc(sizeof *f + padded);
@@ -85,7 +85,7 @@ static void enqueue(struct net_lane *l, const u8 *data, u32 len)
     }
     f->next = NULL;
     f->len = padded;
-    f->due = transmit(l, padded);
+    f->due = transmit(l, padded, ready);
     memcpy(f->data, data, len);
     memset(f->data + len, 0, padded - len);
     *l->last = f;
@@ -98,14 +98,16 @@ static void enqueue(struct net_lane *l, const u8 *data, u32 len)
         x->seen(x->opaque, l->wire->clock->now, f->data, padded);
 }
 
-void net_send(struct net_wire *w, enum net_side from, const u8 *frame, u32 len)
+void net_send(struct net_wire *w, enum net_side from, const u8 *frame, u32 len) { net_send_after(w, from, frame, len, w->clock->now); }
+
+void net_send_after(struct net_wire *w, enum net_side from, const u8 *frame, u32 len, cycles_t ready)
 {
     struct net_lane *l = lane_from(w, from);
     if (!w->link || !l->to.receive || !len || len > NET_FRAME_MAX || !has_room(l)) {
         l->dropped++;
         return;
     }
-    enqueue(l, frame, len);
+    enqueue(l, frame, len, ready);
     net_wake(w, from == NET_NIC ? NET_BACKEND : NET_NIC);
 }
 

@@ -75,6 +75,8 @@ void net_watch(struct net_wire *w, struct net_watcher *watcher);
 
 /* `from` sends a frame, which is copied. It is dropped without a link, without room, when it is too long, or when nobody is there. */
 void net_send(struct net_wire *w, enum net_side from, const u8 *frame, u32 len);
+/* The same, of a frame that the adapter has not before that cycle. */
+void net_send_after(struct net_wire *w, enum net_side from, const u8 *frame, u32 len, cycles_t ready);
 /* May `from` send? When not, its room() is called later. */
 bool net_room(struct net_wire *w, enum net_side from);
 /* `side` is ready() again: let come what waits for it. */

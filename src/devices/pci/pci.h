@@ -25,6 +25,16 @@ struct pci_bar {
     bool mapped;
 };
 
+struct pci_function;
+
+/* Where a function's accesses and messages go, when it is not straight to memory and the local APICs: an IOMMU. */
+struct pci_root {
+    /* Where [address, address + len), which does not cross a page, is in our memory; NULL: refused. */
+    u8 *(*dma)(struct pci_root *r, struct pci_function *f, u64 address, u64 len, bool write);
+    void (*written)(struct pci_root *r, struct pci_function *f, u64 address, u64 len);
+    void (*message)(struct pci_root *r, struct pci_function *f, u64 address, u32 data);
+};
+
 struct pci_function {
     u8 config[256];
     u8 writable[256];       /* the bits of each byte that a guest can change */
@@ -37,6 +47,7 @@ struct pci_function {
     struct pci_bus *bus;    /* set by pci_add() */
     u8 devfn;
     bool intx;              /* the level of its interrupt pin */
+    cycles_t dma_cycles;    /* how long its DMA has taken since pci_dma_time(), where somebody counts that */
 };
 
 struct pci_bus {
@@ -45,6 +56,8 @@ struct pci_bus {
     struct irq pirq[4];                     /* the chipset's four interrupt wires; connected by whoever routes them */
     unsigned asserted[4];                   /* how many pins hold each */
     struct apic_bus *apic;                  /* where interrupt messages go; NULL: nowhere */
+    struct pci_root *root;                  /* stands before memory and APICs; NULL: nobody */
+    u8 number;                              /* of the bus, where there are several */
 };
 
 extern const struct device_ops pci_host_ops;
@@ -78,5 +91,7 @@ bool pci_dma_write(const struct pci_function *f, gpa_t gpa, const void *buf, u64
  * After having written there: pci_dma_written(). */
 u8 *pci_dma_ptr(const struct pci_function *f, gpa_t gpa, u64 len, bool write);
 void pci_dma_written(const struct pci_function *f, gpa_t gpa, u64 len);
+/* How long the function's DMA has taken since this was asked last. */
+cycles_t pci_dma_time(struct pci_function *f);
 
 #endif

@@ -105,13 +105,30 @@ static u64 in_page(gpa_t gpa, u64 len)
 
 u8 *pci_dma_ptr(const struct pci_function *f, gpa_t gpa, u64 len, bool write)
 {
-    struct physmap *m = f->bus->bus->map;
+    struct pci_root *root = f->bus->root;
     if (!is_master(f))
         return NULL;
+    if (root)
+        return root->dma(root, f->bus->function[f->devfn], gpa, len, write);
+    const struct physmap *m = f->bus->bus->map;
     return write ? physmap_ptr(m, gpa, len) : (u8 *)physmap_ptr_ro(m, gpa, len);
 }
 
-void pci_dma_written(const struct pci_function *f, gpa_t gpa, u64 len) { physmap_written(f->bus->bus->map, gpa, len); }
+void pci_dma_written(const struct pci_function *f, gpa_t gpa, u64 len)
+{
+    struct pci_root *root = f->bus->root;
+    if (root)
+        root->written(root, f->bus->function[f->devfn], gpa, len);
+    else
+        physmap_written(f->bus->bus->map, gpa, len);
+}
+
+cycles_t pci_dma_time(struct pci_function *f)
+{
+    cycles_t taken = f->dma_cycles;
+    f->dma_cycles = 0;
+    return taken;
+}
 
 bool pci_dma_read(const struct pci_function *f, gpa_t gpa, void *buf, u64 len)
 {

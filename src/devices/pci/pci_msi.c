@@ -18,7 +18,11 @@ void pci_add_capability(struct pci_function *f, u8 at, u8 id)
 /* The write that interrupts is one of a bus master. */
 static void send(const struct pci_function *f, u64 address, u32 data)
 {
-    if (f->bus && f->bus->apic && pci_get(f->config, PCI_COMMAND, 2) & PCI_COMMAND_MASTER)
+    if (!f->bus || !(pci_get(f->config, PCI_COMMAND, 2) & PCI_COMMAND_MASTER))
+        return;
+    if (f->bus->root)
+        f->bus->root->message(f->bus->root, f->bus->function[f->devfn], address, data);
+    else if (f->bus->apic)
         apic_send_msi(f->bus->apic, address, data);
 }
 
