@@ -20,7 +20,7 @@ CFLAGS ?= -O2 -g
 override CFLAGS += -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -fno-strict-aliasing -D_GNU_SOURCE -Isrc -MMD -MP $(SANFLAGS)
 LDLIBS := -lcapstone -ledit -ljansson -lpng -lz -lpthread -lm
 
-DEVICE_ROOMS := block chipset disk display e1000 igb input interrupt iommu net pci serial time vfio virtio
+DEVICE_ROOMS := block chipset disk display e1000 igb input interrupt iommu net pci serial time vfio vhost virtio
 ROOMS := base mmu cpu devices $(DEVICE_ROOMS:%=devices/%) machine bt paravirt paravirt/store paravirt/backend hwassist hwassist/vmx hwassist/kvm hwassist/host console cli cli/options cli/report cli/bench cli/grade
 SRC := $(foreach r,$(ROOMS),$(wildcard src/$(r)/*.c))
 OBJ := $(SRC:%.c=$(B)/%.o)

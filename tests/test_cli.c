@@ -276,7 +276,7 @@ static const struct { const char *name, *arg; } samples[] = {
     { "stats", NULL },      { "dump-bt", "/dev/null" },     { "screen-text", NULL }, { "d", "int,in_asm,guest_errors" }, { "S", NULL }, { "s", NULL },        { "cpu", "core2" },
     { "smp", "2" },         { "machine", "pc" },     { "kvm", "model" },       { "hw", "ept,no-vpid" }, { "vm", "a.conf" }, { "timing", "model" }, { "exec", "interpret" }, { "bt-cache", "32M" }, { "clock", "virtual" },
     { "bios", "b" }, { "L", "." }, { "hda", "x" }, { "hdb", "x" }, { "hdc", "x" }, { "hdd", "x" }, { "cdrom", "x" }, { "fda", "x" }, { "fdb", "x" },
-    { "drive", "file=x,index=1,media=disk,format=raw" }, { "snapshot", NULL }, { "boot", "order=dc,menu=off" }, { "debugcon", "none" },
+    { "drive", "file=x,index=1,media=disk,format=raw" }, { "snapshot", NULL }, { "boot", "order=dc,menu=off" }, { "debugcon", "none" }, { "chardev", "socket,id=c,path=/tmp/x" },
     { "expect", "x" }, { "then", "y" }, { "type", "z" }, { "screenshot-at", "x.png:2.5s" }, { "vga", "std" },
     { "nic", "user,mac=52:54:00:00:00:01" }, { "netdev", "user,id=n" }, { "net", "user" }, { "pcap", "x" }, { "object", "filter-dump,netdev=n,file=x" },
     { "parallel", "file:x" }, { "echr", "20" }, { "curses", NULL }, { "p", "1234" }, { "enable-kvm", NULL }, { "pidfile", "x" }, { "daemonize", NULL },

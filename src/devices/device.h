@@ -21,6 +21,7 @@ struct fwcfg;
 struct intc;
 struct net_wire;
 struct pci_bus;
+struct vhost;
 
 enum platform_request {
     REQUEST_POWEROFF,
@@ -31,7 +32,7 @@ enum platform_request {
 
 /* A network adapter that the user asked for; each model's device takes its own. */
 enum nic_model { NIC_NONE, NIC_E1000, NIC_VIRTIO, NIC_VIF /* half of one: the guest has a driver for Xen's netif, the engine the other half */ };
-enum { NICS_MAX = 8, VIRTIO_SLOTS_MAX = 8 };
+enum { NICS_MAX = 8, VIRTIO_SLOTS_MAX = 8, VIRTIO_DISK_QUEUES = 8, VIRTIO_NET_PAIRS = 4 /* at most, of one device */ };
 /* What the user wants of a virtio device's interface: both of them, and split rings, if nothing is said. */
 struct virtio_flavor { bool packed, no_legacy, no_modern; };
 struct nic {
@@ -40,10 +41,12 @@ struct nic {
     u8 slot;                        /* of PCI bus 0; 0: its device chooses by its place in the list */
     struct net_wire *wire;          /* NULL: no cable */
     struct virtio_flavor virtio;
+    struct vhost *vhost;            /* of NIC_VIRTIO: who serves its rings, and then there is no wire; NULL: nobody */
+    unsigned pairs;                 /* of NIC_VIRTIO: receive and transmit queues; 0: one */
 };
 
 /* A virtio device other than a network adapter. */
-enum virtio_model { VIRTIO_NONE, VIRTIO_BLK, VIRTIO_RNG, VIRTIO_CONSOLE };
+enum virtio_model { VIRTIO_NONE, VIRTIO_BLK, VIRTIO_RNG, VIRTIO_CONSOLE, VIRTIO_VHOST_BLK };
 struct virtio_slot {
     enum virtio_model model;
     u8 slot;                        /* of PCI bus 0; 0: the first that is free */
@@ -52,6 +55,8 @@ struct virtio_slot {
     const char *serial;             /* ... its number; NULL: none */
     struct chardev *line;           /* VIRTIO_CONSOLE; NULL: what is written goes nowhere */
     u64 seed;                       /* VIRTIO_RNG: the same seed, the same bytes */
+    struct vhost *vhost;            /* VIRTIO_VHOST_BLK: who has the disk */
+    unsigned queues;                /* VIRTIO_BLK, VIRTIO_VHOST_BLK: as many, if there are so many; 0: one */
 };
 
 /* What a processor is told beside its interrupt wire. */

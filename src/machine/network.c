@@ -6,6 +6,7 @@
 
 #include "devices/net/net_backend.h"
 #include "devices/net/net_pcap.h"
+#include "machine/outside.h"
 
 struct network {
     struct net_room room;
@@ -33,8 +34,13 @@ static int find_net(const struct network *n, const char *id)
     return -1;
 }
 
+/* No wire: the adapter's rings are served by somebody else. */
+static bool is_served(const struct vm_netdev *d) { return strcmp(d->type, "vhost-user") == 0; }
+
 static int open_netdev(struct vm *vm, const struct vm_netdev *d, struct error *err)
 {
+    if (is_served(d))
+        return 0;
     struct network *n = vm->network;
     const struct net_backend_ops *ops = find_backend(d->type, err);
     if (!ops)
@@ -99,8 +105,38 @@ static int take_mac(struct nic *to, const char *text, unsigned index, struct err
     return m[0] & 1 ? error_set(err, "mac=%s: is a multicast address; the first byte must be even", text) : 0;
 }
 
+static const struct vm_netdev *find_served(const struct vm *vm, const char *id)
+{
+    for (unsigned i = 0; id && i < vm->config.nnetdevs; i++)
+        if (is_served(&vm->config.netdev[i]) && strcmp(vm->config.netdev[i].id, id) == 0)
+            return &vm->config.netdev[i];
+    return NULL;
+}
+
+static int set_chardev(void *target, const char *value, struct error *err) { return *(const char **)target = value, 0; }
+static int set_nothing(void *target, const char *value, struct error *err) { return 0; }
+
+static int plug_into_server(struct vm *vm, struct nic *to, const struct vm_netdev *d, struct error *err)
+{
+    static const struct net_option options[] = { { "chardev", set_chardev }, { "vhostforce", set_nothing }, { NULL, NULL } };
+    const char *chardev = NULL;
+    if (to->model != NIC_VIRTIO)
+        return error_set(err, "-netdev %s: serves the rings of a virtio-net-pci, and nothing else", d->type);
+    if (net_take_options(d->type, options, &chardev, d->word, d->nwords, err))
+        return -1;
+    if (!chardev)
+        return error_set(err, "-netdev %s: names no back-end; give chardev=C, and -chardev socket,id=C,path=SOCKET", d->type);
+    for (unsigned i = 0; i < NICS_MAX; i++)
+        if (vm->platform.nic[i].vhost && find_served(vm, vm->config.nic[i].netdev) == d)
+            return error_set(err, "-device ..,netdev=%s: another adapter is plugged in there; give each a -netdev of its own", d->id);
+    return (to->vhost = outside_open_adapter(vm, chardev, err)) ? 0 : -1;
+}
+
 static int plug_in(struct vm *vm, struct nic *to, const char *id, struct error *err)
 {
+    const struct vm_netdev *served = find_served(vm, id);
+    if (served)
+        return plug_into_server(vm, to, served, err);
     int at = id ? find_net(vm->network, id) : -1;
     if (!id)
         return 0;
@@ -120,6 +156,7 @@ static int add_nic(struct vm *vm, unsigned i, struct error *err)
     struct nic *to = &vm->platform.nic[i];
     to->slot = n->slot;
     to->virtio = n->virtio;
+    to->pairs = n->pairs;
     to->virtio.no_legacy |= strstr(n->model, "non-transitional") != NULL;
     if (take_model(to, n->model, err) || take_mac(to, n->mac, i, err) || plug_in(vm, to, n->netdev, err))
         return -1;
@@ -162,6 +199,7 @@ void network_close(struct vm *vm)
     struct network *n = vm->network;
     if (!n)
         return;
+    outside_close_adapters(vm);
     for (unsigned i = 0; i < n->count; i++)
         if (n->net[i].backend)
             n->net[i].backend->ops->close(n->net[i].backend);

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "devices/serial/chardev.h"
-#include "machine/network.h"
+#include "machine/outside.h"
 #include "machine/smp.h"
 
 #define SLICE ((cycles_t)1 << 22)       /* the longest run without a look at input and limits, cycles */
@@ -72,7 +72,7 @@ static unsigned input_fds(struct vm *vm, struct pollfd fds[INPUT_FDS])
         if (c && c->poll && c->fd >= 0)
             fds[n++] = (struct pollfd){ .fd = c->fd, .events = POLLIN };
     }
-    return n + network_fds(vm, fds + n, INPUT_FDS - n);
+    return n + outside_fds(vm, fds + n, INPUT_FDS - n);
 }
 
 /* A halted processor that takes no interrupts, or to whom none will come, stays halted for ever. */
@@ -92,7 +92,7 @@ static bool halted_for_good(struct vm *vm, unsigned inputs)
  * fractions of a millisecond of an adapter's timers nobody goes to sleep. */
 static bool must_wait(struct vm *vm, cycles_t until)
 {
-    bool outside = network_waits(vm);
+    bool outside = outside_waits(vm);
     if (outside && !vm->config.realtime)
         pace_keep_close(&vm->pace, &vm->clock);
     if (outside && pace_may_jump(&vm->pace, &vm->clock, until))
@@ -149,7 +149,7 @@ static void poll_input(struct vm *vm)
     for (unsigned i = 0; i < ARRAY_LEN(vm->config.serial); i++)
         chardev_poll(vm->config.serial[i]);
     chardev_poll(vm->config.virtconsole);
-    network_poll(vm);
+    outside_poll(vm);
     if (vm->config.pump)
         vm->config.pump(vm, vm->config.pump_opaque);
 }

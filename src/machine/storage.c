@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "devices/block/block.h"
+#include "machine/outside.h"
 
 /* Where drives of a medium go when the user does not say: disks to the first free place, CDs to the second channel first. */
 static const u8 disk_places[] = { 0, 1, 2, 3 }, cd_places[] = { 2, 3, 1, 0 }, floppy_places[] = { 0, 1 };
@@ -93,6 +94,9 @@ static int add_virtio(struct vm *vm, const struct vm_virtio *x, struct error *er
     s->serial = x->serial;
     s->seed = x->seed;
     s->line = x->model == VIRTIO_CONSOLE ? vm->config.virtconsole : NULL;
+    s->queues = x->queues;
+    if (x->model == VIRTIO_VHOST_BLK)
+        return (s->vhost = outside_open_disk(vm, x->chardev, err)) ? 0 : -1;
     if (x->model != VIRTIO_BLK)
         return 0;
     const struct vm_drive *d = find_drive(vm, x->drive);
@@ -149,4 +153,5 @@ void storage_close(struct vm *vm)
         close_one(&vm->platform.floppy[i]);
     for (unsigned i = 0; i < ARRAY_LEN(vm->platform.virtio); i++)
         close_one(&vm->platform.virtio[i].image);
+    outside_close_disks(vm);
 }

@@ -21,6 +21,7 @@
 #define VM_MAX_DRIVES 8
 #define VM_MAX_NETDEVS 8
 #define VM_MAX_CAPTURES 8
+#define VM_MAX_CHARDEVS 8
 #define VM_NETDEV_WORDS 24
 #define VM_RECENT_EXITS 8
 #define VM_BIOS "bios-256k.bin" /* SeaBIOS, as its package names it */
@@ -35,11 +36,19 @@ struct vm_drive {
     const char *id, *serial;        /* NULL: none */
 };
 
+/* A socket of the host's that a device talks to: -chardev. */
+struct vm_chardev {
+    const char *id, *path;          /* path: of a UNIX socket where somebody listens */
+    unsigned patience_ms;           /* how long it may be gone, or silent; 0: the device's own idea */
+};
+
 /* A virtio device that is no network adapter: -device virtio-... */
 struct vm_virtio {
     enum virtio_model model;
     const char *drive;              /* of a disk: the id of its drive, which has if=none */
     const char *serial;             /* of a disk; NULL: the drive's */
+    const char *chardev;            /* of a disk that another process has: the id of its socket */
+    unsigned queues;                /* of a disk; 0: one */
     u8 slot;
     struct virtio_flavor flavor;
     u64 seed;
@@ -56,6 +65,7 @@ struct vm_nic {
     const char *mac;                /* NULL: one by number */
     u8 slot;                        /* of the PCI bus; 0: one by number */
     struct virtio_flavor virtio;
+    unsigned pairs;                 /* of a virtio adapter's queues; 0: one */
 };
 struct vm_capture {
     const char *netdev;             /* id; NULL: the first */
@@ -77,6 +87,7 @@ struct vm_config {
     bool boot_menu;                 /* the firmware waits for a key to show its menu */
     struct vm_drive drive[VM_MAX_DRIVES]; unsigned ndrives;
     struct vm_virtio virtio[VIRTIO_SLOTS_MAX]; unsigned nvirtios;
+    struct vm_chardev chardev[VM_MAX_CHARDEVS]; unsigned nchardevs;
     bool snapshot;                  /* no image is written */
     struct vm_netdev netdev[VM_MAX_NETDEVS]; unsigned nnetdevs;
     struct vm_nic nic[NICS_MAX]; unsigned nnics;

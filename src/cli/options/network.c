@@ -91,6 +91,21 @@ static int set_netdev(struct vm_nic *n, const char *value, struct error *err) { 
 static int set_mac(struct vm_nic *n, const char *value, struct error *err) { return n->mac = value, 0; }
 static int set_nothing(struct vm_nic *n, const char *value, struct error *err) { return 0; }
 
+static int set_pairs(struct vm_nic *n, const char *value, struct error *err)
+{
+    u64 pairs;
+    if (parse_number(value, &pairs) || pairs < 1 || pairs > VIRTIO_NET_PAIRS)
+        return error_set(err, "queues=%s: give 1 to %d pairs of queues", value, VIRTIO_NET_PAIRS);
+    n->pairs = pairs;
+    return 0;
+}
+
+static int set_mq(struct vm_nic *n, const char *value, struct error *err)
+{
+    n->pairs = strcmp(value, "on") ? 1 : n->pairs ? n->pairs : VIRTIO_NET_PAIRS;
+    return 0;
+}
+
 static int set_slot(struct vm_nic *n, const char *value, struct error *err)
 {
     char *end;
@@ -105,7 +120,7 @@ static int set_no_modern(struct vm_nic *n, const char *value, struct error *err)
 
 static const struct nic_key { const char *key; int (*set)(struct vm_nic *n, const char *value, struct error *err); } nic_keys[] = {
     { "model", set_model }, { "netdev", set_netdev }, { "mac", set_mac }, { "macaddr", set_mac }, { "addr", set_slot }, { "id", set_nothing },
-    { "bus", set_nothing }, { "bootindex", set_nothing }, { "romfile", set_nothing }, { "rombar", set_nothing }, { "packed", set_packed },
+    { "bus", set_nothing }, { "bootindex", set_nothing }, { "romfile", set_nothing }, { "rombar", set_nothing }, { "packed", set_packed }, { "queues", set_pairs }, { "mq", set_mq }, { "vectors", set_nothing },
     { "disable-legacy", set_no_legacy }, { "disable-modern", set_no_modern }, { "name", set_nothing },
 };
 

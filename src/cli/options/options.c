@@ -147,6 +147,7 @@ void options_fini(struct options *o)
         free(o->drive_spec[i]);
     network_fini(&o->network);
     virtio_fini_options(&o->virtio);
+    chardevs_fini(&o->chardevs);
     if (o->trace_file)
         fclose(o->trace_file);
     o->trace_file = NULL;

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "cli/options/chardevs.h"
 #include "cli/options/network.h"
 #include "cli/options/serial.h"
 #include "cli/options/virtio.h"
@@ -30,6 +31,7 @@ struct options {
     char *drive_spec[VM_MAX_DRIVES]; /* owned; NULL where -hda or its like named the drive */
     struct network_options network;
     struct virtio_options virtio;
+    struct chardev_options chardevs;
     char boot[8];
     const char *debugcon;           /* NULL: nowhere */
     const char *display;            /* "none", "sdl", "text", "auto"; NULL: nothing was said */

@@ -11,7 +11,7 @@
 /* virtio-serial is the bus of consoles in QEMU; here each console has its own function. */
 static const struct { const char *name; enum virtio_model model; } models[] = {
     { "virtio-blk-pci", VIRTIO_BLK }, { "virtio-blk", VIRTIO_BLK }, { "virtio-rng-pci", VIRTIO_RNG }, { "virtio-rng", VIRTIO_RNG },
-    { "virtconsole", VIRTIO_CONSOLE }, { "virtio-serial-pci", VIRTIO_NONE }, { "virtio-serial", VIRTIO_NONE },
+    { "vhost-user-blk-pci", VIRTIO_VHOST_BLK }, { "vhost-user-blk", VIRTIO_VHOST_BLK }, { "virtconsole", VIRTIO_CONSOLE }, { "virtio-serial-pci", VIRTIO_NONE }, { "virtio-serial", VIRTIO_NONE },
 };
 
 /* The row of a name, which may end in -transitional or -non-transitional; -1. */
@@ -47,7 +47,11 @@ struct taking { struct virtio_options *o; struct vm_virtio *x; const char *key; 
 static int set_flavor(struct taking *t, const char *value, struct error *err) { return virtio_take_flavor(&t->x->flavor, t->key, value, err); }
 static int set_drive(struct taking *t, const char *value, struct error *err) { return t->x->drive = value, 0; }
 static int set_serial(struct taking *t, const char *value, struct error *err) { return t->x->serial = value, 0; }
-static int set_console(struct taking *t, const char *value, struct error *err) { return t->o->console = value, 0; }
+static int set_chardev(struct taking *t, const char *value, struct error *err)
+{
+    *(t->x->model == VIRTIO_VHOST_BLK ? &t->x->chardev : &t->o->console) = value;
+    return 0;
+}
 static int set_nothing(struct taking *t, const char *value, struct error *err) { return 0; }
 
 static int set_slot(struct taking *t, const char *value, struct error *err)
@@ -58,15 +62,24 @@ static int set_slot(struct taking *t, const char *value, struct error *err)
     return end != value && !*end && slot >= 1 && slot <= 31 ? 0 : error_set(err, "addr=%s: give a slot of the PCI bus, 3 to 1f", value);
 }
 
+static int set_queues(struct taking *t, const char *value, struct error *err)
+{
+    u64 n;
+    if (parse_number(value, &n) || n < 1 || n > VIRTIO_DISK_QUEUES)
+        return error_set(err, "num-queues=%s: give 1 to %d", value, VIRTIO_DISK_QUEUES);
+    t->x->queues = n;
+    return 0;
+}
+
 static int set_seed(struct taking *t, const char *value, struct error *err)
 {
     return parse_number(value, &t->x->seed) ? error_set(err, "seed=%s: give a number", value) : 0;
 }
 
 static const struct { const char *key; int (*set)(struct taking *t, const char *value, struct error *err); } keys[] = {
-    { "drive", set_drive }, { "serial", set_serial }, { "chardev", set_console }, { "seed", set_seed }, { "addr", set_slot },
+    { "drive", set_drive }, { "num-queues", set_queues }, { "serial", set_serial }, { "chardev", set_chardev }, { "seed", set_seed }, { "addr", set_slot },
     { "packed", set_flavor }, { "disable-legacy", set_flavor }, { "disable-modern", set_flavor },
-    { "id", set_nothing }, { "bus", set_nothing }, { "bootindex", set_nothing }, { "num-queues", set_nothing }, { "rng", set_nothing },
+    { "id", set_nothing }, { "bus", set_nothing }, { "bootindex", set_nothing }, { "rng", set_nothing },
     { "max-bytes", set_nothing }, { "period", set_nothing }, { "name", set_nothing }, { "vectors", set_nothing }, { "max_ports", set_nothing },
 };
 
@@ -86,6 +99,8 @@ static int take_word(struct taking *t, const char *device, char *word, struct er
 
 static int check(const struct vm_virtio *x, const char *device, struct error *err)
 {
+    if (x->model == VIRTIO_VHOST_BLK && !x->chardev)
+        return error_set(err, "-device %s: names no back-end; give -chardev socket,id=c,path=SOCKET -device %s,chardev=c", device, device);
     return x->model != VIRTIO_BLK || x->drive ? 0 : error_set(err, "-device %s: names no drive; give -drive file=F,if=none,id=d -device %s,drive=d, "
                                                                    "or -drive file=F,if=virtio", device, device);
 }

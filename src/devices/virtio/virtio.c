@@ -27,8 +27,14 @@ void virtio_init(struct virtio *v, const struct virtio_ops *ops, u64 offered, bo
     v->offered = offered | VIRTIO_F_VERSION_1 | VIRTIO_F_ANY_LAYOUT | VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX | (packed ? VIRTIO_F_RING_PACKED : 0);
     v->clock = to->clock;
     v->tracer = to->tracer;
-    for (unsigned n = 0; n < ops->queues; n++)
-        v->queue[n] = (struct virtqueue){ .v = v, .index = n, .size = ops->queue_size, .layout = &vq_split,
+    virtio_set_queues(v, ops->queues);
+}
+
+void virtio_set_queues(struct virtio *v, unsigned queues)
+{
+    v->queues = queues;
+    for (unsigned n = 0; n < queues; n++)
+        v->queue[n] = (struct virtqueue){ .v = v, .index = n, .size = v->ops->queue_size, .layout = &vq_split,
                                           .work = { .fire = work_due, .opaque = &v->queue[n] } };
 }
 
@@ -40,7 +46,7 @@ void virtio_connect(struct virtio *v, const struct virtio_transport *t, void *po
 
 void virtio_fini(struct virtio *v)
 {
-    for (unsigned n = 0; n < v->ops->queues; n++)
+    for (unsigned n = 0; n < v->queues; n++)
         timer_cancel(v->clock, &v->queue[n].work);
     if (v->ops->destroy)
         v->ops->destroy(v);
@@ -48,7 +54,9 @@ void virtio_fini(struct virtio *v)
 
 void virtio_reset(struct virtio *v)
 {
-    for (unsigned n = 0; n < v->ops->queues; n++)
+    if (v->server)
+        v->server->reset(v->server);
+    for (unsigned n = 0; n < v->queues; n++)
         virtqueue_reset(&v->queue[n], v->ops->queue_size);
     v->status = 0;
     v->features = 0;
@@ -88,6 +96,8 @@ static void start(struct virtio *v)
     if (v->legacy)
         v->features &= v->offered & 0xffffffff;
     v->status |= VIRTIO_DRIVER_OK;
+    if (v->server)
+        v->server->started(v->server);
     if (v->ops->started)
         v->ops->started(v);
 }
@@ -123,11 +133,14 @@ void virtio_enable_queue(struct virtio *v, struct virtqueue *q)
 
 void virtio_kick(struct virtio *v, unsigned queue)
 {
-    if (queue >= v->ops->queues || !virtio_running(v) || !v->queue[queue].enabled)
+    if (queue >= v->queues || !virtio_running(v) || !v->queue[queue].enabled)
         return;
     v->queue[queue].kicks++;
     trace(v->tracer, VIRTIO, "device=%s queue=%u doorbell", v->ops->name, queue);
-    v->ops->kicked(v, &v->queue[queue]);
+    if (v->server && queue < v->server->queues)
+        v->server->kicked(v->server, &v->queue[queue]);
+    else if (v->ops->kicked)
+        v->ops->kicked(v, &v->queue[queue]);
 }
 
 /* --- configuration --- */

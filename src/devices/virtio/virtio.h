@@ -13,8 +13,8 @@
 #include "devices/device.h"
 #include "devices/virtio/virtqueue.h"
 
-enum { VIRTIO_QUEUES_MAX = 4, VIRTIO_CONFIG_MAX = 64 };
-enum { VIRTIO_ID_NET = 1, VIRTIO_ID_BLOCK = 2, VIRTIO_ID_CONSOLE = 3, VIRTIO_ID_RNG = 4 };
+enum { VIRTIO_QUEUES_MAX = 16, VIRTIO_CONFIG_MAX = 64 };
+enum { VIRTIO_ID_NET = 1, VIRTIO_ID_BLOCK = 2, VIRTIO_ID_CONSOLE = 3, VIRTIO_ID_RNG = 4, VIRTIO_ID_BALLOON = 5, VIRTIO_ID_INPUT = 18 };
 
 /* Device status (2.1). */
 enum { VIRTIO_ACKNOWLEDGE = 0x01, VIRTIO_DRIVER = 0x02, VIRTIO_DRIVER_OK = 0x04, VIRTIO_FEATURES_OK = 0x08, VIRTIO_NEEDS_RESET = 0x40,
@@ -34,7 +34,7 @@ struct virtio_ops {
     const char *name;               /* "virtio-blk" */
     u16 id;
     u32 pci_class;
-    unsigned queues, queue_size;    /* size: entries, a power of two up to VQ_CHAIN_MAX */
+    unsigned queues, queue_size;    /* queues: if virtio_set_queues() says nothing else; size: entries, a power of two up to VQ_CHAIN_MAX */
     unsigned config_size;           /* bytes of its configuration, in virtio.config[] */
     /* The driver is ready: features are settled, queues are there. May be NULL, as all that follow but kicked(). */
     void (*started)(struct virtio *v);
@@ -45,9 +45,19 @@ struct virtio_ops {
     /* The driver has written config[offset..offset+size), of which only those bytes changed that config_writable() allows. */
     bool (*config_writable)(const struct virtio *v, unsigned offset);
     void (*config_written)(struct virtio *v, unsigned offset, unsigned size);
+    /* Its server cannot serve the chain: the answer that says so. Bytes written. NULL: there is no such answer. */
+    u32 (*refused)(struct virtio *v, struct virtqueue *q, const struct vq_chain *c);
     void (*reset)(struct virtio *v);        /* requests under way are forgotten */
     void (*destroy)(struct virtio *v);      /* what it holds; the storage is its owner's */
     void (*info)(const struct virtio *v, FILE *out);
+};
+
+/* Somebody who serves some of a device's queues in its place (devices/vhost): the device's own code does not hear of them. */
+struct virtio_server {
+    unsigned queues;                /* the first so many are its */
+    void (*started)(struct virtio_server *s);       /* the driver is ready */
+    void (*kicked)(struct virtio_server *s, struct virtqueue *q);
+    void (*reset)(struct virtio_server *s);         /* it must leave memory alone from now on */
 };
 
 /* How the device reaches the guest. */
@@ -69,7 +79,8 @@ struct virtio {
     u8 config[VIRTIO_CONFIG_MAX];
     bool legacy;                    /* the driver came by the legacy interface: no FEATURES_OK, rings by page number */
     const char *broken;             /* what the driver did; NULL: nothing */
-    struct virtqueue queue[VIRTIO_QUEUES_MAX];
+    struct virtqueue queue[VIRTIO_QUEUES_MAX]; unsigned queues;
+    struct virtio_server *server;   /* NULL: the device serves all of them */
 
     const struct virtio_transport *transport;
     void *port;                     /* the transport's */
@@ -84,6 +95,8 @@ static inline bool virtio_running(const struct virtio *v) { return v->status & V
 
 /* offered: its own features; those of the rings are added, packed ones if `packed`. */
 void virtio_init(struct virtio *v, const struct virtio_ops *ops, u64 offered, bool packed, const struct platform *to);
+/* Before it is connected: another number of queues than ops->queues. */
+void virtio_set_queues(struct virtio *v, unsigned queues);
 /* Stops what is under way, then ops->destroy(). */
 void virtio_fini(struct virtio *v);
 /* Work on the queue after that time, with doorbells off until then: work(), once, whatever is rung meanwhile. */

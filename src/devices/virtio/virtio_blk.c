@@ -16,6 +16,7 @@
 #define F_BLK_SIZE BIT(6)
 #define F_FLUSH BIT(9)
 #define F_TOPOLOGY BIT(10)
+#define F_MQ BIT(12)
 #define F_DISCARD BIT(13)
 #define F_WRITE_ZEROES BIT(14)
 
@@ -207,7 +208,7 @@ static void describe(struct virtio_blk *b)
     struct config c = {
         .capacity = htole64(sectors), .seg_max = htole32(QUEUE_SIZE - 2),
         .cylinders = htole16(cylinders < 16383 ? cylinders : 16383), .heads = 16, .sectors = 63, .blk_size = htole32(SECTOR),
-        .num_queues = htole16(1), .max_discard_sectors = htole32(ZEROES_MAX / SECTOR), .max_discard_seg = htole32(1),
+        .num_queues = htole16(b->v.queues), .max_discard_sectors = htole32(ZEROES_MAX / SECTOR), .max_discard_seg = htole32(1),
         .discard_sector_alignment = htole32(1), .max_write_zeroes_sectors = htole32(ZEROES_MAX / SECTOR),
         .max_write_zeroes_seg = htole32(1), .write_zeroes_may_unmap = 1,
     };
@@ -222,6 +223,10 @@ struct virtio *virtio_blk_new(const struct platform *to, const struct virtio_slo
     u64 writes = block_readonly(s->image) ? F_RO : F_DISCARD | F_WRITE_ZEROES;
     virtio_init(&b->v, &blk_ops, F_SEG_MAX | F_GEOMETRY | F_BLK_SIZE | F_FLUSH | F_TOPOLOGY | writes, s->flavor.packed, to);
     b->image = s->image;
+    if (s->queues > 1) {
+        virtio_set_queues(&b->v, s->queues);
+        b->v.offered |= F_MQ;
+    }
     if (s->serial)
         memcpy(b->id, s->serial, strnlen(s->serial, ID_LEN));
     describe(b);

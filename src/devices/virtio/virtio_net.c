@@ -6,6 +6,11 @@
 #include <string.h>
 
 #include "devices/net/net_checksum.h"
+#include "devices/vhost/vhost.h"
+
+/* What is left to whoever serves the rings, if the device itself does not: checksums, segments both ways, merged buffers. */
+#define SERVED_FEATURES (NET_F_CSUM | NET_F_GUEST_CSUM | BIT(7) | BIT(8) | BIT(9) | BIT(10) | NET_F_HOST_TSO4 | NET_F_HOST_TSO6 | \
+                         NET_F_HOST_ECN | BIT(14) | NET_F_MRG_RXBUF)
 
 enum { QUEUE_SIZE = 256, TX_WORK_NS = 5000, CONTROL_WORK_NS = 1000, CONFIG_STATUS = 6, CONFIG_PAIRS = 8, CONFIG_SIZE = 12, LINK_UP = 1, BUFFERS_MAX = 64 };
 
@@ -18,14 +23,27 @@ u32 vnet_header_size(const struct virtio_net *n)
 
 /* --- receiving --- */
 
-static struct virtqueue *receive_queue(struct virtio_net *n) { return &n->v.queue[VNET_RX]; }
+static struct virtqueue *pair_queue(struct virtio_net *n, unsigned pair, enum vnet_queue kind) { return &n->v.queue[2 * pair + kind]; }
+
+/* The packets of a connection come by the same queue (5.1.6.5.6.1): by its addresses and ports, wherever they are in an Ethernet frame. */
+static struct virtqueue *receive_queue(struct virtio_net *n, const u8 *frame, u32 len)
+{
+    enum { ADDRESSES = 26, PORTS_END = 38 };
+    unsigned pair = n->active > 1 && len >= PORTS_END ? net_sum(frame + ADDRESSES, PORTS_END - ADDRESSES) % n->active : 0;
+    struct virtqueue *q = pair_queue(n, pair, VNET_RX);
+    return q->enabled ? q : pair_queue(n, 0, VNET_RX);
+}
 
 /* The doorbell is on only when there are no buffers: then the first one is waited for. Without a driver, frames are swallowed. */
 static bool end_ready(void *opaque)
 {
     struct virtio_net *n = opaque;
-    struct virtqueue *q = receive_queue(n);
-    return !virtio_running(&n->v) || virtqueue_available(q) || virtqueue_set_doorbell(q, true);
+    bool ready = true;
+    for (unsigned i = 0; i < n->active && virtio_running(&n->v); i++) {
+        struct virtqueue *q = pair_queue(n, i, VNET_RX);
+        ready &= (i && !q->enabled) || virtqueue_available(q) || virtqueue_set_doorbell(q, true);
+    }
+    return ready;
 }
 
 /* How many buffers a frame takes, and that they are there; 0: they are not. Nothing is taken yet. */
@@ -71,7 +89,7 @@ static void fill_buffer(struct virtqueue *q, const struct vnet_header *h, u32 he
 static void end_receive(void *opaque, const u8 *frame, u32 len)
 {
     struct virtio_net *n = opaque;
-    struct virtqueue *q = receive_queue(n);
+    struct virtqueue *q = receive_queue(n, frame, len);
     u32 header = vnet_header_size(n);
     if (!virtio_running(&n->v) || !vnet_wants(n, frame))
         return;
@@ -92,7 +110,8 @@ static void end_receive(void *opaque, const u8 *frame, u32 len)
 static void end_room(void *opaque)
 {
     struct virtio_net *n = opaque;
-    virtio_work_later(&n->v.queue[VNET_TX], 0);
+    for (unsigned i = 0; i < n->active; i++)
+        virtio_work_later(pair_queue(n, i, VNET_TX), 0);
 }
 
 static void show_link(struct virtio_net *n, bool up) { n->v.config[CONFIG_STATUS] = up ? LINK_UP : 0; }
@@ -113,10 +132,17 @@ static void net_started(struct virtio *v)
         net_wake(n->wire, NET_NIC);
 }
 
+enum vnet_queue vnet_kind(const struct virtio_net *n, unsigned queue)
+{
+    unsigned pairs = virtio_has(&n->v, NET_F_MQ) ? n->pairs : 1;
+    return queue >= 2 * pairs ? VNET_CONTROL : queue % 2 ? VNET_TX : VNET_RX;
+}
+
 static void net_kicked(struct virtio *v, struct virtqueue *q)
 {
-    if (q->index != VNET_RX) {
-        virtio_work_later(q, q->index == VNET_TX ? TX_WORK_NS : CONTROL_WORK_NS);
+    enum vnet_queue kind = vnet_kind((struct virtio_net *)v, q->index);
+    if (kind != VNET_RX) {
+        virtio_work_later(q, kind == VNET_TX ? TX_WORK_NS : CONTROL_WORK_NS);
         return;
     }
     virtqueue_set_doorbell(q, false);
@@ -125,7 +151,7 @@ static void net_kicked(struct virtio *v, struct virtqueue *q)
 
 static bool net_work(struct virtio *v, struct virtqueue *q)
 {
-    return (q->index == VNET_TX ? vnet_transmit : vnet_control)((struct virtio_net *)v, q);
+    return (vnet_kind((struct virtio_net *)v, q->index) == VNET_TX ? vnet_transmit : vnet_control)((struct virtio_net *)v, q);
 }
 
 static bool net_config_writable(const struct virtio *v, unsigned offset) { return v->legacy && offset < ETHERNET_ADDRESS; }
@@ -135,8 +161,9 @@ static void net_reset(struct virtio *v)
     struct virtio_net *n = (struct virtio_net *)v;
     memcpy(v->config, n->mac, ETHERNET_ADDRESS);
     n->packet.len = 0;
+    n->active = 1;
     vnet_control_reset(n);
-    show_link(n, n->wire && n->wire->link);
+    show_link(n, n->wire ? n->wire->link : v->server != NULL);
     if (n->wire)
         net_wake(n->wire, NET_NIC);
 }
@@ -158,7 +185,7 @@ static void net_info(const struct virtio *v, FILE *out)
 }
 
 static const struct virtio_ops net_ops = {
-    .name = "virtio-net", .id = VIRTIO_ID_NET, .pci_class = 0x020000, .queues = VNET_QUEUES, .queue_size = QUEUE_SIZE, .config_size = CONFIG_SIZE,
+    .name = "virtio-net", .id = VIRTIO_ID_NET, .pci_class = 0x020000, .queues = VNET_CONTROL + 1, .queue_size = QUEUE_SIZE, .config_size = CONFIG_SIZE,
     .started = net_started, .kicked = net_kicked, .work = net_work, .config_writable = net_config_writable,
     .reset = net_reset, .destroy = net_destroy, .info = net_info,
 };
@@ -172,8 +199,14 @@ struct virtio *virtio_net_new(const struct platform *to, const struct nic *nic)
     u64 control = NET_F_CTRL_VQ | NET_F_CTRL_RX | NET_F_CTRL_RX_EXTRA | NET_F_CTRL_MAC_ADDR;
     virtio_init(&n->v, &net_ops, NET_F_MAC | NET_F_STATUS | offload | control, nic->virtio.packed, to);
     memcpy(n->mac, nic->mac, ETHERNET_ADDRESS);
-    n->v.config[CONFIG_PAIRS] = 1;
+    n->pairs = nic->pairs && !nic->vhost ? nic->pairs : 1;
+    n->active = 1;
+    n->v.config[CONFIG_PAIRS] = n->pairs;
+    n->v.offered |= n->pairs > 1 ? NET_F_MQ : 0;
+    virtio_set_queues(&n->v, 2 * n->pairs + 1);
     n->wire = nic->wire;
+    if (nic->vhost)
+        vhost_serve(nic->vhost, &n->v, to, 2, BIT(VNET_TX), SERVED_FEATURES);
     if (n->wire)
         net_attach(n->wire, NET_NIC, &(struct net_end){ end_ready, end_receive, end_room, end_link, n });
     return &n->v;

@@ -20,9 +20,10 @@
 #define NET_F_CTRL_VQ BIT(17)
 #define NET_F_CTRL_RX BIT(18)
 #define NET_F_CTRL_RX_EXTRA BIT(20)
+#define NET_F_MQ BIT(22)                /* several pairs of receive and transmit queues */
 #define NET_F_CTRL_MAC_ADDR BIT(23)
 
-enum { VNET_RX, VNET_TX, VNET_CONTROL, VNET_QUEUES };
+enum vnet_queue { VNET_RX, VNET_TX, VNET_CONTROL };     /* receive and transmit queues take turns, the control queue is behind them */
 enum { VNET_MAC_TABLE = 64, ETHERNET_ADDRESS = 6 };
 
 /* In front of every frame, both ways (5.1.6). */
@@ -43,6 +44,7 @@ struct vnet_packet {
 struct virtio_net {
     struct virtio v;
     struct net_wire *wire;              /* NULL: no cable */
+    unsigned pairs, active;             /* that there are, and that the driver wants used */
     u8 mac[ETHERNET_ADDRESS];           /* as it came */
     struct vnet_packet packet;
     struct vq_chain chain;              /* of the transmit queue: large, so not on the stack */
@@ -54,6 +56,9 @@ struct virtio_net {
 
 /* Bytes of the header: without num_buffers in a legacy device that does not merge. */
 u32 vnet_header_size(const struct virtio_net *n);
+
+/* What a queue is for: the control queue's number depends on what the driver knows of (5.1.2). */
+enum vnet_queue vnet_kind(const struct virtio_net *n, unsigned queue);
 
 /* What virtio_ops.work() says. */
 bool vnet_transmit(struct virtio_net *n, struct virtqueue *q);

@@ -5,9 +5,10 @@
 
 #include "devices/virtio/virtio_net.h"
 
-enum { CLASS_RX = 0, CLASS_MAC = 1 };
+enum { CLASS_RX = 0, CLASS_MAC = 1, CLASS_MQ = 4 };
 enum { RX_PROMISC, RX_ALLMULTI, RX_ALLUNI, RX_NOMULTI, RX_NOUNI, RX_NOBCAST, RX_COMMANDS };
 enum { MAC_TABLE_SET, MAC_ADDR_SET };
+enum { MQ_PAIRS_SET };
 enum { ACK_OK, ACK_ERROR };
 
 /* --- what is wanted --- */
@@ -87,6 +88,15 @@ static bool set_address(struct virtio_net *n, struct virtqueue *q, struct vq_cha
     return true;
 }
 
+static bool set_pairs(struct virtio_net *n, struct virtqueue *q, struct vq_chain *c)
+{
+    u16 pairs;
+    if (!virtio_has(&n->v, NET_F_MQ) || !vq_read(q, c, &pairs, sizeof pairs) || !le16toh(pairs) || le16toh(pairs) > n->pairs)
+        return false;
+    n->active = le16toh(pairs);
+    return true;
+}
+
 static bool obey(struct virtio_net *n, struct virtqueue *q, struct vq_chain *c)
 {
     u8 command[2];      /* class, command */
@@ -94,6 +104,8 @@ static bool obey(struct virtio_net *n, struct virtqueue *q, struct vq_chain *c)
         return false;
     if (command[0] == CLASS_RX)
         return set_mode(n, q, c, command[1]);
+    if (command[0] == CLASS_MQ && command[1] == MQ_PAIRS_SET)
+        return set_pairs(n, q, c);
     if (command[0] == CLASS_MAC && command[1] <= MAC_ADDR_SET)
         return (command[1] == MAC_TABLE_SET ? set_table : set_address)(n, q, c);
     return false;

@@ -175,7 +175,7 @@ static void add_modern(struct virtio_pci *p)
     f->writable[AT_WINDOW + CAP_BAR] = 0xff;
     for (unsigned i = CAP_OFFSET; i < CAP_EXTRA + 4; i++)
         f->writable[AT_WINDOW + i] = 0xff;
-    add_capability(f, AT_NOTIFY, TYPE_NOTIFY, 20, AREA_NOTIFY, NOTIFY_STEP * p->v->ops->queues);
+    add_capability(f, AT_NOTIFY, TYPE_NOTIFY, 20, AREA_NOTIFY, NOTIFY_STEP * p->v->queues);
     pci_put(f->config, AT_NOTIFY + CAP_EXTRA, 4, NOTIFY_STEP);
     add_capability(f, AT_DEVICE, TYPE_DEVICE, 16, AREA_DEVICE, PAGE_SIZE);
     add_capability(f, AT_ISR, TYPE_ISR, 16, AREA_ISR, 1);
@@ -201,7 +201,7 @@ static void make_function(struct virtio_pci *p, const struct virtio_flavor *flav
     f->reading = flavor->no_modern ? NULL : config_reading;
     f->written = config_written;
     identify(p, !flavor->no_legacy);
-    pci_msix_add(&p->msix, f, AT_MSIX, BAR_MSIX, p->v->ops->queues + 1);
+    pci_msix_add(&p->msix, f, AT_MSIX, BAR_MSIX, p->v->queues + 1);
     if (!flavor->no_legacy)
         pci_set_bar(f, BAR_LEGACY, &(struct pci_bar){ .name = "virtio-legacy", .size = VIRTIO_PCI_LEGACY_PORTS, .io = true,
                                                      .ops = &virtio_pci_legacy_ops, .dev = p });

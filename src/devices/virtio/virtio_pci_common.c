@@ -6,7 +6,7 @@
 
 typedef struct virtio_pci P;
 
-struct virtqueue *virtio_pci_selected(P *p) { return p->queue_select < p->v->ops->queues ? &p->v->queue[p->queue_select] : NULL; }
+struct virtqueue *virtio_pci_selected(P *p) { return p->queue_select < p->v->queues ? &p->v->queue[p->queue_select] : NULL; }
 
 /* --- features: 64 bits behind a window of 32 --- */
 
@@ -27,7 +27,7 @@ static void set_driver_features(P *p, u32 v)
 
 static u64 get_config_vector(P *p) { return p->config_vector; }
 static void set_config_vector(P *p, u32 v) { p->config_vector = virtio_pci_vector(p, v); }
-static u64 get_queues(P *p) { return p->v->ops->queues; }
+static u64 get_queues(P *p) { return p->v->queues; }
 static u64 get_status(P *p) { return p->v->status; }
 static void set_status(P *p, u32 v) { virtio_set_status(p->v, v); }
 static u64 get_generation(P *p) { return p->v->generation; }

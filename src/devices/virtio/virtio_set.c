@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "devices/block/block.h"
+#include "devices/vhost/vhost.h"
 #include "devices/virtio/virtio_pci.h"
 
 enum { FIRST_SLOT = 3, SLOTS = 32 };
@@ -45,6 +46,7 @@ static int add_others(struct virtio_set *s, struct platform *to, struct error *e
 {
     static struct virtio *(*const make[])(const struct platform *to, const struct virtio_slot *slot) = {
         [VIRTIO_BLK] = virtio_blk_new, [VIRTIO_RNG] = virtio_rng_new, [VIRTIO_CONSOLE] = virtio_console_new,
+        [VIRTIO_VHOST_BLK] = vhost_blk_new,
     };
     for (unsigned i = 0; i < VIRTIO_SLOTS_MAX; i++) {
         const struct virtio_slot *x = &to->virtio[i];
@@ -99,7 +101,7 @@ static void set_info(const struct device *d, FILE *out)
                 (unsigned long long)v->features, v->broken ? ", broken: " : "", v->broken ? v->broken : "");
         if (v->ops->info)
             v->ops->info(v, out);
-        for (unsigned n = 0; n < v->ops->queues; n++)
+        for (unsigned n = 0; n < v->queues; n++)
             show_queue(&v->queue[n], out);
     }
 }

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* Who serves rings in a device's place, and how he is told about them: a process (vhost_user.c), or the host's kernel (vhost_kernel.c). */
+#ifndef EMU_DEVICES_VHOST_PEER_H
+#define EMU_DEVICES_VHOST_PEER_H
+
+#include "base/error.h"
+#include "devices/vhost/vhost_message.h"
+
+struct vhost_peer;
+
+/* Where a ring is, by the front-end's addresses, and the event descriptors that take the place of doorbell and interrupt. */
+struct vhost_place { u16 size; u64 desc, avail, used; int kick, call; };
+struct vhost_memory { struct vhost_region region; int fd; };
+
+/* What returns bool: false, and peer->trouble says why. */
+struct vhost_peer_ops {
+    const char *name;
+    bool (*connect)(struct vhost_peer *p);              /* the first time, and again after a disconnect */
+    void (*disconnect)(struct vhost_peer *p);
+    bool (*set_features)(struct vhost_peer *p, u64 features);
+    bool (*set_memory)(struct vhost_peer *p, const struct vhost_memory *m, unsigned n);
+    bool (*start_ring)(struct vhost_peer *p, unsigned n, const struct vhost_place *at);
+    bool (*stop_ring)(struct vhost_peer *p, unsigned n);    /* it does not touch memory any more */
+    bool (*alive)(struct vhost_peer *p);                /* has it gone, or said what nobody asked for? Does not wait */
+    bool (*config)(struct vhost_peer *p, void *to, u32 len);    /* of the device; NULL: it has none */
+    void (*close)(struct vhost_peer *p);                /* frees it */
+};
+
+struct vhost_peer {
+    const struct vhost_peer_ops *ops;
+    u64 features;               /* of the device and its rings, that it has */
+    unsigned queues;            /* that it serves at most */
+    int fd;                     /* becomes readable when it is gone; -1: not connected, or never goes */
+    unsigned patience_ms;       /* for an answer */
+    char trouble[160];
+};
+
+/* Note why, and return false. */
+bool vhost_peer_refuse(struct vhost_peer *p, const char *what, const char *why);
+
+/* Behind the UNIX socket `path`, which is borrowed. Not connected yet. NULL: no memory. */
+struct vhost_peer *vhost_user_new(const char *path);
+
+#endif
