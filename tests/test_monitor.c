@@ -10,6 +10,7 @@
 
 #include "check.h"
 #include "cli/engines.h"
+#include "cli/options/switches.h"
 #include "console/monitor.h"
 
 #define MIB (1u << 20)
@@ -302,9 +303,33 @@ static void test_shared_terminal(void)
     close(fd);
 }
 
+/* A stopped guest goes on with another engine, and stands where it stood. */
+static void test_engine(void)
+{
+    if (!begin("bare"))
+        return;
+    CHECK_CONTAINS(ask("engine"), "bare: ");
+    CHECK_CONTAINS(ask("engine bt"), "the one engine bare");
+    vm->config.find_engine = switch_by_name;
+    ask("step");
+    go();
+    CHECK_STR(ask("engine bt"), "");
+    CHECK_CONTAINS(ask("engine"), "bt: ");
+    CHECK_STR(ask("p $eax"), "0x12345678 305419896\n");
+    CHECK_STR(ask("p $eip"), "0x100005 1048581\n");
+    CHECK_STR(ask("engine kvm-model"), "");
+    ask("step");
+    go();
+    CHECK_STR(ask("p $eip"), "0x10000a 1048586\n");
+    CHECK_CONTAINS(ask("engine pv"), "take bare, bt or kvm");
+    CHECK_CONTAINS(ask("engine bart"), "did you mean");
+    CHECK_CONTAINS(ask("engine"), "kvm: ");
+    end();
+}
+
 int main(int argc, char **argv)
 {
-    static const struct check tests[] = { { "answers", test_answers }, { "going", test_going }, { "pipe", test_pipe }, { "terminal", test_terminal }, { "shared_terminal", test_shared_terminal }, { NULL, NULL } };
+    static const struct check tests[] = { { "answers", test_answers }, { "going", test_going }, { "engine", test_engine }, { "pipe", test_pipe }, { "terminal", test_terminal }, { "shared_terminal", test_shared_terminal }, { NULL, NULL } };
     int fd = mkstemp(kernel);
     if (fd < 0 || write(fd, guest, sizeof guest) != sizeof guest)
         return 1;

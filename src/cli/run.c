@@ -188,6 +188,7 @@ static int open_console(struct run *r, struct error *err)
         gdb_set_monitor(r->gdb, monitor_run, r->monitor);
     if (o->stopped && !console_is_served(&r->console))
         return error_set(err, "-S: nobody could start the guest; add -s or -gdb tcp::PORT, or -monitor stdio");
+    r->options.vm.find_engine = switch_by_name;
     console_configure(&r->console, &r->options.vm);
     return 0;
 }
@@ -302,9 +303,11 @@ static int run_vm(struct run *r, struct error *err)
     if (r->script)
         script_attach(r->script, r->vm);
     screenshots_start(&r->options.screenshots, r->vm);
+    switches_start(&r->options.switches, r->vm);
     int status = console_run(&r->console, r->options.stopped);
     display_close(&r->display);
     screenshots_finish(&r->options.screenshots);
+    switches_finish(&r->options.switches);
     report_end(r, r->vm);
     status = script_status(r->script, status);
     if (r->script)

@@ -8,6 +8,7 @@
 
 #include "console/display.h"
 #include "devices/display/vga.h"
+#include "machine/switch.h"
 
 #define MAX_STEPS 1000000u
 
@@ -89,6 +90,21 @@ static void run_cpu(struct monitor *m, char *args, FILE *out)
         fprintf(out, "there are processors 0 to %u\n", m->console->vm->nvcpus - 1);
     else
         m->console->vm->current = n;
+}
+
+static void run_engine(struct monitor *m, char *args, FILE *out)
+{
+    struct vm *vm = m->console->vm;
+    struct engine_choice c;
+    struct error err;
+    if (!*args)
+        fprintf(out, "%s: %s\n", vm->engine->name, vm->engine->help);
+    else if (vm->status != VM_PAUSED)
+        fprintf(out, "the guest is running; stop it first\n");
+    else if (!vm->config.find_engine)
+        fprintf(out, "this machine has the one engine %s\n", vm->engine->name);
+    else if (vm->config.find_engine(vm, args, &c, &err) || vm_switch_engine(vm, &c, &err))
+        fprintf(out, "%s\n", err.text);
 }
 
 static void run_reset(struct monitor *m, char *args, FILE *out) { m->console->vm->reset_requested = true; }

@@ -8,7 +8,7 @@
 /* The classes' components stand in the profile in the order of enum cost_class. */
 _Static_assert(COMP_INSN_HLT - COMP_INSN_PLAIN == COST_HLT, "one component for each class of instruction");
 
-static void take_costs(struct cpu *c, const struct profile *p)
+void cpu_set_costs(struct cpu *c, const struct profile *p)
 {
     for (unsigned i = 0; i < COST_COUNT; i++)
         c->cost[i] = p->value[COMP_INSN_PLAIN + i];
@@ -27,7 +27,7 @@ int cpu_init(struct cpu *c, const struct cpu_model *model, struct physmap *map, 
     c->clock = clock;
     c->ledger = ledger;
     c->tracer = tracer;
-    take_costs(c, profile);
+    cpu_set_costs(c, profile);
     mmu_init(&c->mmu, map);
     c->mmu.phys_bits = model->phys_bits;
     c->dcache = dcache_new(c);

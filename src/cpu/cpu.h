@@ -158,6 +158,8 @@ struct cpu {
 int cpu_init(struct cpu *c, const struct cpu_model *model, struct physmap *map, struct clock *clock, struct ledger *ledger,
              const struct profile *profile, const struct tracer *tracer, struct error *err);
 void cpu_fini(struct cpu *c);
+/* Cycles by class of instruction as cpu_init() took them from the profile: an engine may have changed some. */
+void cpu_set_costs(struct cpu *c, const struct profile *p);
 /* From now on cpu_run() goes through that accelerator where it can. 0, or -1 with *err: there is none then. cpu_fini() detaches it. */
 int cpu_set_accel(struct cpu *c, const struct cpu_accel_ops *accel, struct error *err);
 void cpu_reset(struct cpu *c);

@@ -73,6 +73,8 @@ struct vm_capture {
     u32 snaplen;                    /* bytes of each frame that are kept; 0: all */
 };
 
+struct engine_choice; /* switch.h */
+
 /* What the user asked for; strings are borrowed from the command line or the caller. */
 struct vm_config {
     const struct engine_ops *engine;
@@ -111,6 +113,8 @@ struct vm_config {
     struct tracer tracer;
     struct ledger_observer *observer; /* of the ledger; NULL: none. A chain, which outlives the vm */
     s64 rtc_base;                   /* seconds since 1970 that the RTC shows at power-on; default 2020-01-01, never the host's */
+    /* For `engine NAME` of the monitor: what may this machine go on with under that name? 0 or -1 with *err. NULL: nothing else */
+    int (*find_engine)(const struct vm *vm, const char *name, struct engine_choice *c, struct error *err);
     void (*pump)(struct vm *vm, void *opaque); /* a console's turn, between slices; NULL: none */
     void *pump_opaque;
 };

@@ -159,6 +159,7 @@ int opt_kvm(struct options *o, const char *arg, struct error *err)
     o->vm.kvm = arg;
     return CHOICE("kvm", "host", "model");
 }
+int opt_switch_engine_at(struct options *o, const char *arg, struct error *err) { return switches_add(&o->switches, arg, err); }
 int opt_hw(struct options *o, const char *arg, struct error *err)
 {
     o->vm.hw = arg;

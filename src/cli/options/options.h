@@ -8,6 +8,7 @@
 #include "cli/options/chardevs.h"
 #include "cli/options/network.h"
 #include "cli/options/serial.h"
+#include "cli/options/switches.h"
 #include "cli/options/virtio.h"
 #include "console/display.h"
 #include "console/script.h"
@@ -41,6 +42,7 @@ struct options {
     const char *pidfile;            /* NULL: none */
     bool daemonize;
     struct screenshots screenshots;
+    struct switches switches;
     char gdb_port[16];              /* of -p */
     const char *gdb;                /* where gdb may attach, NULL: nowhere */
     bool stopped;                   /* -S */
