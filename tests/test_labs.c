@@ -35,15 +35,19 @@ static int graded(const char *lab, const char *which)
     return p;
 }
 
-/* --- wrong solutions: " * file: NAME" and " * expect: TEST | VERDICT | PART OF THE REASON" ----------- */
+/* --- wrong solutions: a program that takes the file's place, or a sed script that makes the mistake in the reference. Its head has the
+ * lines "file: NAME" and "expect: TEST | VERDICT | PART OF THE REASON", behind " * " or "# " ------------------------------------- */
 
+static bool is_script(const char *path) { return strcmp(path + strlen(path) - 4, ".sed") == 0; }
+
+/* The comment that a program begins with (behind the one of its license), or all lines of a script. */
 static char *read_head(const char *path, char *head, size_t size)
 {
     FILE *f = fopen(path, "r");
     head[f ? fread(head, 1, size - 1, f) : 0] = 0;
     if (f)
         fclose(f);
-    char *end = strstr(head, "*/\n");
+    char *end = is_script(path) ? NULL : strstr(head, "*/\n");
     if (end && (end = strstr(end + 1, " */\n")))
         *end = 0;
     return head;
@@ -52,7 +56,7 @@ static char *read_head(const char *path, char *head, size_t size)
 static unsigned check_expectation(const json_t *marks, const char *line)
 {
     char name[100], verdict[40], reason[300];
-    if (!CHECK_EQ(sscanf(line, " * expect: %99[^|]| %39[^|]| %299[^\n]", name, verdict, reason), 3))
+    if (!CHECK_EQ(sscanf(line, " expect: %99[^|]| %39[^|]| %299[^\n]", name, verdict, reason), 3))
         return 0;
     name[strlen(name) - 1] = verdict[strlen(verdict) - 1] = 0;
     const json_t *t = test_named(marks, name);
@@ -64,19 +68,30 @@ static unsigned check_expectation(const json_t *marks, const char *line)
     return 1;
 }
 
+/* The reference with this one mistake, as a submission. */
+static bool make_wrong(const char *lab, const char *path, const char *file, const char *dir)
+{
+    shell("rm -rf %s; cp -r %s/%s/reference %s", dir, folder, last_part(lab), dir);
+    if (!is_script(path))
+        return CHECK_EQ(shell("cp %s %s/%s", path, dir, file), 0);
+    return CHECK_EQ(shell("sed -f %s %s/%s/reference/%s >%s/%s", path, folder, last_part(lab), file, dir, file), 0) &&
+           CHECK_EQ(shell("cmp -s %s/%s/reference/%s %s/%s", folder, last_part(lab), file, dir, file), 1); /* it has found its place */
+}
+
 static void check_wrong(const char *lab, const char *path)
 {
     char head[8192], file[64] = "", dir[200];
     check_context("%s", path);
     read_head(path, head, sizeof head);
-    const char *at = strstr(head, " * file: ");
-    if (!at || !CHECK_EQ(sscanf(at, " * file: %63s", file), 1))
+    const char *at = strstr(head, " file: ");
+    if (!at || !CHECK_EQ(sscanf(at, " file: %63s", file), 1))
         return FAIL("no line ' * file: NAME'");
     snprintf(dir, sizeof dir, "%s/wrong", folder);
-    shell("rm -rf %s; cp -r %s/%s/reference %s; cp %s %s/%s", dir, folder, last_part(lab), dir, path, dir, file);
+    if (!make_wrong(lab, path, file, dir))
+        return;
     json_t *marks = grade(folder, lab, dir);
     unsigned expected = 0, lost = 0;
-    for (const char *l = strstr(head, " * expect: "); l; l = strstr(l + 1, " * expect: "))
+    for (const char *l = strstr(head, " expect: "); l; l = strstr(l + 1, " expect: "))
         expected += check_expectation(marks, l);
     size_t i;
     json_t *t;
@@ -108,6 +123,7 @@ static void check_lab(const char *lab)
 static void test_lab0(void) { NEED_SANDBOX(); check_lab("labs/lab0"); }
 static void test_lab1(void) { NEED_SANDBOX(); check_lab("labs/lab1"); }
 static void test_lab2(void) { NEED_SANDBOX(); check_lab("labs/lab2"); }
+static void test_lab3(void) { NEED_SANDBOX(); check_lab("labs/lab3"); }
 
 /* No lab is without a test here, or without what teachers and students read. */
 static void test_all_are_here(void)
@@ -115,7 +131,7 @@ static void test_all_are_here(void)
     glob_t g;
     if (!CHECK_EQ(glob("labs/lab[0-9]*", 0, NULL, &g), 0))
         return;
-    CHECK_EQ(g.gl_pathc, 3);
+    CHECK_EQ(g.gl_pathc, 4);
     for (size_t i = 0; i < g.gl_pathc; i++) {
         check_context("%s", g.gl_pathv[i]);
         CHECK_EQ(shell("grep -q '^.*Goal' %s/handout.md && grep -q '^## Steps' %s/handout.md && grep -q '^## Hints' %s/handout.md", g.gl_pathv[i], g.gl_pathv[i], g.gl_pathv[i]), 0);
@@ -128,7 +144,7 @@ static void test_all_are_here(void)
 int main(int argc, char **argv)
 {
     static const struct check tests[] = {
-        { "all are here", test_all_are_here }, { "lab0", test_lab0 }, { "lab1", test_lab1 }, { "lab2", test_lab2 }, { NULL, NULL },
+        { "all are here", test_all_are_here }, { "lab0", test_lab0 }, { "lab1", test_lab1 }, { "lab2", test_lab2 }, { "lab3", test_lab3 }, { NULL, NULL },
     };
     if (!mkdtemp(folder))
         return 1;

@@ -20,6 +20,7 @@ static const char usage[] =
     "points, with the reason for each one that is lost. Status 0: all points; 1: not all.\n"
     "\n"
     "  -visible           only the tests that students have\n"
+    "  -console           also what each test's guest prints\n"
     "  -json FILE         the marks as one JSON document, written anew after every test\n"
     "  -junit FILE        as JUnit XML\n"
     "  -gradescope FILE   as Gradescope's results.json\n"
@@ -27,7 +28,7 @@ static const char usage[] =
     "  -csv FILE          with -all: one line each; default grades.csv. Marks are in FILE.d/\n"
     "  -j N               with -all: so many at a time; default 1\n";
 
-struct words { const char *json, *junit, *gradescope, *all, *csv, *jobs, *place[2]; unsigned nplaces; bool visible, help; };
+struct words { const char *json, *junit, *gradescope, *all, *csv, *jobs, *place[2]; unsigned nplaces; bool visible, console, help; };
 
 /* --- one submission --- */
 
@@ -49,6 +50,8 @@ static void run_test(struct grade *g, struct grade_build *b, const struct grade_
     json_t *run = grade_run(image, t->engine, t->max_insns, r);
     if (run)
         (t->answer ? grade_judge_answer : grade_judge)(g, t, run, r);
+    if (g->show_console)
+        grade_report_console(run, stdout);
     json_decref(run);
 }
 
@@ -121,11 +124,14 @@ static int parse(struct words *w, int argc, char **argv, struct error *err)
     const struct { const char *name, **to; } texts[] = {
         { "json", &w->json }, { "junit", &w->junit }, { "gradescope", &w->gradescope }, { "all", &w->all }, { "csv", &w->csv }, { "j", &w->jobs },
     };
+    const struct { const char *name; bool *to; } flags[] = { { "visible", &w->visible }, { "console", &w->console }, { "help", &w->help } };
     for (int i = 1; i < argc; i++) {
         const char *value;
-        unsigned k = 0;
-        if (word_is_option(argv[i], "visible", &value) || word_is_option(argv[i], "help", &value)) {
-            *(strstr(argv[i], "help") ? &w->help : &w->visible) = true;
+        unsigned k = 0, f = 0;
+        while (f < ARRAY_LEN(flags) && !word_is_option(argv[i], flags[f].name, &value))
+            f++;
+        if (f < ARRAY_LEN(flags)) {
+            *flags[f].to = true;
             continue;
         }
         while (k < ARRAY_LEN(texts) && !word_is_option(argv[i], texts[k].name, &value))
@@ -150,7 +156,7 @@ static void tell(const struct grade *g, unsigned test) { grade_report_test(g, te
 static int grade_one(const struct words *w, const struct grade_lab *lab, struct error *err)
 {
     struct grade *g = calloc(1, sizeof *g);
-    *g = (struct grade){ .lab = lab, .submission = w->place[1], .visible_only = w->visible, .tell = tell, .json = w->json, .junit = w->junit,
+    *g = (struct grade){ .lab = lab, .submission = w->place[1], .visible_only = w->visible, .show_console = w->console, .tell = tell, .json = w->json, .junit = w->junit,
                          .gradescope = w->gradescope };
     printf("%s: %s\n", lab->name, lab->title);
     int status = grade_submission(g, err);

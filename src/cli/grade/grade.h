@@ -37,7 +37,8 @@ enum verdict {
 };
 extern const char *const verdict_names[VERDICT_COUNT];
 
-/* How often events may happen: those whose names match a shell pattern, together; "insns": guest instructions. */
+/* How often events may happen: those whose names match a shell pattern, together; "insns": guest instructions;
+ * "@NAME": what the guest's console says in lines "@count NAME NUMBER". */
 struct grade_limit { const char *event, *what; /* for people */ s64 min, max; /* -1: any */ };
 
 struct grade_test {
@@ -70,7 +71,7 @@ struct grade {
     const char *submission;
     char name[128];                 /* the last part of its path */
     char fingerprint[20];           /* of the submitted files and the lab's tests */
-    bool visible_only;
+    bool visible_only, show_console;
     bool complete;                  /* no test is left */
     struct grade_result result[GRADE_MAX_TESTS];
     const char *json, *junit, *gradescope; /* files to write, NULL: none */
@@ -114,6 +115,8 @@ void grade_judge_answer(const struct grade *g, const struct grade_test *t, const
 /* --- reports --- */
 
 void grade_report_test(const struct grade *g, unsigned test, FILE *out);
+/* What the guest of a run printed, indented. */
+void grade_report_console(const struct json_t *run, FILE *out);
 void grade_report_sum(const struct grade *g, FILE *out);
 /* Whatever files were asked for; each is whole at every moment. 0, or -1 with *err. */
 int grade_report_files(const struct grade *g, struct error *err);

@@ -51,7 +51,7 @@ static int read_limits(const struct grade_lab *lab, struct grade_test *t, json_t
     json_object_foreach(counts, event, range) {
         if (t->nlimits == GRADE_MAX_LIMITS)
             return bad(lab, err, t->name, "too many counts");
-        if (strcmp(event, "insns") && !event_exists(event))
+        if (strcmp(event, "insns") && event[0] != '@' && !event_exists(event))
             return bad(lab, err, event, "no event has that name; see `emu list events`");
         t->limit[t->nlimits++] = (struct grade_limit){ event, text(range, "what") ? text(range, "what") : event, bound(range, "min"), bound(range, "max") };
     }

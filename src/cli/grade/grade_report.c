@@ -37,6 +37,16 @@ void grade_report_test(const struct grade *g, unsigned i, FILE *out)
     fflush(out);
 }
 
+void grade_report_console(const json_t *run, FILE *out)
+{
+    const char *s = json_string_value(json_object_get(run, "console"));
+    while (s && *s) {
+        int n = strcspn(s, "\n");
+        fprintf(out, "    | %.*s\n", n, s);
+        s += n + (s[n] == '\n');
+    }
+}
+
 void grade_report_sum(const struct grade *g, FILE *out)
 {
     fprintf(out, "%s: %u of %u points\n", g->name, grade_score(g), grade_points(g));
