@@ -7,7 +7,11 @@
 GUESTS_ALONE := smp
 # Programs of several files that make sense on Xen only.
 GUESTS_XEN := nullcall split
-GUEST_PROGRAMS := $(filter-out $(GUESTS_ALONE:%=guests/%) $(GUESTS_XEN:%=guests/%) guests/lib,$(patsubst %/,%,$(sort $(dir $(wildcard guests/*/*.c)))))
+# Programs of several files: guests/NAME/*.c for both kinds, guests/NAME/KIND/*.c for one, and what they borrow from others.
+GUESTS_PARTS := netload
+GUEST_BORROWS_xen := split/store split/share split/xenbus
+GUEST_BORROWS_native :=
+GUEST_PROGRAMS := $(filter-out $(GUESTS_ALONE:%=guests/%) $(GUESTS_XEN:%=guests/%) $(GUESTS_PARTS:%=guests/%) guests/lib,$(patsubst %/,%,$(sort $(dir $(wildcard guests/*/*.c)))))
 GUEST_NAMES := $(notdir $(GUEST_PROGRAMS))
 GUEST_KINDS := native $(if $(wildcard guests/lib/xen/link.ld),xen)
 GUEST_OUT := build/guests
@@ -48,6 +52,13 @@ GUEST_IMAGES += $(GUEST_OUT)/$(1).xen.elf
 endef
 $(foreach n,$(GUESTS_XEN),$(eval $(call guest_xen,$(n))))
 
+define guest_parts
+$(GUEST_OUT)/$(1).$(2).elf: $(patsubst guests/%,$(GUEST_OUT)/$(2)/%.o,$(wildcard guests/$(1)/*.c guests/$(1)/$(2)/*.c)) $(GUEST_BORROWS_$(2):%=$(GUEST_OUT)/$(2)/%.c.o) $(call guest_lib,$(2)) guests/lib/$(2)/link.ld
+	$$(CC) $$(GUEST_LDFLAGS) -Wl,-T,guests/lib/$(2)/link.ld -o $$@ $$(filter %.o,$$^)
+GUEST_IMAGES += $(GUEST_OUT)/$(1).$(2).elf
+endef
+$(foreach n,$(GUESTS_PARTS),$(foreach k,$(GUEST_KINDS),$(eval $(call guest_parts,$(n),$(k)))))
+
 guests: $(GUEST_IMAGES)
 
--include $(wildcard $(GUEST_OUT)/*/*/*.d $(GUEST_OUT)/*/lib/*/*.d)
+-include $(wildcard $(GUEST_OUT)/*/*/*.d $(GUEST_OUT)/*/*/*/*.d)

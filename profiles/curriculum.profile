@@ -68,3 +68,9 @@ kvm.handler = 1000       # A1 hypervisor handling: 1000+
 kvm.ept_fill = 714       # estimate: as shadow.fill
 kvm.vm_switch = 600     # A2 context switch between VMs, with VPID 2000, less A1's exit 700 and entry 700
 kvm.tlb_refill = 800    # A2 context switch between VMs, without VPID 2800 less with VPID 2000
+
+host.wake = 5000         # estimate: 2.5 us, order of a wake-up across processors out of a light idle state
+host.copy_line = 4       # estimate: a 16-byte load and store a cycle, out of the cache: the guest has just written it
+host.stack = 100         # estimate: as the work of a system call, A1 100
+host.nic = 50            # estimate: order of fifty instructions
+host.ring = 50           # estimate: as host.nic

@@ -69,3 +69,9 @@ kvm.handler = 461        # 7a vmcall 1529 less exit 531, entry 277 and ten vmrea
 kvm.ept_fill = 1470      # estimate: mon.emulate 1128 + shadow.fill 342: look up the page, install one entry
 kvm.vm_switch = 600     # estimate: curriculum's, A2 2000 less exit and entry, cycles taken over
 kvm.tlb_refill = 800    # estimate: curriculum's, A2 2800 less 2000, cycles taken over
+
+host.wake = 6750         # estimate: curriculum's 2.5 us at 2.7 GHz
+host.copy_line = 4       # estimate: a 16-byte load and store a cycle, out of the cache
+host.stack = 135         # estimate: as the work of a system call, insn.syscall + insn.sysret
+host.nic = 50            # estimate: order of fifty instructions
+host.ring = 50           # estimate: as host.nic

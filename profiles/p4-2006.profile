@@ -66,3 +66,9 @@ kvm.handler = 461        # estimate: as in the modern profile, cycles taken over
 kvm.ept_fill = 1730      # estimate: as shadow.fill. This processor has no EPT: used only where --hw asks for one
 kvm.vm_switch = 600     # estimate: curriculum's, A2 2000 less exit and entry, cycles taken over
 kvm.tlb_refill = 800    # estimate: curriculum's, A2 2800 less 2000, cycles taken over
+
+host.wake = 9500         # estimate: 2.5 us at 3.8 GHz
+host.copy_line = 32      # estimate: as 16*insn.string, four bytes an iteration
+host.stack = 242         # estimate: as the work of a system call, 1a 242
+host.nic = 121           # estimate: half a system call
+host.ring = 121          # estimate: as host.nic

@@ -21,6 +21,9 @@ typedef unsigned long long u64;
 /* The program. Returning is kernel_exit(0). */
 void guest_main(void);
 
+/* What stands behind -append, perhaps with the kernel's name before it. */
+const char *kernel_command_line(void);
+
 /* --- console ---------------------------------------------------------------------------------- */
 
 void console_write(const char *text, u32 len);
@@ -101,6 +104,7 @@ static inline u64 rdtsc(void)
  * bool apic_start(void)       switch the local APIC on
  * void apic_timer(cycles)     an interrupt each so many cycles, counted in apic_interrupts
  * void interrupts_enable(void), interrupts_disable(void)
+ * void interrupts_let_in(void)    those that wait already
  * void apic_self_ipi(void)    an interrupt to this processor, counted in apic_interrupts; the handler ends it
  * u32 apic_read_id(void), void apic_write_tpr(u32)
  */

@@ -72,6 +72,16 @@ static inline void ledger_charge_n(struct ledger *l, enum event e, u64 n)
 }
 static inline void ledger_charge(struct ledger *l, enum event e) { ledger_charge_n(l, e, 1); }
 
+/* The same in a thread of the host that runs beside: counted and paid for, but for this machine's processor no time goes by. */
+static inline void ledger_charge_beside(struct ledger *l, enum event e, u64 n)
+{
+    cycles_t c = l->cost[e] * n;
+    if (unlikely(l->observer))
+        ledger_observe_event(l, e, n, c);
+    l->count[e] += n;
+    l->cycles[e] += c;
+}
+
 /* Cycles that an event cost beyond its formula, known only at run time (e.g. bytes copied). */
 static inline void ledger_add_cycles(struct ledger *l, enum event e, cycles_t c)
 {

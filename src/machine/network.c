@@ -6,6 +6,7 @@
 
 #include "devices/net/net_backend.h"
 #include "devices/net/net_pcap.h"
+#include "devices/net/net_wire.h"
 #include "machine/outside.h"
 
 struct network {
@@ -22,7 +23,7 @@ static const struct net_backend_ops *find_backend(const char *type, struct error
     for (const struct net_backend_ops *const *b = net_backends; *b; b++)
         if (strcmp((*b)->name, type) == 0)
             return *b;
-    error_set(err, "-netdev %s: no back-end is called so; there are user, none, loopback and hubport", type);
+    error_set(err, "-netdev %s: no back-end is called so; there are user, none, loopback, hubport and wire", type);
     return NULL;
 }
 
@@ -132,6 +133,13 @@ static int plug_into_server(struct vm *vm, struct nic *to, const struct vm_netde
     return (to->vhost = outside_open_adapter(vm, chardev, err)) ? 0 : -1;
 }
 
+/* How the adapter reaches the wire on the modelled host. On the bare machine it is the machine's own. */
+static enum net_path path_of(const struct vm *vm, enum nic_model model)
+{
+    static const enum net_path path[] = { [NIC_E1000] = NET_PATH_EMULATED, [NIC_VIRTIO] = NET_PATH_VIRTIO, [NIC_VIF] = NET_PATH_PV };
+    return strcmp(vm->config.engine->name, "bare") == 0 ? NET_PATH_DIRECT : path[model];
+}
+
 static int plug_in(struct vm *vm, struct nic *to, const char *id, struct error *err)
 {
     const struct vm_netdev *served = find_served(vm, id);
@@ -146,6 +154,7 @@ static int plug_in(struct vm *vm, struct nic *to, const char *id, struct error *
         return error_set(err, "-device ..,netdev=%s: another adapter is plugged in there; give each a -netdev of its own", id);
     vm->network->net[at].taken = true;
     to->wire = vm->network->net[at].wire;
+    net_wire_serve(vm->network->net[at].backend, path_of(vm, to->model));
     return 0;
 }
 
@@ -158,11 +167,11 @@ static int add_nic(struct vm *vm, unsigned i, struct error *err)
     to->virtio = n->virtio;
     to->pairs = n->pairs;
     to->virtio.no_legacy |= strstr(n->model, "non-transitional") != NULL;
-    if (take_model(to, n->model, err) || take_mac(to, n->mac, i, err) || plug_in(vm, to, n->netdev, err))
+    if (take_model(to, n->model, err) || take_mac(to, n->mac, i, err))
         return -1;
     if (strcmp(vm->config.engine->image, "xen-pv") == 0)
         to->model = NIC_VIF;
-    return 0;
+    return plug_in(vm, to, n->netdev, err);
 }
 
 /* --- all of it --- */
@@ -188,6 +197,7 @@ int network_open(struct vm *vm, struct error *err)
     vm->network = calloc(1, sizeof *vm->network);
     if (!vm->network)
         return error_set(err, "no memory for the network");
+    vm->network->room.ledger = &vm->ledger;
     if (open_all(vm, err) == 0)
         return 0;
     network_close(vm);

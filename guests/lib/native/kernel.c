@@ -43,7 +43,7 @@ static void idt_set(u32 vector, void (*entry)(void), u32 dpl)
 #define EXCEPTIONS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18) X(19)
 #define DECLARE(n) void exception_##n(void);
 EXCEPTIONS(DECLARE)
-void interrupt_timer(void), interrupt_apic(void), interrupt_spurious(void), system_call(void);
+void interrupt_timer(void), interrupt_apic(void), interrupt_line(void), interrupt_spurious(void), system_call(void);
 
 static void idt_load(void)
 {
@@ -138,6 +138,43 @@ void timer_start(u32 hz)
     io_out8(PIC1 + 1, 0xfe);
 }
 
+/* --- one device's interrupt line, 3 to 15 ----------------------------------------------------------- */
+
+static void (*line_handler)(void);
+static _Bool line_is_second;
+
+/* Both PICs are told of the end when it came through the second. Called by start.S. */
+void interrupt_dispatch(void)
+{
+    line_handler();
+    if (line_is_second)
+        io_out8(PIC2, 0x20);
+    io_out8(PIC1, 0x20);
+}
+
+void interrupt_install(u32 line, void (*handler)(void))
+{
+    line_handler = handler;
+    line_is_second = line >= 8;
+    idt_set(0x20 + line, interrupt_line, 0);
+    io_out8(PIC1 + 1, line_is_second ? (u8)~(1 << 2) : (u8)~(1 << line));
+    io_out8(PIC2 + 1, line_is_second ? (u8)~(1 << (line - 8)) : 0xff);
+}
+
+/* --- devices' memory: 4 MiB of it, mapped where they are, by one more table ------------------------- */
+
+static pte_t device_table[1024] __attribute__((aligned(4096)));
+
+void *device_map(u32 gpa)
+{
+    enum { UNCACHED = 1 << 4 };
+    for (u32 i = 0; i < 1024; i++)
+        device_table[i] = (gpa & 0xffc00000u) + (i << 12) + (UNCACHED | PTE_PRESENT | PTE_WRITE);
+    page_directory[gpa >> 22] = (u32)device_table | PTE_PRESENT | PTE_WRITE;
+    tlb_flush();
+    return (void *)gpa;
+}
+
 /* --- the local APIC, mapped where it is by a table of its own; the PIC's interrupts still come, through LINT0 ----- */
 
 static pte_t apic_table[1024] __attribute__((aligned(4096)));
@@ -175,9 +212,24 @@ _Noreturn void kernel_panic(const char *why)
     kernel_exit(99);
 }
 
-/* Called by start.S on the kernel's stack, as the loader left the machine: ring 0, flat, paging off, interrupts off. */
-_Noreturn void kernel_start(void)
+/* --- the command line, where the loader has put it (multiboot 0.6.96, 3.3): copied before anything is mapped ------ */
+
+enum { MULTIBOOT_CMDLINE = 1 << 2 };
+static char command_line[256];
+
+static void command_line_take(const u32 *info)
 {
+    const char *from = info[0] & MULTIBOOT_CMDLINE ? (const char *)info[4] : "";
+    for (u32 i = 0; i < sizeof command_line - 1 && from[i]; i++)
+        command_line[i] = from[i];
+}
+
+const char *kernel_command_line(void) { return command_line; }
+
+/* Called by start.S on the kernel's stack, as the loader left the machine: ring 0, flat, paging off, interrupts off. */
+_Noreturn void kernel_start(const u32 *boot_info)
+{
+    command_line_take(boot_info);
     gdt_load();
     idt_load();
     pic_start();

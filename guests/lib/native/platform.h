@@ -33,6 +33,19 @@ static inline u8 io_in8(u16 port)
 static inline void io_out8(u16 port, u8 value) { __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port)); }
 static inline void io_out16(u16 port, u16 value) { __asm__ volatile("outw %0, %1" : : "a"(value), "Nd"(port)); }
 
+static inline void io_out32(u16 port, u32 value) { __asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port)); }
+static inline u32 io_in32(u16 port)
+{
+    u32 value;
+    __asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
+    return value;
+}
+
+/* A device's interrupt line at the PICs, 3 to 15; one at a time. The handler need not tell the PICs. */
+void interrupt_install(u32 line, void (*handler)(void));
+/* The 4 MiB around that guest-physical address become reachable, uncached; one such place. */
+void *device_map(u32 gpa);
+
 /* The value that CR0 has without TS; CR0 is written, not read and written, as kernels with a copy of it do. */
 extern u32 cr0_without_ts;
 #define CR0_TS 8u
@@ -43,6 +56,9 @@ static inline void fpu_trap(_Bool on)
 
 static inline void interrupts_enable(void) { __asm__ volatile("sti" : : : "memory"); }
 static inline void interrupts_disable(void) { __asm__ volatile("cli" : : : "memory"); }
+
+/* What waits comes now; none comes afterwards. */
+static inline void interrupts_let_in(void) { __asm__ volatile("sti; nop; cli" : : : "memory"); }
 
 static inline void cpu_identify(void)
 {

@@ -16,6 +16,7 @@
         .globl _start
 _start: cld
         mov $kernel_stack_top, %esp
+        push %ebx                                       /* the boot information */
         call kernel_start                               /* does not return */
 
 /* --- exceptions --------------------------------------------------------------------------------
@@ -82,7 +83,12 @@ exception_unexpected:
         call exception_report                           /* does not return */
 
 /* --- interrupts ------------------------------------------------------------------------------- */
-        .globl interrupt_timer, interrupt_apic, interrupt_spurious
+        .globl interrupt_timer, interrupt_apic, interrupt_line, interrupt_spurious
+interrupt_line:
+        pusha
+        call interrupt_dispatch
+        popa
+        iret
 interrupt_apic:
         incl apic_interrupts
         movl $0, 0xfee000b0                             /* end of interrupt, to the local APIC */

@@ -170,6 +170,8 @@ static void ports_start(void)
 }
 
 /* Called by start.S on the kernel's stack, as Xen started the domain: ring 1, flat, paging on, events masked. */
+const char *kernel_command_line(void) { return (const char *)xen_start->cmd_line; }
+
 _Noreturn void kernel_start(const struct start_info *start)
 {
     xen_start = start;

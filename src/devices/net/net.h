@@ -41,6 +41,7 @@ struct net_watcher {
 };
 
 struct net_frame;
+struct net_carrier;
 
 /* One direction. */
 struct net_lane {
@@ -48,9 +49,13 @@ struct net_lane {
     struct net_end to;
     struct net_frame *first, **last;    /* owned; in the order of their arrival */
     u32 frames, bytes;                  /* that wait now */
-    cycles_t busy_until;                /* the last bit of what was sent has left */
+    cycles_t busy_until;                /* the last bit of what was sent has left, */
+    u64 fraction;                       /* and this part of a cycle later: in units of 1 / bits_per_second */
     struct timer timer;                 /* the arrival of the first */
     bool refused;                       /* the sender waits for room() */
+    bool goes_on;                       /* the host's thread has come by itself: it is at the cycle where it left off */
+    cycles_t awake;                     /* when last the receiver said that it is ready again */
+    struct timer free;                  /* the host's thread is done with what it was given, and can take more */
     u64 sent, sent_bytes, dropped;      /* counted since power-on */
 };
 
@@ -61,6 +66,8 @@ struct net_wire {
     bool link;
     u64 bits_per_second;                /* 0: no time passes */
     cycles_t latency;                   /* of the signal, on top of the bits' time */
+    u32 gap;                            /* bytes of each frame's time that it does not have: preamble, checksum, space between frames */
+    struct net_carrier *carrier;        /* the host's work between the adapter and this wire; NULL: none, or it is not modelled */
     struct net_watcher *watchers;
 };
 
@@ -81,6 +88,9 @@ void net_send_after(struct net_wire *w, enum net_side from, const u8 *frame, u32
 bool net_room(struct net_wire *w, enum net_side from);
 /* `side` is ready() again: let come what waits for it. */
 void net_wake(struct net_wire *w, enum net_side side);
+/* The adapter's driver has rung for something to be sent: after how many cycles does somebody look? `otherwise`: what the adapter
+ * takes where no host is modelled. */
+cycles_t net_doorbell(struct net_wire *w, cycles_t otherwise);
 void net_set_link(struct net_wire *w, bool up);
 /* A modelled wire: its speed (0: none), and how long a bit is under way. */
 void net_set_speed(struct net_wire *w, u64 bits_per_second, cycles_t latency);

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct net_backend_ops *const net_backends[] = { &net_user_ops, &net_none_ops, &net_loopback_ops, &net_hub_ops, NULL };
+#include "devices/net/net_wire.h"
+
+const struct net_backend_ops *const net_backends[] = { &net_user_ops, &net_none_ops, &net_loopback_ops, &net_hub_ops, &net_wire_ops, NULL };
 
 void *net_backend_new(const struct net_backend_ops *ops, struct net_wire *w, size_t size, struct error *err)
 {

@@ -13,11 +13,13 @@
 
 enum { NET_WORDS = 24, NET_BACKEND_FDS = 256 };
 
+struct ledger;
 struct net_backend;
 
 /* What is shared by the back-ends of one machine. Zeroed storage is an empty room. */
 struct net_room {
     struct net_hub *hubs;           /* list, each owned by its ports together */
+    struct ledger *ledger;          /* the machine's, where the modelled host's work is charged; NULL: it is not modelled */
 };
 
 struct net_backend_ops {

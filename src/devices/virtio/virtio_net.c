@@ -138,11 +138,18 @@ enum vnet_queue vnet_kind(const struct virtio_net *n, unsigned queue)
     return queue >= 2 * pairs ? VNET_CONTROL : queue % 2 ? VNET_TX : VNET_RX;
 }
 
+/* Who serves the queue must be woken first. */
+static u64 doorbell_ns(const struct virtio_net *n)
+{
+    const struct clock *c = n->v.clock;
+    return clock_cycles_to_ns(c, net_doorbell(n->wire, clock_ns_to_cycles(c, TX_WORK_NS)));
+}
+
 static void net_kicked(struct virtio *v, struct virtqueue *q)
 {
     enum vnet_queue kind = vnet_kind((struct virtio_net *)v, q->index);
     if (kind != VNET_RX) {
-        virtio_work_later(q, kind == VNET_TX ? TX_WORK_NS : CONTROL_WORK_NS);
+        virtio_work_later(q, kind == VNET_TX ? doorbell_ns((struct virtio_net *)v) : CONTROL_WORK_NS);
         return;
     }
     virtqueue_set_doorbell(q, false);

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A driver for the Intel 82540EM, twice: naive, as a first driver is written from the manual, which asks the adapter whatever it
+ * wants to know; and batched, which finds everything in memory and touches a register once a batch.
+ *
+ *     naive transmit, each frame    STATUS (is the link up?), TDH (is there room?), TDT; interrupt: ICR, TDH (what is done?), PIC twice
+ *     batched transmit, each batch  TDT; interrupt: ICR, PIC twice
+ */
+#include "../netload.h"
+#include "pci.h"
+
+enum { STATUS = 0x8, ICR = 0xc0, ITR = 0xc4, IMS = 0xd0, RCTL = 0x100, TCTL = 0x400, RDBAL = 0x2800, RDLEN = 0x2808, RDH = 0x2810, RDT = 0x2818,
+       TDBAL = 0x3800, TDLEN = 0x3808, TDH = 0x3810, TDT = 0x3818, CTRL = 0x0 };
+enum { CTRL_SLU = 1 << 6, STATUS_LU = 1 << 1, CAUSE_TXDW = 1 << 0, CAUSE_RXT0 = 1 << 7, RCTL_EN_ALL = 0x0400801a /* EN, UPE, MPE, BAM, SECRC */, TCTL_EN_PSP = 0xa };
+enum { CMD_EOP = 0x01, CMD_IFCS = 0x02, CMD_RS = 0x08, DD = 0x01, RING = 2048, RX_RING = 256 };
+
+struct descriptor { u64 buffer; u32 lower, upper; };
+struct rx_descriptor { u64 buffer; u16 len, checksum; u8 status, errors; u16 special; };
+
+static struct descriptor volatile tx[RING] __attribute__((aligned(4096)));
+static struct rx_descriptor volatile rx[RX_RING] __attribute__((aligned(4096)));
+static u8 buffers[RX_RING][BUFFER] __attribute__((aligned(4096)));
+static u8 *registers;
+static u32 made, seen_done, marked, got;     /* frames: given to the adapter; known to be sent; up to the last that reports; received */
+
+static u32 reg_read(u32 offset) { return *(u32 volatile *)(registers + offset); }
+static void reg_write(u32 offset, u32 value) { *(u32 volatile *)(registers + offset) = value; }
+
+/* --- transmit --- */
+
+static void fill(u32 len, u32 command)
+{
+    struct descriptor volatile *d = &tx[made++ % RING];
+    d->buffer = (u32)net_frame;
+    d->upper = 0;
+    d->lower = len | command << 24;
+}
+
+static void send_naive(u32 len)
+{
+    while (!(reg_read(STATUS) & STATUS_LU))
+        ;
+    while ((made + 1) % RING == reg_read(TDH))
+        ;
+    fill(len, CMD_EOP | CMD_IFCS | CMD_RS);
+    reg_write(TDT, made % RING);
+    interrupts_let_in();
+    while (seen_done != made)
+        kernel_idle();
+}
+
+static void send(u32 count, u32 len)
+{
+    for (u32 i = 0; i < count && net_naive; i++)
+        send_naive(len);
+    if (net_naive)
+        return;
+    for (u32 i = 0; i < count; i++)
+        fill(len, CMD_EOP | CMD_IFCS | (i == count - 1 ? CMD_RS : 0));
+    marked = made;
+    reg_write(TDT, made % RING);
+}
+
+/* Naive: what the interrupt handler has read in TDH. Batched: the last of a batch is marked done in memory, and those before it are too. */
+static u32 sent(void)
+{
+    if (!net_naive && marked != seen_done && tx[(marked - 1) % RING].upper & DD)
+        seen_done = marked;
+    return seen_done;
+}
+
+/* --- receive --- */
+
+static u32 received(void)
+{
+    while (rx[got % RX_RING].status & DD) {
+        rx[got % RX_RING].status = 0;
+        got++;
+    }
+    return got;
+}
+
+/* Naive: a register write for each buffer. */
+static void give_back(u32 count)
+{
+    static u32 tail = RX_RING - 1;
+    for (u32 i = 0; i < count; i++) {
+        tail = (tail + 1) % RX_RING;
+        if (net_naive)
+            reg_write(RDT, tail);
+    }
+    if (!net_naive)
+        reg_write(RDT, tail);
+}
+
+/* --- interrupts --- */
+
+static void interrupt(void)
+{
+    u32 causes = reg_read(ICR);
+    if (net_naive && causes & CAUSE_TXDW)
+        seen_done += (reg_read(TDH) - seen_done) % RING;
+}
+
+/* --- the adapter --- */
+
+static void rings_start(void)
+{
+    for (u32 i = 0; i < RX_RING; i++)
+        rx[i].buffer = (u32)buffers[i];
+    reg_write(RDBAL, (u32)rx);
+    reg_write(RDLEN, sizeof rx);
+    reg_write(RDT, RX_RING - 1);
+    reg_write(RCTL, RCTL_EN_ALL);
+    reg_write(TDBAL, (u32)tx);
+    reg_write(TDLEN, sizeof tx);
+    reg_write(TCTL, TCTL_EN_PSP);
+}
+
+static _Bool open(void)
+{
+    u32 function = pci_find(0x8086, 0x100e);
+    if (!function)
+        return 0;
+    registers = device_map(pci_read(function, PCI_BAR0) & ~15u);
+    reg_write(CTRL, reg_read(CTRL) | CTRL_SLU);
+    while (!(reg_read(STATUS) & STATUS_LU))
+        ;
+    rings_start();
+    interrupt_install(pci_read(function, PCI_INTERRUPT_LINE) & 0xff, interrupt);
+    reg_read(ICR);
+    reg_write(IMS, CAUSE_TXDW | CAUSE_RXT0);
+    return 1;
+}
+
+const struct net_path path_e1000 = {
+    "e1000", RING, open, send, sent, 0, received, 0, kernel_idle, give_back,
+};
