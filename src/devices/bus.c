@@ -331,3 +331,13 @@ void bus_remove_mmio(struct bus *b, gpa_t base, u64 len)
     physmap_remove(b->map, base, len);
     remove_ranges(b->mmio, &b->nmmio, base, len);
 }
+
+bool bus_is_bell(const struct bus *b, gpa_t gpa)
+{
+    for (unsigned i = 0; i < b->nmmio; i++) {
+        const struct bus_range *r = b->mmio[i];
+        if (gpa - r->base < r->len && r->ops->bell)
+            return r->ops->bell(r->dev, gpa - r->base);
+    }
+    return false;
+}

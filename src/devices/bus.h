@@ -18,6 +18,8 @@ struct bus_ops {
      * widened: a read takes its bytes out of the whole register, a write has zeros in the other bytes. */
     u8 min_size, max_size;
     const char *(*reg_name)(u64 offset);        /* for traces; may be NULL */
+    /* Does a write there do no more than wake some thread of the host? Then the host's kernel can do it (KVM_IOEVENTFD). May be NULL. */
+    bool (*bell)(const void *dev, u64 offset);
 };
 
 struct bus_range {
@@ -56,6 +58,8 @@ void bus_remove_ports(struct bus *b, u16 base, u32 len);
 int bus_add_mmio(struct bus *b, const char *name, gpa_t base, u64 len, const struct bus_ops *ops, void *dev,
                  struct error *err);
 void bus_remove_mmio(struct bus *b, gpa_t base, u64 len);
+/* See bus_ops.bell. */
+bool bus_is_bell(const struct bus *b, gpa_t gpa);
 
 /* One access of the processor, 1, 2 or 4 bytes. It may span devices; each answers for its own ports. */
 u64 bus_io_read(struct bus *b, u16 port, unsigned size);

@@ -31,10 +31,10 @@ enum platform_request {
 };
 
 /* A network adapter that the user asked for; each model's device takes its own. */
-enum nic_model { NIC_NONE, NIC_E1000, NIC_VIRTIO, NIC_VIF /* half of one: the guest has a driver for Xen's netif, the engine the other half */ };
+enum nic_model { NIC_NONE, NIC_E1000, NIC_VIRTIO, NIC_VIF /* half of one: the guest has a driver for Xen's netif, the engine the other half */, NIC_MODELS };
 enum { NICS_MAX = 8, VIRTIO_SLOTS_MAX = 8, VIRTIO_DISK_QUEUES = 8, VIRTIO_NET_PAIRS = 4 /* at most, of one device */ };
 /* What the user wants of a virtio device's interface: both of them, and split rings, if nothing is said. */
-struct virtio_flavor { bool packed, no_legacy, no_modern; };
+struct virtio_flavor { bool packed, no_legacy, no_modern, no_ioeventfd; };
 struct nic {
     enum nic_model model;
     u8 mac[6];

@@ -136,7 +136,7 @@ static int plug_into_server(struct vm *vm, struct nic *to, const struct vm_netde
 /* How the adapter reaches the wire on the modelled host. On the bare machine it is the machine's own. */
 static enum net_path path_of(const struct vm *vm, enum nic_model model)
 {
-    static const enum net_path path[] = { [NIC_E1000] = NET_PATH_EMULATED, [NIC_VIRTIO] = NET_PATH_VIRTIO, [NIC_VIF] = NET_PATH_PV };
+    static const enum net_path path[NIC_MODELS] = { [NIC_E1000] = NET_PATH_EMULATED, [NIC_VIRTIO] = NET_PATH_VIRTIO, [NIC_VIF] = NET_PATH_PV };
     return strcmp(vm->config.engine->name, "bare") == 0 ? NET_PATH_DIRECT : path[model];
 }
 

@@ -22,7 +22,7 @@ static const char usage[] =
     "Every figure's source stands in profiles/published.def. The exit status is 1 if a row is beyond its bar.\n";
 
 /* guests/NAME beside the executable, or of the current directory. */
-static void find_guest(const char *name, char *path, size_t size)
+void bench_find_guest(const char *name, char *path, size_t size)
 {
     char exe[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
@@ -62,7 +62,7 @@ const struct column *bench_run(struct bench *b, const char *spec, const char *gu
     config.timing_model = timing;
     config.kvm = kvm;
     config.max_cycles = LONGEST_RUN;
-    find_guest(guest, path, sizeof path);
+    bench_find_guest(guest, path, sizeof path);
     b->nruns++;
     strcpy(r->key, key);
     column_run(&r->column, path, &config);
@@ -109,11 +109,13 @@ int cli_bench(int argc, char **argv)
     b->out = stdout;
     if (argc > 1 && (word_is_option(argv[1], "help", &what) || word_is_option(argv[1], "h", &what))) {
         fputs(usage, stdout);
-    } else if (parse(b, argc, argv, &what) || (strcmp(what, "exits") && strcmp(what, "decade"))) {
+    } else if (parse(b, argc, argv, &what) || (strcmp(what, "exits") && strcmp(what, "decade") && strcmp(what, "net"))) {
         fprintf(stderr, "emu: bench %s: give exits or decade; `emu bench --help` says more\n", what ? what : "");
         status = STATUS_USER;
     } else if (!strcmp(what, "exits")) {
         status = bench_exits(b) != 0;
+    } else if (!strcmp(what, "net")) {
+        status = bench_net(b) != 0;
     } else {
         bench_decade(b);
     }

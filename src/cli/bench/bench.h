@@ -12,6 +12,8 @@ enum { BENCH_RUNS = 64 };
 struct bench_run { char key[160]; struct column column; };
 struct bench {
     FILE *out;
+    const char *path, *html;    /* of net, blk: that path only; where the page goes. NULL: all; none */
+    bool json;
     const char *engine, *hw;    /* rows of that engine only; rows of kvm with this --hw. NULL: as each row says */
     unsigned nruns;
     struct bench_run run[BENCH_RUNS];
@@ -23,8 +25,12 @@ const struct column *bench_run(struct bench *b, const char *spec, const char *gu
 bool bench_cycles(struct bench *b, const char *spec, const char *guest, const char *operation, const char *profile, bool timing, const char *kvm, u64 *cycles,
                   struct error *why);
 
+/* guests/NAME beside the executable, or of the current directory. */
+void bench_find_guest(const char *name, char *path, size_t size);
+
 /* The tables. How many rows are beyond their bar. */
 unsigned bench_exits(struct bench *b);
 void bench_decade(struct bench *b);
+unsigned bench_net(struct bench *b);
 
 #endif

@@ -36,6 +36,8 @@ int virtio_take_flavor(struct virtio_flavor *f, const char *key, const char *val
     bool on = strcmp(value, "on") == 0 || strcmp(value, "true") == 0;
     if (!on && strcmp(value, "off") && strcmp(value, "false") && strcmp(value, "auto"))
         return error_set(err, "%s=%s: give on or off", key, value);
+    if (strcmp(key, "ioeventfd") == 0)
+        return f->no_ioeventfd = !on, 0;
     *(strcmp(key, "packed") == 0 ? &f->packed : strcmp(key, "disable-legacy") == 0 ? &f->no_legacy : &f->no_modern) = on;
     return f->no_legacy && f->no_modern ? error_set(err, "disable-legacy=on and disable-modern=on leave no interface; give one of them") : 0;
 }
@@ -78,7 +80,7 @@ static int set_seed(struct taking *t, const char *value, struct error *err)
 
 static const struct { const char *key; int (*set)(struct taking *t, const char *value, struct error *err); } keys[] = {
     { "drive", set_drive }, { "num-queues", set_queues }, { "serial", set_serial }, { "chardev", set_chardev }, { "seed", set_seed }, { "addr", set_slot },
-    { "packed", set_flavor }, { "disable-legacy", set_flavor }, { "disable-modern", set_flavor },
+    { "packed", set_flavor }, { "disable-legacy", set_flavor }, { "disable-modern", set_flavor }, { "ioeventfd", set_flavor },
     { "id", set_nothing }, { "bus", set_nothing }, { "bootindex", set_nothing }, { "rng", set_nothing },
     { "max-bytes", set_nothing }, { "period", set_nothing }, { "name", set_nothing }, { "vectors", set_nothing }, { "max_ports", set_nothing },
 };

@@ -116,7 +116,14 @@ static const char *modern_name(u64 offset)
     return offset < PAGE_SIZE ? virtio_pci_common_name(offset) : name[offset / PAGE_SIZE];
 }
 
-static const struct bus_ops modern_ops = { modern_read, modern_write, 1, 4, modern_name };
+/* The work is always some other thread's: of the emulator, or of the host's kernel. */
+static bool modern_bell(const void *dev, u64 offset)
+{
+    const struct virtio_pci *p = dev;
+    return offset / PAGE_SIZE == AREA_NOTIFY && !p->no_ioeventfd;
+}
+
+static const struct bus_ops modern_ops = { modern_read, modern_write, 1, 4, modern_name, modern_bell };
 
 /* --- the window in configuration space, for who cannot reach BARs yet (4.1.4.9) --- */
 
@@ -239,6 +246,7 @@ struct virtio_pci *virtio_pci_new(struct virtio *v, const struct virtio_flavor *
         return NULL;
     }
     p->v = v;
+    p->no_ioeventfd = flavor->no_ioeventfd;
     virtio_connect(v, &transport, p);
     make_function(p, flavor);
     return p;

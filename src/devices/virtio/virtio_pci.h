@@ -15,6 +15,7 @@ struct virtio_pci {
     struct pci_function function;
     struct pci_msix msix;
     struct virtio *v;               /* owned */
+    bool no_ioeventfd;              /* a doorbell goes to the emulator itself, not to whom it wakes */
     u8 isr;                         /* 4.1.4.5: bit 0 a queue, bit 1 the configuration */
     u16 config_vector, queue_vector[VIRTIO_QUEUES_MAX];
     u32 device_feature_select, driver_feature_select;

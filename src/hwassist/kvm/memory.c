@@ -16,11 +16,13 @@ bool kvm_emulate_access(struct kvm_vcpu *k, struct exit *e)
     return alive || shut_down(e);
 }
 
-/* A device's register: of the interrupt controllers that the monitor has itself, or of one in user space? */
-static enum event event_of_device(gpa_t gpa)
+/* A device's register: of the interrupt controllers that the monitor has itself, a doorbell, or one in user space? */
+static enum event event_of_device(const struct kvm_vcpu *k, gpa_t gpa)
 {
     gpa_t page = gpa & PAGE_MASK;
-    return page == KVM_LAPIC_GPA || page == KVM_IOAPIC_GPA ? EV_KVM_APIC : EV_KVM_MMIO;
+    if (page == KVM_LAPIC_GPA || page == KVM_IOAPIC_GPA)
+        return EV_KVM_APIC;
+    return bus_is_bell(&k->v->vm->bus, gpa) ? EV_KVM_IOEVENTFD : EV_KVM_MMIO;
 }
 
 /* The same fault at the same place without an instruction between means that filling does not help: emulate. */
@@ -44,7 +46,7 @@ bool kvm_on_page_fault(struct kvm_vcpu *k, struct exit *e)
     struct mmu_fault f;
     enum shadow_result r = shadow_fault(&k->shadow, gva, error, &f);
     trace(k->cpu->tracer, SHADOW, "gva=0x%llx error=0x%x result=%u", (unsigned long long)gva, error, r);
-    kvm_charge(k, r == SHADOW_MMIO ? event_of_device(k->shadow.device) : event_of[r]);
+    kvm_charge(k, r == SHADOW_MMIO ? event_of_device(k, k->shadow.device) : event_of[r]);
     if (r == SHADOW_TRUE_FAULT) {
         struct trap t = { .vector = VEC_PF, .type = TRAP_FAULT, .has_error = true, .error = f.error, .cr2 = gva };
         kvm_queue_trap(k, &t);
@@ -72,13 +74,13 @@ bool kvm_on_ept_violation(struct kvm_vcpu *k, struct exit *e)
     gpa_t gpa = vmread(&k->vmx.vmcs, GUEST_PHYSICAL_ADDRESS);
     u64 q = vmread(&k->vmx.vmcs, EXIT_QUALIFICATION);
     enum tdp_result r = kvm_ept_fill(k, gpa, q & EPTQ_WRITE);
-    kvm_charge(k, r == TDP_FILLED ? EV_KVM_EPT_FILL : event_of_device(gpa));
+    kvm_charge(k, r == TDP_FILLED ? EV_KVM_EPT_FILL : event_of_device(k, gpa));
     return r == TDP_FILLED || kvm_emulate_access(k, e);
 }
 
 /* The mark of a gpa without memory, set by kvm_ept_fill(). */
 bool kvm_on_ept_misconfig(struct kvm_vcpu *k, struct exit *e)
 {
-    kvm_charge(k, event_of_device(vmread(&k->vmx.vmcs, GUEST_PHYSICAL_ADDRESS)));
+    kvm_charge(k, event_of_device(k, vmread(&k->vmx.vmcs, GUEST_PHYSICAL_ADDRESS)));
     return kvm_emulate_access(k, e);
 }
