@@ -196,7 +196,6 @@ static bool try_to_start(struct vhost *h)
         return false;
     }
     h->state = SERVED;
-    h->progress_ms = h->tried_ms;
     each_ring(h, feed);
     look_soon(h);
     return true;
@@ -388,6 +387,15 @@ static void server_reset(struct virtio_server *s)
     h->state = IDLE;
 }
 
+static void server_orphaned(struct virtio_server *s)
+{
+    struct vhost *h = (struct vhost *)s;
+    timer_cancel(h->clock, &h->look);
+    h->peer->ops->disconnect(h->peer);
+    h->state = IDLE;
+    h->v = NULL;
+}
+
 /* --- its life --- */
 
 struct vhost *vhost_new(struct vhost_peer *p, const char *name, struct vhost_patience patience, struct error *err)
@@ -404,7 +412,7 @@ struct vhost *vhost_new(struct vhost_peer *p, const char *name, struct vhost_pat
     h->shared_fd = -1;
     h->patience.answer_ms = p->patience_ms = patience.answer_ms ? patience.answer_ms : VHOST_PATIENCE_MS;
     h->patience.work_ms = patience.work_ms ? patience.work_ms : VHOST_WORK_PATIENCE_MS;
-    h->server = (struct virtio_server){ 0, server_started, server_kicked, server_reset };
+    h->server = (struct virtio_server){ 0, server_started, server_kicked, server_reset, server_orphaned };
     h->look = (struct timer){ .fire = look_due, .opaque = h };
     if (p->ops->connect(p))
         return h;
@@ -417,8 +425,6 @@ void vhost_free(struct vhost *h)
 {
     if (!h)
         return;
-    if (h->clock)
-        timer_cancel(h->clock, &h->look);
     h->peer->ops->disconnect(h->peer);
     for (unsigned n = 0; n < h->server.queues; n++)
         vhost_ring_fini(&h->ring[n]);

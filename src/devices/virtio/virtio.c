@@ -46,6 +46,8 @@ void virtio_connect(struct virtio *v, const struct virtio_transport *t, void *po
 
 void virtio_fini(struct virtio *v)
 {
+    if (v->server)
+        v->server->orphaned(v->server);
     for (unsigned n = 0; n < v->queues; n++)
         timer_cancel(v->clock, &v->queue[n].work);
     if (v->ops->destroy)

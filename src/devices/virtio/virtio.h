@@ -58,6 +58,7 @@ struct virtio_server {
     void (*started)(struct virtio_server *s);       /* the driver is ready */
     void (*kicked)(struct virtio_server *s, struct virtqueue *q);
     void (*reset)(struct virtio_server *s);         /* it must leave memory alone from now on */
+    void (*orphaned)(struct virtio_server *s);      /* the device and its clock go away */
 };
 
 /* How the device reaches the guest. */
