@@ -124,6 +124,7 @@ static void test_lab0(void) { NEED_SANDBOX(); check_lab("labs/lab0"); }
 static void test_lab1(void) { NEED_SANDBOX(); check_lab("labs/lab1"); }
 static void test_lab2(void) { NEED_SANDBOX(); check_lab("labs/lab2"); }
 static void test_lab3(void) { NEED_SANDBOX(); check_lab("labs/lab3"); }
+static void test_lab4(void) { NEED_SANDBOX(); check_lab("labs/lab4"); }
 
 /* No lab is without a test here, or without what teachers and students read. */
 static void test_all_are_here(void)
@@ -131,7 +132,7 @@ static void test_all_are_here(void)
     glob_t g;
     if (!CHECK_EQ(glob("labs/lab[0-9]*", 0, NULL, &g), 0))
         return;
-    CHECK_EQ(g.gl_pathc, 4);
+    CHECK_EQ(g.gl_pathc, 5);
     for (size_t i = 0; i < g.gl_pathc; i++) {
         check_context("%s", g.gl_pathv[i]);
         CHECK_EQ(shell("grep -q '^.*Goal' %s/handout.md && grep -q '^## Steps' %s/handout.md && grep -q '^## Hints' %s/handout.md", g.gl_pathv[i], g.gl_pathv[i], g.gl_pathv[i]), 0);
@@ -144,7 +145,7 @@ static void test_all_are_here(void)
 int main(int argc, char **argv)
 {
     static const struct check tests[] = {
-        { "all are here", test_all_are_here }, { "lab0", test_lab0 }, { "lab1", test_lab1 }, { "lab2", test_lab2 }, { "lab3", test_lab3 }, { NULL, NULL },
+        { "all are here", test_all_are_here }, { "lab0", test_lab0 }, { "lab1", test_lab1 }, { "lab2", test_lab2 }, { "lab3", test_lab3 }, { "lab4", test_lab4 }, { NULL, NULL },
     };
     if (!mkdtemp(folder))
         return 1;
