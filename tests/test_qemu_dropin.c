@@ -303,6 +303,22 @@ static void test_images(void)
     put_images();
 }
 
+/* A second machine on the same disks is told so. */
+static void test_locked(void)
+{
+    struct child first, second;
+    start(&first, BY_HAND);
+    if (!wait_for(&first, "$ "))
+        return;
+    start(&second, BY_HAND);
+    CHECK_EQ(finish(&second), STATUS_USER);
+    CHECK_CONTAINS(second.said, "is locked, another program uses it; try -snapshot");
+    CHECK_EQ(strcspn(second.said, "\n"), strlen(second.said) - 1);
+    type(&first, "q");
+    CHECK_EQ(finish(&first), 0);
+    CHECK_EQ(converse(&second, BY_HAND, "q"), 0); /* and is free again */
+}
+
 /* --- every row of accepted.def --- */
 
 static void check_accepted(const struct accepted_row *r)
@@ -596,7 +612,7 @@ int main(int argc, char **argv)
         { "signals", test_signals },
         { "launcher", test_launcher },
         { "no_keys", test_no_keys },
-        { "images", test_images },
+        { "images", test_images }, { "locked", test_locked },
         { "accepted", test_accepted },
         { "monitor", test_monitor },
         { "grader", test_grader }, { "packages", test_packages },
