@@ -31,7 +31,7 @@ BENCHES := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
 TEST_SUPPORT := $(B)/tests/check.o $(B)/tests/progen.o $(B)/tests/progen_world.o $(B)/tests/lockstep.o $(B)/tests/pvfixture.o
 TOOLS := $(patsubst %.c,$(B)/%,$(wildcard tools/*.c))
 
-.PHONY: all demo check soak bench docs guests clean help setup tests linux-programs
+.PHONY: all demo check soak bench docs book guests clean help setup tests linux-programs
 .SECONDARY:
 
 all: $(EMU) guests
@@ -53,6 +53,10 @@ tests: $(TESTS) $(TOOLS)
 # The pages and blocks of the documents that the program itself prints.
 docs: $(EMU) guests $(TOOLS)
 	@tools/update-docs $(B)
+
+# The documents as HTML, in build/book.
+book:
+	@tools/make-book
 
 soak: setup
 	@$(MAKE) --no-print-directory $(EMU) tests guests
@@ -94,6 +98,7 @@ help:
 	@echo "make soak     the same with what takes minutes"
 	@echo "make bench    speed, against the bars"
 	@echo "make docs     write anew what the documents show of the program"
+	@echo "make book     the documents as HTML, in build/book"
 	@echo "make clean    remove what was built"
 
 -include $(OBJ:.o=.d) $(B)/src/main.d $(TESTS:=.d) $(BENCHES:=.d) $(TOOLS:=.d) $(TEST_SUPPORT:.o=.d)

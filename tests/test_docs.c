@@ -179,12 +179,35 @@ static void run_command(const char *from, unsigned n, char *line)
 
 static void test_commands(void) { each_line(NULL, run_command); }
 
+/* --- the book --- */
+
+/* As HTML: every link of every page leads to a file, and no heading's anchor is there twice. */
+static void test_book(void)
+{
+    char command[LINE], line[LINE];
+    if (system("command -v cmark-gfm >/dev/null"))
+        SKIP("cmark-gfm is not installed (package cmark-gfm)");
+    snprintf(command, sizeof command,
+             "out=%s/book-test; rm -rf $out; tools/make-book $out >/dev/null 2>&1 || echo tools/make-book fails;"
+             "find $out -name '*.html' | while read -r page; do"
+             " grep -o 'href=\"[^\":#]*[\"#]' \"$page\" | sed 's/^href=.//; s/.$//' | sort -u | while read -r to; do"
+             "  [ -z \"$to\" ] || [ -e \"$(dirname \"$page\")/$to\" ] || echo \"$page: $to leads nowhere\"; done;"
+             " grep -o ' id=\"[^\"]*' \"$page\" | sort | uniq -d | sed \"s@^@$page: twice @\"; done;"
+             "[ $(find $out -name '*.html' | wc -l) -gt 20 ] || echo there are hardly any pages", build());
+    FILE *f = popen(command, "r");
+    while (fgets(line, sizeof line, f)) {
+        line[strcspn(line, "\n")] = 0;
+        FAIL("%s", line);
+    }
+    CHECK_EQ(pclose(f), 0);
+}
+
 /* --- --- */
 
 int main(int argc, char **argv)
 {
     static const struct check tests[] = {
-        { "what the program prints", test_current }, { "links", test_links }, { "commands", test_commands }, { NULL, NULL },
+        { "what the program prints", test_current }, { "links", test_links }, { "commands", test_commands }, { "the book", test_book }, { NULL, NULL },
     };
     nftw(".", visit, 16, FTW_PHYS | FTW_ACTIONRETVAL);
     return check_main(argc, argv, "documents", tests);

@@ -4,24 +4,34 @@
 
 #include <string.h>
 
-enum { LABEL = 18, CELL = 11, PUBLISHED_CELL = 8, MOST_FREQUENT = 4, WIDTH = 100 };
+enum { LABEL = 18, CELL = 11 /* at least */, PUBLISHED_CELL = 8, MOST_FREQUENT = 4, WIDTH = 100 };
 
 /* --- cells ------------------------------------------------------------------------------------ */
 
-static void cell_text(FILE *out, const char *text) { fprintf(out, "%*s", CELL, text); }
+/* Columns, until a name of theirs (kvm:sandybridge) needs more. */
+static int cell_width(const struct comparison *c)
+{
+    size_t width = CELL;
+    for (unsigned i = 0; i < c->ncolumns; i++)
+        if (strlen(c->column[i].label) + 1 > width)
+            width = strlen(c->column[i].label) + 1;
+    return width;
+}
+
+static void cell_text(const struct comparison *c, FILE *out, const char *text) { fprintf(out, "%*s", cell_width(c), text); }
 
 /* A number that its column holds; past that, in millions or more, with one decimal (cut, not rounded). */
-static void cell_number(FILE *out, u64 n)
+static void cell_number(const struct comparison *c, FILE *out, u64 n)
 {
     static const struct { u64 one; char letter; } units[] = { { 1000000, 'M' }, { 1000000000, 'G' }, { 1000000000000, 'T' } };
     char whole[32], text[48];
     unsigned u = 0;
     if (n < 100000000)
-        return cell_text(out, report_grouped(n, whole));
+        return cell_text(c, out, report_grouped(n, whole));
     while (u < 2 && n / units[u].one >= 10000)
         u++;
     snprintf(text, sizeof text, "%s.%u %c", report_grouped(n / units[u].one, whole), (unsigned)(n % units[u].one * 10 / units[u].one), units[u].letter);
-    cell_text(out, text);
+    cell_text(c, out, text);
 }
 
 static void label(FILE *out, const char *text) { fprintf(out, "%-*s", LABEL, text); }
@@ -30,7 +40,7 @@ static void heading(const struct comparison *c, const char *title, FILE *out)
 {
     label(out, title);
     for (unsigned i = 0; i < c->ncolumns; i++)
-        cell_text(out, c->column[i].label);
+        cell_text(c, out, c->column[i].label);
 }
 
 static void row_numbers(const struct comparison *c, const char *name, value_fn *value, int row, FILE *out)
@@ -38,9 +48,9 @@ static void row_numbers(const struct comparison *c, const char *name, value_fn *
     label(out, name);
     for (unsigned i = 0; i < c->ncolumns; i++)
         if (c->column[i].ran)
-            cell_number(out, value(&c->column[i], row));
+            cell_number(c, out, value(&c->column[i], row));
         else
-            cell_text(out, "-");
+            cell_text(c, out, "-");
     fputc('\n', out);
 }
 
@@ -52,9 +62,9 @@ static void row_operation(const struct comparison *c, const struct operation *o,
     for (unsigned i = 0; i < c->ncolumns; i++) {
         const struct operation *mine = column_operation(&c->column[i], o->name);
         if (mine)
-            cell_number(out, operation_each(mine));
+            cell_number(c, out, operation_each(mine));
         else
-            cell_text(out, "-");
+            cell_text(c, out, "-");
     }
     const struct published_row *p = published_find(c->profile.name, program, o->name);
     if (published && p)
@@ -69,7 +79,7 @@ static void table_operations(const struct comparison *c, FILE *out)
     if (!lead->noperations)
         return;
     if (published)
-        fprintf(out, "%*s  |%*s\n", LABEL + CELL * (int)c->ncolumns, "", 3 * PUBLISHED_CELL, "as published");
+        fprintf(out, "%*s  |%*s\n", LABEL + cell_width(c) * (int)c->ncolumns, "", 3 * PUBLISHED_CELL, "as published");
     heading(c, "cycles, each", out);
     if (published)
         fprintf(out, "  |%*s%*s%*s", PUBLISHED_CELL, "native", PUBLISHED_CELL, "BT", PUBLISHED_CELL, "VT");
@@ -151,7 +161,7 @@ static void row_overhead(const struct comparison *c, FILE *out)
     char text[32];
     label(out, "against bare");
     for (unsigned i = 0; i < c->ncolumns; i++)
-        cell_text(out, report_overhead(&c->column[i], bare, text));
+        cell_text(c, out, report_overhead(&c->column[i], bare, text));
     fputc('\n', out);
 }
 
