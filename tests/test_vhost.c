@@ -448,11 +448,11 @@ static void babble(struct vb *b, u64 *random)
         vhost_message_close_fds(&m);
         if (r % 32 == 0)
             return;
-        if (!(m.flags & VHOST_NEED_REPLY) && m.request == VHOST_SET_PROTOCOL_FEATURES && r % 8)
+        if (!(m.flags & VHOST_NEED_REPLY) && m.request == VHOST_USER_SET_PROTOCOL_FEATURES && r % 8)
             continue;
         m.flags = VHOST_VERSION | VHOST_REPLY;
-        m.size = m.request == VHOST_GET_CONFIG ? m.size : 8;
-        m.value = m.request == VHOST_GET_FEATURES ? ~(u64)0 : m.request == VHOST_GET_PROTOCOL_FEATURES ? 0xffff : r % 16 ? 0 : r >> 8;
+        m.size = m.request == VHOST_USER_GET_CONFIG ? m.size : 8;
+        m.value = m.request == VHOST_USER_GET_FEATURES ? ~(u64)0 : m.request == VHOST_USER_GET_PROTOCOL_FEATURES ? 0xffff : r % 16 ? 0 : r >> 8;
         if (r % 16 == 1)
             ((u8 *)&m)[r >> 8 & 15] ^= 1 << (r >> 16 & 7);
         if (r % 16 == 2) {

@@ -226,12 +226,12 @@ static inline void vb_set_ring(struct vb *b, struct vhost_message *m)
 {
     unsigned n = m->ring.index % VB_RINGS;
     switch (m->request) {
-    case VHOST_SET_VRING_NUM: b->ring[n].size = m->ring.number; break;
-    case VHOST_SET_VRING_BASE: b->ring[n].next = m->ring.number; break;
-    case VHOST_SET_VRING_ENABLE: b->ring[n].on = m->ring.number; break;
-    case VHOST_SET_VRING_KICK: b->ring[n].kick = m->fd[0]; m->nfds = 0; break;
-    case VHOST_SET_VRING_CALL: b->ring[n].call = m->fd[0]; m->nfds = 0; break;
-    case VHOST_SET_VRING_ADDR:
+    case VHOST_USER_SET_VRING_NUM: b->ring[n].size = m->ring.number; break;
+    case VHOST_USER_SET_VRING_BASE: b->ring[n].next = m->ring.number; break;
+    case VHOST_USER_SET_VRING_ENABLE: b->ring[n].on = m->ring.number; break;
+    case VHOST_USER_SET_VRING_KICK: b->ring[n].kick = m->fd[0]; m->nfds = 0; break;
+    case VHOST_USER_SET_VRING_CALL: b->ring[n].call = m->fd[0]; m->nfds = 0; break;
+    case VHOST_USER_SET_VRING_ADDR:
         b->ring[n].desc = vb_at(b, m->place.desc, true);
         b->ring[n].avail = vb_at(b, m->place.avail, true);
         b->ring[n].used = vb_at(b, m->place.used, true);
@@ -244,19 +244,19 @@ static inline void vb_obey(struct vb *b, struct vhost_message *m)
     bool wants_ack = m->flags & VHOST_NEED_REPLY;
     b->messages++;
     switch (m->request) {
-    case VHOST_GET_FEATURES: m->value = b->features | VHOST_F_PROTOCOL_FEATURES; vb_answer(b, m, 8); return;
-    case VHOST_GET_PROTOCOL_FEATURES:
+    case VHOST_USER_GET_FEATURES: m->value = b->features | VHOST_F_PROTOCOL_FEATURES; vb_answer(b, m, 8); return;
+    case VHOST_USER_GET_PROTOCOL_FEATURES:
         m->value = VHOST_PROTOCOL_MQ | VHOST_PROTOCOL_CONFIG | (b->no_reply_ack ? 0 : VHOST_PROTOCOL_REPLY_ACK);
         vb_answer(b, m, 8);
         return;
-    case VHOST_GET_QUEUE_NUM: m->value = 4; vb_answer(b, m, 8); return;
-    case VHOST_GET_CONFIG: vb_config(b, m->config.bytes); vb_answer(b, m, m->size); return;
-    case VHOST_GET_VRING_BASE:
+    case VHOST_USER_GET_QUEUE_NUM: m->value = 4; vb_answer(b, m, 8); return;
+    case VHOST_USER_GET_CONFIG: vb_config(b, m->config.bytes); vb_answer(b, m, m->size); return;
+    case VHOST_USER_GET_VRING_BASE:
         b->ring[m->ring.index].on = false;
         m->ring.number = b->ring[m->ring.index].next;
         vb_answer(b, m, 8);
         return;
-    case VHOST_SET_MEM_TABLE: vb_set_memory(b, m); break;
+    case VHOST_USER_SET_MEM_TABLE: vb_set_memory(b, m); break;
     default: vb_set_ring(b, m);
     }
     vhost_message_close_fds(m);

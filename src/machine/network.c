@@ -23,7 +23,7 @@ static const struct net_backend_ops *find_backend(const char *type, struct error
     for (const struct net_backend_ops *const *b = net_backends; *b; b++)
         if (strcmp((*b)->name, type) == 0)
             return *b;
-    error_set(err, "-netdev %s: no back-end is called so; there are user, none, loopback, hubport and wire", type);
+    error_set(err, "-netdev %s: no back-end is called so; there are user, none, loopback, hubport, tap, socket, stream, dgram, vhost-user and wire", type);
     return NULL;
 }
 
@@ -35,8 +35,19 @@ static int find_net(const struct network *n, const char *id)
     return -1;
 }
 
+static bool says(const struct vm_netdev *d, const char *word)
+{
+    for (unsigned i = 0; i < d->nwords; i++)
+        if (strcmp(d->word[i], word) == 0)
+            return true;
+    return false;
+}
+
 /* No wire: the adapter's rings are served by somebody else. */
-static bool is_served(const struct vm_netdev *d) { return strcmp(d->type, "vhost-user") == 0; }
+static bool is_served(const struct vm_netdev *d)
+{
+    return strcmp(d->type, "vhost-user") == 0 || (strcmp(d->type, "tap") == 0 && says(d, "vhost=on"));
+}
 
 static int open_netdev(struct vm *vm, const struct vm_netdev *d, struct error *err)
 {
@@ -114,23 +125,37 @@ static const struct vm_netdev *find_served(const struct vm *vm, const char *id)
     return NULL;
 }
 
-static int set_chardev(void *target, const char *value, struct error *err) { return *(const char **)target = value, 0; }
+/* What the user says of who serves the rings. */
+struct served { const char *chardev, *ifname; };
+
+static int set_chardev(void *target, const char *value, struct error *err) { return ((struct served *)target)->chardev = value, 0; }
+static int set_ifname(void *target, const char *value, struct error *err) { return ((struct served *)target)->ifname = value, 0; }
 static int set_nothing(void *target, const char *value, struct error *err) { return 0; }
+
+static struct vhost *open_server(struct vm *vm, const struct vm_netdev *d, struct error *err)
+{
+    static const struct net_option of_user[] = { { "chardev", set_chardev }, { "vhostforce", set_nothing }, { NULL, NULL } },
+        of_tap[] = { { "ifname", set_ifname }, { "vhost", set_nothing }, { "script", set_nothing }, { "downscript", set_nothing }, { NULL, NULL } };
+    bool tap = strcmp(d->type, "tap") == 0;
+    struct served s = { NULL, "" };
+    if (net_take_options(d->type, tap ? of_tap : of_user, &s, d->word, d->nwords, err))
+        return NULL;
+    if (tap)
+        return outside_open_tap(s.ifname, err);
+    if (s.chardev)
+        return outside_open_adapter(vm, s.chardev, err);
+    error_set(err, "-netdev %s: names no back-end; give chardev=C, and -chardev socket,id=C,path=SOCKET", d->type);
+    return NULL;
+}
 
 static int plug_into_server(struct vm *vm, struct nic *to, const struct vm_netdev *d, struct error *err)
 {
-    static const struct net_option options[] = { { "chardev", set_chardev }, { "vhostforce", set_nothing }, { NULL, NULL } };
-    const char *chardev = NULL;
     if (to->model != NIC_VIRTIO)
         return error_set(err, "-netdev %s: serves the rings of a virtio-net-pci, and nothing else", d->type);
-    if (net_take_options(d->type, options, &chardev, d->word, d->nwords, err))
-        return -1;
-    if (!chardev)
-        return error_set(err, "-netdev %s: names no back-end; give chardev=C, and -chardev socket,id=C,path=SOCKET", d->type);
     for (unsigned i = 0; i < NICS_MAX; i++)
         if (vm->platform.nic[i].vhost && find_served(vm, vm->config.nic[i].netdev) == d)
             return error_set(err, "-device ..,netdev=%s: another adapter is plugged in there; give each a -netdev of its own", d->id);
-    return (to->vhost = outside_open_adapter(vm, chardev, err)) ? 0 : -1;
+    return (to->vhost = open_server(vm, d, err)) ? 0 : -1;
 }
 
 /* How the adapter reaches the wire on the modelled host. On the bare machine it is the machine's own. */

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "devices/net/net_outside.h"
 #include "devices/vhost/vhost.h"
 #include "machine/network.h"
 
@@ -39,6 +40,12 @@ struct vhost *outside_open_disk(struct vm *vm, const char *chardev, struct error
 }
 
 struct vhost *outside_open_adapter(struct vm *vm, const char *chardev, struct error *err) { return open_backend(vm, chardev, err); }
+
+struct vhost *outside_open_tap(const char *ifname, struct error *err)
+{
+    int tap = net_tap_open(ifname, true, err);
+    return tap < 0 ? NULL : vhost_new(vhost_kernel_new(&vhost_kernel_host, tap), "-netdev tap,vhost=on", (struct vhost_patience){ 0 }, err);
+}
 
 void outside_close_disks(struct vm *vm)
 {

@@ -10,6 +10,8 @@
 /* The back-end of a disk, or of a network adapter, behind the socket that is called so: vm->platform's. NULL with *err. */
 struct vhost *outside_open_disk(struct vm *vm, const char *chardev, struct error *err);
 struct vhost *outside_open_adapter(struct vm *vm, const char *chardev, struct error *err);
+/* The host's kernel serves an adapter in front of that interface of its. NULL with *err. */
+struct vhost *outside_open_tap(const char *ifname, struct error *err);
 void outside_close_disks(struct vm *vm);
 void outside_close_adapters(struct vm *vm);
 

@@ -7,7 +7,7 @@
 
 #include "devices/net/net_wire.h"
 
-const struct net_backend_ops *const net_backends[] = { &net_user_ops, &net_none_ops, &net_loopback_ops, &net_hub_ops, &net_wire_ops, NULL };
+const struct net_backend_ops *const net_backends[] = { &net_user_ops, &net_none_ops, &net_loopback_ops, &net_hub_ops, &net_tap_ops, &net_socket_ops, &net_stream_ops, &net_dgram_ops, &net_wire_ops, NULL };
 
 void *net_backend_new(const struct net_backend_ops *ops, struct net_wire *w, size_t size, struct error *err)
 {

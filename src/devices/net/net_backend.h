@@ -41,7 +41,8 @@ struct net_backend {
 };
 
 extern const struct net_backend_ops *const net_backends[];  /* NULL-ended */
-extern const struct net_backend_ops net_none_ops, net_loopback_ops, net_hub_ops, net_user_ops;
+extern const struct net_backend_ops net_none_ops, net_loopback_ops, net_hub_ops, net_user_ops,
+    net_tap_ops, net_socket_ops, net_stream_ops, net_dgram_ops;
 
 /* One option of a back-end: what follows KEY= goes to set(). */
 struct net_option {

@@ -175,7 +175,7 @@ static bool start_rings(struct vhost *h)
 static bool set_up(struct vhost *h)
 {
     const struct vhost_peer_ops *ops = h->peer->ops;
-    const struct vhost_memory memory[] = {
+    const struct vhost_shared memory[] = {
         { { 0, h->map->fd_size, (u64)h->map->base, 0 }, h->map->fd },
         { { RINGS_GPA, h->server.queues * VHOST_RING_BYTES, (u64)h->shared, 0 }, h->shared_fd },
     };
@@ -189,7 +189,7 @@ static bool set_up(struct vhost *h)
 static bool try_to_start(struct vhost *h)
 {
     h->tried_ms = host_ms();
-    if (h->peer->fd < 0 && !h->peer->ops->connect(h->peer))
+    if (!h->peer->connected && !h->peer->ops->connect(h->peer))
         return false;
     if (!set_up(h)) {
         h->peer->ops->disconnect(h->peer);

@@ -10,7 +10,7 @@ struct vhost_peer;
 
 /* Where a ring is, by the front-end's addresses, and the event descriptors that take the place of doorbell and interrupt. */
 struct vhost_place { u16 size; u64 desc, avail, used; int kick, call; };
-struct vhost_memory { struct vhost_region region; int fd; };
+struct vhost_shared { struct vhost_region region; int fd; };
 
 /* What returns bool: false, and peer->trouble says why. */
 struct vhost_peer_ops {
@@ -18,7 +18,7 @@ struct vhost_peer_ops {
     bool (*connect)(struct vhost_peer *p);              /* the first time, and again after a disconnect */
     void (*disconnect)(struct vhost_peer *p);
     bool (*set_features)(struct vhost_peer *p, u64 features);
-    bool (*set_memory)(struct vhost_peer *p, const struct vhost_memory *m, unsigned n);
+    bool (*set_memory)(struct vhost_peer *p, const struct vhost_shared *m, unsigned n);
     bool (*start_ring)(struct vhost_peer *p, unsigned n, const struct vhost_place *at);
     bool (*stop_ring)(struct vhost_peer *p, unsigned n);    /* it does not touch memory any more */
     bool (*alive)(struct vhost_peer *p);                /* has it gone, or said what nobody asked for? Does not wait */
@@ -30,13 +30,25 @@ struct vhost_peer {
     const struct vhost_peer_ops *ops;
     u64 features;               /* of the device and its rings, that it has */
     unsigned queues;            /* that it serves at most */
+    bool connected;
     int fd;                     /* becomes readable when it is gone; -1: not connected, or never goes */
     unsigned patience_ms;       /* for an answer */
     char trouble[160];
 };
 
+/* The system calls by which the kernel is told; another table in tests. As the calls of the same name. */
+struct vhost_kernel_calls {
+    int (*open)(const char *path);
+    int (*ioctl)(int fd, unsigned long request, void *argument);
+    void (*close)(int fd);
+};
+extern const struct vhost_kernel_calls vhost_kernel_host;
+
 /* Note why, and return false. */
 bool vhost_peer_refuse(struct vhost_peer *p, const char *what, const char *why);
+
+/* The host's kernel, in front of an interface of its (`tap`, taken over; net_tap_open() with vnet). NULL: no memory. */
+struct vhost_peer *vhost_kernel_new(const struct vhost_kernel_calls *calls, int tap);
 
 /* Behind the UNIX socket `path`, which is borrowed. Not connected yet. NULL: no memory. */
 struct vhost_peer *vhost_user_new(const char *path);

@@ -100,11 +100,11 @@ static bool get_protocol_features(struct vhost_user *u)
     u->protocol = 0;
     if (!(u->head.features & VHOST_F_PROTOCOL_FEATURES))
         return true;
-    if (!get(u, "GET_PROTOCOL_FEATURES", VHOST_GET_PROTOCOL_FEATURES, &can) ||
-        !tell(u, "SET_PROTOCOL_FEATURES", message_u64(VHOST_SET_PROTOCOL_FEATURES, can & wanted)))
+    if (!get(u, "GET_PROTOCOL_FEATURES", VHOST_USER_GET_PROTOCOL_FEATURES, &can) ||
+        !tell(u, "SET_PROTOCOL_FEATURES", message_u64(VHOST_USER_SET_PROTOCOL_FEATURES, can & wanted)))
         return false;
     u->protocol = can & wanted;
-    if (u->protocol & VHOST_PROTOCOL_MQ && !get(u, "GET_QUEUE_NUM", VHOST_GET_QUEUE_NUM, &queues))
+    if (u->protocol & VHOST_PROTOCOL_MQ && !get(u, "GET_QUEUE_NUM", VHOST_USER_GET_QUEUE_NUM, &queues))
         return false;
     u->head.queues = queues > VHOST_INDEX_MASK ? VHOST_INDEX_MASK : queues;
     return true;
@@ -137,6 +137,7 @@ static void user_disconnect(struct vhost_peer *p)
     if (p->fd >= 0)
         close(p->fd);
     p->fd = -1;
+    p->connected = false;
 }
 
 static bool user_connect(struct vhost_peer *p)
@@ -148,23 +149,24 @@ static bool user_connect(struct vhost_peer *p)
     p->fd = open_socket(u);
     if (p->fd < 0)
         return vhost_peer_refuse(p, u->path, strerror(errno));
-    if (get(u, "GET_FEATURES", VHOST_GET_FEATURES, &p->features) && get_protocol_features(u) &&
-        tell(u, "SET_OWNER", message(VHOST_SET_OWNER, 0)))
-        return true;
-    user_disconnect(p);
-    return false;
+    if (get(u, "GET_FEATURES", VHOST_USER_GET_FEATURES, &p->features) && get_protocol_features(u) &&
+        tell(u, "SET_OWNER", message(VHOST_USER_SET_OWNER, 0)))
+        p->connected = true;
+    else
+        user_disconnect(p);
+    return p->connected;
 }
 
 /* --- memory and rings --- */
 
 static bool user_set_features(struct vhost_peer *p, u64 features)
 {
-    return tell((struct vhost_user *)p, "SET_FEATURES", message_u64(VHOST_SET_FEATURES, features | (p->features & VHOST_F_PROTOCOL_FEATURES)));
+    return tell((struct vhost_user *)p, "SET_FEATURES", message_u64(VHOST_USER_SET_FEATURES, features | (p->features & VHOST_F_PROTOCOL_FEATURES)));
 }
 
-static bool user_set_memory(struct vhost_peer *p, const struct vhost_memory *memory, unsigned n)
+static bool user_set_memory(struct vhost_peer *p, const struct vhost_shared *memory, unsigned n)
 {
-    struct vhost_message m = message(VHOST_SET_MEM_TABLE, offsetof(struct vhost_message, memory.region) - offsetof(struct vhost_message, memory) +
+    struct vhost_message m = message(VHOST_USER_SET_MEM_TABLE, offsetof(struct vhost_message, memory.region) - offsetof(struct vhost_message, memory) +
                                                               n * sizeof(struct vhost_region));
     m.memory.count = m.nfds = n;
     for (unsigned i = 0; i < n; i++) {
@@ -176,7 +178,7 @@ static bool user_set_memory(struct vhost_peer *p, const struct vhost_memory *mem
 
 static struct vhost_message message_place(unsigned n, const struct vhost_place *at)
 {
-    struct vhost_message m = message(VHOST_SET_VRING_ADDR, sizeof m.place);
+    struct vhost_message m = message(VHOST_USER_SET_VRING_ADDR, sizeof m.place);
     m.place.index = n;
     m.place.desc = at->desc;
     m.place.used = at->used;
@@ -195,16 +197,16 @@ static struct vhost_message message_event(enum vhost_request r, unsigned n, int 
 static bool user_start_ring(struct vhost_peer *p, unsigned n, const struct vhost_place *at)
 {
     struct vhost_user *u = (struct vhost_user *)p;
-    return tell(u, "SET_VRING_NUM", message_ring(VHOST_SET_VRING_NUM, n, at->size)) &&
-           tell(u, "SET_VRING_BASE", message_ring(VHOST_SET_VRING_BASE, n, 0)) && tell(u, "SET_VRING_ADDR", message_place(n, at)) &&
-           tell(u, "SET_VRING_CALL", message_event(VHOST_SET_VRING_CALL, n, at->call)) &&
-           tell(u, "SET_VRING_KICK", message_event(VHOST_SET_VRING_KICK, n, at->kick)) &&
-           (!(p->features & VHOST_F_PROTOCOL_FEATURES) || tell(u, "SET_VRING_ENABLE", message_ring(VHOST_SET_VRING_ENABLE, n, 1)));
+    return tell(u, "SET_VRING_NUM", message_ring(VHOST_USER_SET_VRING_NUM, n, at->size)) &&
+           tell(u, "SET_VRING_BASE", message_ring(VHOST_USER_SET_VRING_BASE, n, 0)) && tell(u, "SET_VRING_ADDR", message_place(n, at)) &&
+           tell(u, "SET_VRING_CALL", message_event(VHOST_USER_SET_VRING_CALL, n, at->call)) &&
+           tell(u, "SET_VRING_KICK", message_event(VHOST_USER_SET_VRING_KICK, n, at->kick)) &&
+           (!(p->features & VHOST_F_PROTOCOL_FEATURES) || tell(u, "SET_VRING_ENABLE", message_ring(VHOST_USER_SET_VRING_ENABLE, n, 1)));
 }
 
 static bool user_stop_ring(struct vhost_peer *p, unsigned n)
 {
-    struct vhost_message m = message_ring(VHOST_GET_VRING_BASE, n, 0);
+    struct vhost_message m = message_ring(VHOST_USER_GET_VRING_BASE, n, 0);
     return ask((struct vhost_user *)p, "GET_VRING_BASE", &m);
 }
 
@@ -221,7 +223,7 @@ static bool user_alive(struct vhost_peer *p)
 static bool user_config(struct vhost_peer *p, void *to, u32 len)
 {
     struct vhost_user *u = (struct vhost_user *)p;
-    struct vhost_message m = message(VHOST_GET_CONFIG, VHOST_CONFIG_HEADER + len);
+    struct vhost_message m = message(VHOST_USER_GET_CONFIG, VHOST_CONFIG_HEADER + len);
     m.config.size = len;
     if (len > VHOST_CONFIG_MAX || !(u->protocol & VHOST_PROTOCOL_CONFIG))
         return vhost_peer_refuse(p, "GET_CONFIG", "it has no configuration");
