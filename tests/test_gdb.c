@@ -235,6 +235,10 @@ static void test_grader(void)
         say(&s, "c");
         CHECK_STR(hear(&s), "OK");
         CHECK_STR(hear(&s), "T05thread:01;");
+        char plain[32];
+        snprintf(plain, sizeof plain, "%s", ask(&s, "m100000,8"));
+        CHECK_EQ(strlen(plain), 16);
+        CHECK_STR(ask(&s, "m 100000,8"), plain); /* a blank, as they write it */
         CHECK_EQ(end(&s), 3); /* hanging up lets the guest go on */
     }
 }

