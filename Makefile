@@ -31,7 +31,7 @@ BENCHES := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
 TEST_SUPPORT := $(B)/tests/check.o $(B)/tests/progen.o $(B)/tests/progen_world.o $(B)/tests/lockstep.o $(B)/tests/pvfixture.o
 TOOLS := $(patsubst %.c,$(B)/%,$(wildcard tools/*.c))
 
-.PHONY: all demo check soak bench docs book guests clean help setup tests linux-programs
+.PHONY: all demo check soak bench docs book man guests clean help setup tests linux-programs
 .SECONDARY:
 
 all: $(EMU) guests
@@ -57,6 +57,13 @@ docs: $(EMU) guests $(TOOLS)
 # The documents as HTML, in build/book.
 book:
 	@tools/make-book
+
+# The manual page: man build/emu.1
+man: $(B)/emu.1
+
+$(B)/emu.1: docs/manual.md
+	@mkdir -p $(@D)
+	@{ echo '.TH EMU 1'; sed '1d; /^<!-- /d; s/^## \(.*\)/# \U\1/' $< | cmark-gfm -t man; } >$@
 
 soak: setup
 	@$(MAKE) --no-print-directory $(EMU) tests guests
@@ -99,6 +106,7 @@ help:
 	@echo "make bench    speed, against the bars"
 	@echo "make docs     write anew what the documents show of the program"
 	@echo "make book     the documents as HTML, in build/book"
+	@echo "make man      the manual page, build/emu.1"
 	@echo "make clean    remove what was built"
 
 -include $(OBJ:.o=.d) $(B)/src/main.d $(TESTS:=.d) $(BENCHES:=.d) $(TOOLS:=.d) $(TEST_SUPPORT:.o=.d)
