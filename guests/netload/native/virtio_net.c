@@ -16,7 +16,7 @@ static void send(u32 count, u32 len)
 {
     struct vring *r = &ring[TX];
     for (u32 i = 0; i < count; i++) {
-        u32 at = frames_made++ % r->size;
+        u32 at = frames_made++ & (r->size - 1);
         r->descriptor[at].len = HEADER + len;
         vring_offer(r, at);
     }
@@ -37,7 +37,7 @@ static void give_back(u32 count)
     static u32 given;
     struct vring *r = &ring[RX];
     for (; count; count--)
-        vring_offer(r, r->used.ring[given++ % r->size].id);
+        vring_offer(r, r->used.ring[given++ & (r->size - 1)].id);
     vring_kick(r);
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "../netload.h"
 
-const struct net_path *const net_paths[] = { 0 };
+extern const struct net_path path_pv;
+const struct net_path *const net_paths[] = { &path_pv, 0 };
