@@ -75,10 +75,10 @@ static void wait_until(const struct net_path *p, u32 (*count)(void), void (*want
 
 static void transmit(const struct net_path *p)
 {
-    u32 piece = load.batch <= p->ring / 2 ? load.batch : p->ring / 2;
+    u32 piece = load.batch < p->ring ? load.batch : p->ring, most = 2 * piece < p->ring ? 2 * piece : p->ring;
     for (u32 done = 0, n; done < load.count; done += n) {
         n = load.count - done < piece ? load.count - done : piece;
-        wait_until(p, p->sent, p->want_sent, done + n > 2 * piece ? done + n - 2 * piece : 0);
+        wait_until(p, p->sent, p->want_sent, done + n > most ? done + n - most : 0);
         p->send(n, load.frame);
     }
     wait_until(p, p->sent, p->want_sent, load.count);

@@ -43,6 +43,7 @@ struct nic {
     struct virtio_flavor virtio;
     struct vhost *vhost;            /* of NIC_VIRTIO: who serves its rings, and then there is no wire; NULL: nobody */
     unsigned pairs;                 /* of NIC_VIRTIO: receive and transmit queues; 0: one */
+    u16 queue_size;                 /* of NIC_VIRTIO: entries of each, a power of two; 0: as it has by itself */
 };
 
 /* A virtio device other than a network adapter. */

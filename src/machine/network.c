@@ -191,6 +191,7 @@ static int add_nic(struct vm *vm, unsigned i, struct error *err)
     to->slot = n->slot;
     to->virtio = n->virtio;
     to->pairs = n->pairs;
+    to->queue_size = n->queue_size;
     to->virtio.no_legacy |= strstr(n->model, "non-transitional") != NULL;
     if (take_model(to, n->model, err) || take_mac(to, n->mac, i, err))
         return -1;

@@ -66,6 +66,7 @@ struct vm_nic {
     u8 slot;                        /* of the PCI bus; 0: one by number */
     struct virtio_flavor virtio;
     unsigned pairs;                 /* of a virtio adapter's queues; 0: one */
+    u16 queue_size;                 /* entries of each; 0: as it has by itself */
 };
 struct vm_capture {
     const char *netdev;             /* id; NULL: the first */

@@ -12,7 +12,7 @@
 enum { STATUS = 0x8, ICR = 0xc0, ITR = 0xc4, IMS = 0xd0, RCTL = 0x100, TCTL = 0x400, RDBAL = 0x2800, RDLEN = 0x2808, RDH = 0x2810, RDT = 0x2818,
        TDBAL = 0x3800, TDLEN = 0x3808, TDH = 0x3810, TDT = 0x3818, CTRL = 0x0 };
 enum { CTRL_SLU = 1 << 6, STATUS_LU = 1 << 1, CAUSE_TXDW = 1 << 0, CAUSE_RXT0 = 1 << 7, RCTL_EN_ALL = 0x0400801a /* EN, UPE, MPE, BAM, SECRC */, TCTL_EN_PSP = 0xa };
-enum { CMD_EOP = 0x01, CMD_IFCS = 0x02, CMD_RS = 0x08, DD = 0x01, RING = 2048, RX_RING = 256 };
+enum { CMD_EOP = 0x01, CMD_IFCS = 0x02, CMD_RS = 0x08, DD = 0x01, RING = 2048, MARKS = 4 /* more than are under way */, RX_RING = 256 };
 
 struct descriptor { u64 buffer; u32 lower, upper; };
 struct rx_descriptor { u64 buffer; u16 len, checksum; u8 status, errors; u16 special; };
@@ -21,7 +21,8 @@ static struct descriptor volatile tx[RING] __attribute__((aligned(4096)));
 static struct rx_descriptor volatile rx[RX_RING] __attribute__((aligned(4096)));
 static u8 buffers[RX_RING][BUFFER] __attribute__((aligned(4096)));
 static u8 *registers;
-static u32 made, seen_done, marked, got;     /* frames: given to the adapter; known to be sent; up to the last that reports; received */
+static u32 made, seen_done, got;             /* frames: given to the adapter; known to be sent; received */
+static u32 mark[MARKS], marked, reported;    /* batches, by the frames up to their end; how many were made, and are done */
 
 static u32 reg_read(u32 offset) { return *(u32 volatile *)(registers + offset); }
 static void reg_write(u32 offset, u32 value) { *(u32 volatile *)(registers + offset) = value; }
@@ -57,15 +58,15 @@ static void send(u32 count, u32 len)
         return;
     for (u32 i = 0; i < count; i++)
         fill(len, CMD_EOP | CMD_IFCS | (i == count - 1 ? CMD_RS : 0));
-    marked = made;
+    mark[marked++ % MARKS] = made;
     reg_write(TDT, made % RING);
 }
 
 /* Naive: what the interrupt handler has read in TDH. Batched: the last of a batch is marked done in memory, and those before it are too. */
 static u32 sent(void)
 {
-    if (!net_naive && marked != seen_done && tx[(marked - 1) % RING].upper & DD)
-        seen_done = marked;
+    for (; marked != reported && tx[(mark[reported % MARKS] - 1) % RING].upper & DD; reported++)
+        seen_done = mark[reported % MARKS];
     return seen_done;
 }
 
@@ -134,5 +135,5 @@ static _Bool open(void)
 }
 
 const struct net_path path_e1000 = {
-    "e1000", RING, open, send, sent, 0, received, 0, kernel_idle, give_back,
+    "e1000", RING - 1, open, send, sent, 0, received, 0, kernel_idle, give_back,
 };

@@ -7,7 +7,7 @@
 #include "../netload.h"
 #include "pci.h"
 
-enum { RING = 2048, RX_RING = 256 };
+enum { RING = 2048, RX_RING = 256, MARKS = 4 /* more than are under way */ };
 
 struct tx_descriptor { u64 buffer; u32 command, done; };
 union rx_descriptor {
@@ -19,7 +19,8 @@ static struct tx_descriptor volatile tx[RING] __attribute__((aligned(4096)));
 static union rx_descriptor volatile rx[RX_RING] __attribute__((aligned(4096)));
 static u8 buffers[RX_RING][BUFFER] __attribute__((aligned(4096)));
 static u8 *registers;
-static u32 made, done, marked, got, given = RX_RING - 1;
+static u32 made, done, got, given = RX_RING - 1;
+static u32 mark[MARKS], marked, reported;    /* batches, by the frames up to their end; how many were made, and are done */
 
 static u32 reg_read(u32 offset) { return *(u32 volatile *)(registers + offset); }
 static void reg_write(u32 offset, u32 value) { *(u32 volatile *)(registers + offset) = value; }
@@ -32,14 +33,14 @@ static void send(u32 count, u32 len)
         d->done = len << TXD_PAYLEN_SHIFT;
         d->command = len | TXD_DATA | TXD_DEXT | TXD_EOP | TXD_IFCS | (i == count - 1 ? TXD_RS : 0);
     }
-    marked = made;
+    mark[marked++ % MARKS] = made;
     reg_write(VF_TX_QUEUE + Q_TAIL, made % RING);
 }
 
 static u32 sent(void)
 {
-    if (marked != done && tx[(marked - 1) % RING].done & TXD_DD)
-        done = marked;
+    for (; marked != reported && tx[(mark[reported % MARKS] - 1) % RING].done & TXD_DD; reported++)
+        done = mark[reported % MARKS];
     return done;
 }
 
@@ -119,4 +120,4 @@ static _Bool open(void)
     return 1;
 }
 
-const struct net_path path_vf = { "vf", RING, open, send, sent, 0, received, 0, kernel_idle, give_back };
+const struct net_path path_vf = { "vf", RING - 1, open, send, sent, 0, received, 0, kernel_idle, give_back };

@@ -62,5 +62,5 @@ static _Bool open(void)
 }
 
 const struct net_path path_virtio = {
-    "virtio", 256, open, send, sent, want_sent, received, want_received, kernel_idle, give_back,
+    "virtio", 1024, open, send, sent, want_sent, received, want_received, kernel_idle, give_back,
 };

@@ -118,12 +118,22 @@ static int set_packed(struct vm_nic *n, const char *value, struct error *err) { 
 static int set_no_legacy(struct vm_nic *n, const char *value, struct error *err) { return virtio_take_flavor(&n->virtio, "disable-legacy", value, err); }
 static int set_no_modern(struct vm_nic *n, const char *value, struct error *err) { return virtio_take_flavor(&n->virtio, "disable-modern", value, err); }
 
+/* Here all queues of an adapter are of one size. */
+static int set_queue_size(struct vm_nic *n, const char *value, struct error *err)
+{
+    u64 size;
+    if (parse_number(value, &size) || size < 64 || size > 1024 || size & (size - 1))
+        return error_set(err, "tx_queue_size=%s: give a power of two, 64 to 1024", value);
+    n->queue_size = size;
+    return 0;
+}
+
 static int set_ioeventfd(struct vm_nic *n, const char *value, struct error *err) { return virtio_take_flavor(&n->virtio, "ioeventfd", value, err); }
 
 static const struct nic_key { const char *key; int (*set)(struct vm_nic *n, const char *value, struct error *err); } nic_keys[] = {
     { "model", set_model }, { "netdev", set_netdev }, { "mac", set_mac }, { "macaddr", set_mac }, { "addr", set_slot }, { "id", set_nothing },
     { "bus", set_nothing }, { "bootindex", set_nothing }, { "romfile", set_nothing }, { "rombar", set_nothing }, { "packed", set_packed }, { "queues", set_pairs }, { "mq", set_mq }, { "vectors", set_nothing },
-    { "disable-legacy", set_no_legacy }, { "disable-modern", set_no_modern }, { "name", set_nothing }, { "ioeventfd", set_ioeventfd },
+    { "disable-legacy", set_no_legacy }, { "disable-modern", set_no_modern }, { "name", set_nothing }, { "ioeventfd", set_ioeventfd }, { "tx_queue_size", set_queue_size }, { "rx_queue_size", set_queue_size },
 };
 
 /* 1: it is a word about the adapter; 0: it is not. */

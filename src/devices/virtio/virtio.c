@@ -27,6 +27,7 @@ void virtio_init(struct virtio *v, const struct virtio_ops *ops, u64 offered, bo
     v->offered = offered | VIRTIO_F_VERSION_1 | VIRTIO_F_ANY_LAYOUT | VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX | (packed ? VIRTIO_F_RING_PACKED : 0);
     v->clock = to->clock;
     v->tracer = to->tracer;
+    v->queue_size = ops->queue_size;
     virtio_set_queues(v, ops->queues);
 }
 
@@ -34,8 +35,14 @@ void virtio_set_queues(struct virtio *v, unsigned queues)
 {
     v->queues = queues;
     for (unsigned n = 0; n < queues; n++)
-        v->queue[n] = (struct virtqueue){ .v = v, .index = n, .size = v->ops->queue_size, .layout = &vq_split,
+        v->queue[n] = (struct virtqueue){ .v = v, .index = n, .size = v->queue_size, .layout = &vq_split,
                                           .work = { .fire = work_due, .opaque = &v->queue[n] } };
+}
+
+void virtio_set_queue_size(struct virtio *v, u16 size)
+{
+    v->queue_size = size;
+    virtio_set_queues(v, v->queues);
 }
 
 void virtio_connect(struct virtio *v, const struct virtio_transport *t, void *port)
@@ -59,7 +66,7 @@ void virtio_reset(struct virtio *v)
     if (v->server)
         v->server->reset(v->server);
     for (unsigned n = 0; n < v->queues; n++)
-        virtqueue_reset(&v->queue[n], v->ops->queue_size);
+        virtqueue_reset(&v->queue[n], v->queue_size);
     v->status = 0;
     v->features = 0;
     v->legacy = false;

@@ -34,7 +34,7 @@ struct virtio_ops {
     const char *name;               /* "virtio-blk" */
     u16 id;
     u32 pci_class;
-    unsigned queues, queue_size;    /* queues: if virtio_set_queues() says nothing else; size: entries, a power of two up to VQ_CHAIN_MAX */
+    unsigned queues, queue_size;    /* queues: if virtio_set_queues() says nothing else; size: entries, a power of two up to VQ_SIZE_MAX */
     unsigned config_size;           /* bytes of its configuration, in virtio.config[] */
     /* The driver is ready: features are settled, queues are there. May be NULL, as all that follow but kicked(). */
     void (*started)(struct virtio *v);
@@ -80,6 +80,7 @@ struct virtio {
     u8 config[VIRTIO_CONFIG_MAX];
     bool legacy;                    /* the driver came by the legacy interface: no FEATURES_OK, rings by page number */
     const char *broken;             /* what the driver did; NULL: nothing */
+    u16 queue_size;                 /* entries that each queue has, if the driver takes all of them */
     struct virtqueue queue[VIRTIO_QUEUES_MAX]; unsigned queues;
     struct virtio_server *server;   /* NULL: the device serves all of them */
 
@@ -98,6 +99,8 @@ static inline bool virtio_running(const struct virtio *v) { return v->status & V
 void virtio_init(struct virtio *v, const struct virtio_ops *ops, u64 offered, bool packed, const struct platform *to);
 /* Before it is connected: another number of queues than ops->queues. */
 void virtio_set_queues(struct virtio *v, unsigned queues);
+/* Queues of another size than the device's kind has; before the driver sees them. */
+void virtio_set_queue_size(struct virtio *v, u16 size);
 /* Stops what is under way, then ops->destroy(). */
 void virtio_fini(struct virtio *v);
 /* Work on the queue after that time, with doorbells off until then: work(), once, whatever is rung meanwhile. */

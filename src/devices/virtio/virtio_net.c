@@ -211,6 +211,8 @@ struct virtio *virtio_net_new(const struct platform *to, const struct nic *nic)
     n->v.config[CONFIG_PAIRS] = n->pairs;
     n->v.offered |= n->pairs > 1 ? NET_F_MQ : 0;
     virtio_set_queues(&n->v, 2 * n->pairs + 1);
+    if (nic->queue_size)
+        virtio_set_queue_size(&n->v, nic->queue_size);
     n->wire = nic->wire;
     if (nic->vhost)
         vhost_serve(nic->vhost, &n->v, to, 2, BIT(VNET_TX), SERVED_FEATURES);

@@ -20,7 +20,7 @@ static void set_page(struct virtio_pci *p, u32 page)
     if (!q)
         return;
     if (!page) {
-        virtqueue_reset(q, p->v->ops->queue_size);
+        virtqueue_reset(q, p->v->queue_size);
         return;
     }
     if (q->enabled)

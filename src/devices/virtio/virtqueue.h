@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 
-enum { VQ_CHAIN_MAX = 256 };        /* pieces of a chain, and entries of a queue */
+enum { VQ_CHAIN_MAX = 256, VQ_SIZE_MAX = 1024 };    /* pieces of a chain; entries of a queue */
 
 struct virtio;
 struct virtqueue;
