@@ -230,12 +230,21 @@ int network_open(struct vm *vm, struct error *err)
     return -1;
 }
 
+static void count_wire(const struct vm *vm)
+{
+    const struct network *n = vm->network;
+    for (unsigned i = 0; vm->config.wire_counts && i < n->count; i++)
+        if (n->net[i].backend && net_wire_counts(n->net[i].backend, vm->config.wire_counts))
+            return;
+}
+
 void network_close(struct vm *vm)
 {
     struct network *n = vm->network;
     if (!n)
         return;
     outside_close_adapters(vm);
+    count_wire(vm);
     for (unsigned i = 0; i < n->count; i++)
         if (n->net[i].backend)
             n->net[i].backend->ops->close(n->net[i].backend);

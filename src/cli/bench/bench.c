@@ -16,9 +16,12 @@
 static const char usage[] =
     "Usage: emu bench exits [-engine NAME] [-hw LIST]   what exits cost: published, and in the model\n"
     "       emu bench decade                            ten years of processors: the same guests on each\n"
+    "       emu bench net [-path NAME] [-engine NAME]   the ways to a network: exits, throughput, latency\n"
     "\n"
     "  -engine NAME       only rows of that engine\n"
     "  -hw LIST           rows of kvm on that hardware instead (a processor brings its costs; emu list hw)\n"
+    "  -path NAME         of net: all, e1000-naive, e1000, virtio, vhost, vf, pv or bare\n"
+    "  -json, -html FILE  of net: as one document; a page with curves over the batch's size\n"
     "Every figure's source stands in profiles/published.def. The exit status is 1 if a row is beyond its bar.\n";
 
 /* guests/NAME beside the executable, or of the current directory. */
@@ -83,13 +86,16 @@ bool bench_cycles(struct bench *b, const char *spec, const char *guest, const ch
 
 static int parse(struct bench *b, int argc, char **argv, const char **what)
 {
+    const struct { const char *name; const char **to; } words[] = { { "engine", &b->engine }, { "hw", &b->hw }, { "path", &b->path }, { "html", &b->html } };
     for (int i = 1; i < argc; i++) {
         const char *value = NULL, **to = NULL;
-        if (word_is_option(argv[i], "engine", &value))
-            to = &b->engine;
-        else if (word_is_option(argv[i], "hw", &value))
-            to = &b->hw;
-        else if (*argv[i] == '-' || *what)
+        for (unsigned w = 0; w < ARRAY_LEN(words) && !to; w++)
+            to = word_is_option(argv[i], words[w].name, &value) ? words[w].to : NULL;
+        if (!to && word_is_option(argv[i], "json", &value) && !value) {
+            b->json = true;
+            continue;
+        }
+        if (!to && (*argv[i] == '-' || *what))
             return -1;
         if (!to)
             *what = argv[i];
@@ -99,25 +105,43 @@ static int parse(struct bench *b, int argc, char **argv, const char **what)
     return *what ? 0 : -1;
 }
 
+static unsigned decade(struct bench *b)
+{
+    bench_decade(b);
+    return 0;
+}
+
+static const struct { const char *name; unsigned (*run)(struct bench *b); } tables[] = {
+    { "exits", bench_exits }, { "decade", decade }, { "net", bench_net },
+};
+
+/* The exit status: 1 if a row is beyond its bar. */
+static int run_table(struct bench *b, const char *what)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(tables); i++) {
+        if (strcmp(tables[i].name, what))
+            continue;
+        unsigned beyond = tables[i].run(b);
+        return beyond == BENCH_FAILED ? STATUS_USER : beyond != 0;
+    }
+    return -1;
+}
+
 int cli_bench(int argc, char **argv)
 {
-    static struct bench empty;
-    struct bench *b = malloc(sizeof *b);
+    struct bench *b = calloc(1, sizeof *b);
     const char *what = NULL;
-    int status = STATUS_POWEROFF;
-    *b = empty;
+    int status = -1;
     b->out = stdout;
     if (argc > 1 && (word_is_option(argv[1], "help", &what) || word_is_option(argv[1], "h", &what))) {
         fputs(usage, stdout);
-    } else if (parse(b, argc, argv, &what) || (strcmp(what, "exits") && strcmp(what, "decade") && strcmp(what, "net"))) {
-        fprintf(stderr, "emu: bench %s: give exits or decade; `emu bench --help` says more\n", what ? what : "");
+        status = STATUS_POWEROFF;
+    } else if (parse(b, argc, argv, &what) == 0) {
+        status = run_table(b, what);
+    }
+    if (status < 0) {
+        fprintf(stderr, "emu: bench %s: give exits, decade or net; `emu bench --help` says more\n", what ? what : "");
         status = STATUS_USER;
-    } else if (!strcmp(what, "exits")) {
-        status = bench_exits(b) != 0;
-    } else if (!strcmp(what, "net")) {
-        status = bench_net(b) != 0;
-    } else {
-        bench_decade(b);
     }
     free(b);
     return status;

@@ -9,6 +9,7 @@
 #include "cli/report/compare.h"
 
 enum { BENCH_RUNS = 64 };
+#define BENCH_FAILED (~0u)      /* of what returns a count: the user's mistake, which has been said */
 struct bench_run { char key[160]; struct column column; };
 struct bench {
     FILE *out;

@@ -6,20 +6,25 @@
 #include <string.h>
 
 #include "bt/bt.h"
-#include "cli/bench/bench.h"
+#include "devices/net/net_wire.h"
 
+#define PROFILE "curriculum"
 #define LONGEST_RUN 40000000000u /* virtual cycles */
 
 /* --- one run --- */
 
-static int run_once(const struct load *l, u32 count, struct column *c, struct error *err)
+struct run { struct column column; struct net_wire_counts wire; };
+
+static int run_once(const struct load *l, u32 count, struct run *run, struct error *err)
 {
     struct vm_config config;
+    struct column *c = &run->column;
     char words[200], path[PATH_MAX + 64];
     if (column_parse(c, l->engine, err))
         return -1;
     vm_config_defaults(&config);
-    config.profile = l->profile ? l->profile : "curriculum";
+    config.profile = PROFILE;
+    config.wire_counts = &run->wire;
     config.accel = &bt_accel;
     config.kvm = "model";
     config.max_cycles = LONGEST_RUN;
@@ -34,8 +39,9 @@ static int run_once(const struct load *l, u32 count, struct column *c, struct er
 
 /* --- the difference of two --- */
 
-static void subtract(struct load_result *r, const struct column *more, const struct column *less)
+static void subtract(struct load_result *r, const struct run *longer, const struct run *shorter)
 {
+    const struct column *more = &longer->column, *less = &shorter->column;
     struct ledger *l = &r->ledger;
     *l = more->ledger;
     for (unsigned e = 0; e < EV_COUNT; e++) {
@@ -46,6 +52,8 @@ static void subtract(struct load_result *r, const struct column *more, const str
     l->guest_cycles -= less->ledger.guest_cycles;
     r->operations = more->operation[0].count - less->operation[0].count;
     r->cycles = more->operation[0].cycles - less->operation[0].cycles;
+    r->frames = longer->wire.frames - shorter->wire.frames;
+    r->frame_cycles = longer->wire.last - shorter->wire.last;
     r->ran = true;
 }
 
@@ -61,12 +69,11 @@ static u64 profile_hz(const char *name)
 
 void load_run(const struct load *l, struct load_result *r)
 {
-    struct column *c = calloc(2, sizeof *c);
+    struct run *c = calloc(2, sizeof *c);
     struct error err = { "" };
-    memset(r, 0, sizeof *r);
+    *r = (struct load_result){ .path = l->path, .engine = l->engine, .size = l->size, .batch = l->batch, .hz = profile_hz(PROFILE) };
     if (c && run_once(l, l->count, &c[0], &err) == 0 && run_once(l, 2 * l->count, &c[1], &err) == 0)
         subtract(r, &c[1], &c[0]);
-    r->hz = profile_hz(l->profile ? l->profile : "curriculum");
     snprintf(r->why, sizeof r->why, "%.255s", err.text);
     free(c);
 }
@@ -81,7 +88,8 @@ bool load_is_exit(enum event e)
     return event_rows[e].family != FAMILY_HOST && (costs(e, "vmx.exit") || costs(e, "bt.trap") || costs(e, "bt.callout") || costs(e, "xen.transition"));
 }
 
-bool load_is_user(enum event e) { return costs(e, "mon.user"); }
+static bool is_user(enum event e) { return costs(e, "mon.user"); }
+static bool is_data(enum event e) { return load_is_exit(e) && event_rows[e].family != FAMILY_IDLE; }
 
 static u64 sum(const struct load_result *r, bool (*wanted)(enum event e))
 {
@@ -92,19 +100,73 @@ static u64 sum(const struct load_result *r, bool (*wanted)(enum event e))
     return n;
 }
 
-static bool is_idle(enum event e) { return load_is_exit(e) && event_rows[e].family == FAMILY_IDLE; }
-
 u64 load_exits(const struct load_result *r) { return sum(r, load_is_exit); }
-u64 load_user(const struct load_result *r) { return sum(r, load_is_user); }
-u64 load_idle(const struct load_result *r) { return sum(r, is_idle); }
+u64 load_data_exits(const struct load_result *r) { return sum(r, is_data); }
+u64 load_user(const struct load_result *r) { return sum(r, is_user); }
 
-static double seconds(const struct load_result *r) { return r->cycles && r->hz ? (double)r->cycles / r->hz : 1; }
-double load_rate(const struct load_result *r) { return r->operations / seconds(r); }
-double load_gbits(const struct load_result *r, u32 bytes_each) { return load_rate(r) * bytes_each * 8 / 1e9; }
-double load_us(const struct load_result *r) { return r->operations ? 1e6 * seconds(r) / r->operations : 0; }
+static double seconds(cycles_t cycles, u64 hz) { return cycles && hz ? (double)cycles / hz : 1; }
+
+/* What is sent counts when it has come: until then it may lie in a queue of the host. */
+double load_rate(const struct load_result *r)
+{
+    bool sent = r->kind && !strcmp(r->kind->mode, "tx") && r->frames;
+    return sent ? r->frames / seconds(r->frame_cycles, r->hz) : r->operations / seconds(r->cycles, r->hz);
+}
+
+double load_gbits(const struct load_results *all, const struct load_result *r) { return load_rate(r) * (r->size + all->bench->overhead) * 8 / 1e9; }
+double load_us(const struct load_result *r) { return r->operations ? 1e6 * seconds(r->cycles, r->hz) / r->operations : 0; }
 
 double load_cpu(const struct load_result *r)
 {
     u64 busy = r->ledger.guest_cycles + ledger_event_cycles(&r->ledger);
     return r->cycles ? 100.0 * busy / r->cycles : 0;
+}
+
+/* --- claims --- */
+
+const struct load_result *load_find(const struct load_results *all, const char *path, const char *kind, u32 batch)
+{
+    for (unsigned i = 0; i < all->count; i++) {
+        const struct load_result *r = &all->result[i];
+        if (r->batch == batch && !strcmp(r->path->name, path) && !strcmp(r->kind->name, kind))
+            return r;
+    }
+    return NULL;
+}
+
+/* Throughput beside what the wire can carry. */
+static double loss(const struct load_results *all, const struct load_result *r)
+{
+    double lost = 100 * (1 - load_gbits(all, r) / all->bench->wire_gbits);
+    return lost > 0 ? lost : 0;
+}
+
+double load_claim_value(const struct load_results *all, const struct load_claim *c, const struct load_result *r)
+{
+    double n = r->operations ? r->operations : 1;
+    switch (c->what) {
+    case CLAIM_EXITS: return load_exits(r) / n;
+    case CLAIM_EXITS_PER_BATCH: return load_exits(r) / n * r->batch;
+    case CLAIM_DATA_EXITS: return load_data_exits(r) / n;
+    case CLAIM_USER: return load_user(r) / n;
+    case CLAIM_KRATE: return load_rate(r) / 1000;
+    case CLAIM_GBITS: return load_gbits(all, r);
+    case CLAIM_US: return load_us(r);
+    case CLAIM_CPU: return load_cpu(r);
+    case CLAIM_LOSS: return loss(all, r);
+    }
+    return 0;
+}
+
+/* Counts are exact; of an overhead nobody has set a bar. */
+bool load_claim_met(const struct load_claim *c, double value)
+{
+    double slack = c->what <= CLAIM_USER ? 0 : 0.15;
+    return c->what == CLAIM_LOSS || (value >= (1 - slack) * c->band.low && value <= (1 + slack) * c->band.high);
+}
+
+const char *load_band(const struct load_claim *c, char buf[32])
+{
+    snprintf(buf, 32, c->band.low == c->band.high ? "%g" : "%g to %g", c->band.low, c->band.high);
+    return buf;
 }

@@ -16,7 +16,7 @@ struct event { u16 place, flags; };     /* place: of a descriptor, with the wrap
 
 static bool valid(const struct virtqueue *q)
 {
-    return q->size && q->size <= VQ_SIZE_MAX && !(q->desc % 16) && !(q->driver % 4) && !(q->device % 4);
+    return q->size && q->size <= q->v->queue_size && !(q->desc % 16) && !(q->driver % 4) && !(q->device % 4);
 }
 
 static bool get_descriptor(const struct virtqueue *q, gpa_t at, struct descriptor *d)

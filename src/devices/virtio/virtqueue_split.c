@@ -36,7 +36,7 @@ static gpa_t avail_event(const struct virtqueue *q) { return q->device + RING + 
 static bool valid(const struct virtqueue *q)
 {
     bool power = q->size && !(q->size & (q->size - 1));
-    return power && q->size <= VQ_SIZE_MAX && !(q->desc % 16) && !(q->driver % 2) && !(q->device % 4);
+    return power && q->size <= q->v->queue_size && !(q->desc % 16) && !(q->driver % 2) && !(q->device % 4);
 }
 
 static bool available(struct virtqueue *q)

@@ -160,6 +160,7 @@ static bool once(struct kvm_vcpu *k, cycles_t deadline, bool step, struct exit *
 static void finish(struct kvm_vcpu *k, struct exit *e)
 {
     kvm_put(k);
+    k->asleep = e->kind == EXIT_HLT;
     if (e->kind == EXIT_DEBUG)
         k->watched = false;
     if (e->kind == EXIT_KICKED)
@@ -169,6 +170,9 @@ static void finish(struct kvm_vcpu *k, struct exit *e)
 static void model_run(struct vcpu *v, cycles_t deadline, struct exit *e)
 {
     struct kvm_vcpu *k = v->engine_data;
+    if (k->asleep && k->cpu->state.activity == CPU_HALTED && wakes(k))
+        kvm_charge(k, EV_KVM_WAKE);
+    k->asleep = false;
     while (!must_return(k, deadline, e) && once(k, deadline, false, e))
         ;
     finish(k, e);

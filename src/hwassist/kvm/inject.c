@@ -79,10 +79,10 @@ static void want_window(struct kvm_vcpu *k, u64 control, bool want)
         vmwrite(c, PROC_CONTROLS, proc ^ control);
 }
 
-/* The 8259A's interrupts cannot be posted: the host's own interrupt makes the running guest exit. */
+/* The 8259A's interrupts cannot be posted: the host's own interrupt makes the running guest exit, once; then a window is waited for. */
 static void kick_out(struct kvm_vcpu *k)
 {
-    if (!k->posted || !k->apic_on || !k->quiet)
+    if (!k->posted || !k->apic_on || !k->quiet || k->kicked)
         return;
     vmx_exit(&k->vmx, REASON_EXTERNAL_INTERRUPT, 0, 0);
     kvm_charge(k, EV_KVM_EXTINT);
@@ -115,6 +115,7 @@ void kvm_prepare_injection(struct kvm_vcpu *k)
     if (delivers && vcpu_intr_pending(k->v) && k->cpu->state.activity == CPU_HALTED && cpu_interruptible(k->cpu))
         k->cpu->state.activity = CPU_ACTIVE; /* the processor delivers it as soon as it has entered */
     intr = vcpu_intr_pending(k->v) && !kvm_apic_delivers(k);
+    k->kicked = intr;
     want_window(k, PROC_INTR_WINDOW, intr);
     want_window(k, PROC_NMI_WINDOW, k->v->nmi && k->cpu->state.nmi_blocked);
 }

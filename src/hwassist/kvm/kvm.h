@@ -47,6 +47,8 @@ struct kvm_vcpu {
     hpa_t apic_page, posted;    /* virtual-APIC page, posted-interrupt descriptor; 0: none */
     bool apic_on;               /* the guest's APIC is, and the processor serves it */
     bool quiet;                 /* it left the guest last without an exit: as far as the modelled host can see, it runs */
+    bool asleep;                /* halted, and nothing had come: its thread gave the processor away */
+    bool kicked;                /* an interrupt that waits has made the guest exit already */
     u64 virtual_seen;           /* of vmx.virtual_interrupts, in the ledger */
     bool watched;                   /* an emulated instruction has hit a debugger's watchpoint */
     u64 emulated, stuck;        /* instructions; of them those for a fault that came back: counted */
