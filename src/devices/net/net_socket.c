@@ -16,7 +16,7 @@
 #include "devices/net/net_outside.h"
 #include "devices/net/net_socket.h"
 
-enum { LENGTH = 4, RETRY_MS = 100 };
+enum { LENGTH = 4, RETRY_MS = 100, CONNECT_MS = 3000 };
 
 struct net_stream {
     struct net_backend head;
@@ -114,7 +114,7 @@ static void meet(struct net_stream *s)
     if (!s->placed || host_ms() - s->tried_ms < RETRY_MS)
         return;
     s->tried_ms = host_ms();
-    s->fd = socket_connect(&s->place, SOCK_STREAM);
+    s->fd = socket_connect(&s->place, SOCK_STREAM, 0);
 }
 
 static void stream_poll(struct net_backend *b)
@@ -166,7 +166,7 @@ static int start(struct net_stream *s, struct error *err)
 {
     if (s->listens)
         return (s->listener = socket_bind(&s->place, SOCK_STREAM, err)) < 0 ? -1 : 0;
-    s->fd = socket_connect(&s->place, SOCK_STREAM);
+    s->fd = socket_connect(&s->place, SOCK_STREAM, CONNECT_MS);
     return s->fd >= 0 ? 0 : error_set(err, "-netdev %s: nobody listens there (%s); start the one with %s first", s->head.ops->name, strerror(errno),
                                       s->head.ops == &net_socket_ops ? "listen=" : "server=on");
 }

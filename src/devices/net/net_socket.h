@@ -19,7 +19,7 @@ int socket_place_pair(struct socket_place *p, const char *text, bool listens, st
 
 /* A socket of that type which does not wait: bound there, and listening if it is a stream. -1 with *err. */
 int socket_bind(const struct socket_place *p, int type, struct error *err);
-/* Connected, or about to be. -1 with errno. */
-int socket_connect(const struct socket_place *p, int type);
+/* Connected, or about to be when wait_ms of the host's time are over. -1 with errno. */
+int socket_connect(const struct socket_place *p, int type, int wait_ms);
 
 #endif

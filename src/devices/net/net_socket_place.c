@@ -3,6 +3,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -58,7 +59,7 @@ static int new_socket(const struct socket_place *p, int type)
 static void clear_way(const struct socket_place *p, int type)
 {
     const struct sockaddr_un *a = (const struct sockaddr_un *)&p->address;
-    int s = p->address.ss_family == AF_UNIX ? socket_connect(p, type) : -1;
+    int s = p->address.ss_family == AF_UNIX ? socket_connect(p, type, 0) : -1;
     if (p->address.ss_family == AF_UNIX && s < 0 && errno == ECONNREFUSED)
         unlink(a->sun_path);
     if (s >= 0)
@@ -77,10 +78,22 @@ int socket_bind(const struct socket_place *p, int type, struct error *err)
     return -1;
 }
 
-int socket_connect(const struct socket_place *p, int type)
+/* What a connection that takes its time has come to. */
+static bool is_refused(int s, int wait_ms)
+{
+    struct pollfd p = { .fd = s, .events = POLLOUT };
+    int e = 0;
+    socklen_t len = sizeof e;
+    if (poll(&p, 1, wait_ms) == 1)
+        getsockopt(s, SOL_SOCKET, SO_ERROR, &e, &len);
+    errno = e;
+    return e;
+}
+
+int socket_connect(const struct socket_place *p, int type, int wait_ms)
 {
     int s = new_socket(p, type);
-    if (s < 0 || connect(s, (const struct sockaddr *)&p->address, p->len) == 0 || errno == EINPROGRESS)
+    if (s < 0 || connect(s, (const struct sockaddr *)&p->address, p->len) == 0 || (errno == EINPROGRESS && !is_refused(s, wait_ms)))
         return s;
     int e = errno;
     close(s);
