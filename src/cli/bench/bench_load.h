@@ -60,11 +60,13 @@ struct load_claim {
 struct load_bench {
     const char *name, *title, *noun;
     const struct load_path *paths; unsigned npaths;
-    const struct load_kind *kinds;      /* NULL name at the end */
+    const struct load_kind *kinds;      /* NULL name at the end; the first two over the same batches, the second where the path is what limits */
     const struct load_claim *claims;    /* NULL source at the end */
     u32 overhead;                       /* bytes that the wire adds to each operation */
     double wire_gbits;                  /* what it could carry */
 };
+
+extern const struct load_bench bench_net_loads;
 
 /* All results of one bench. */
 struct load_results {

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "cli/report/report_curve.h"
 
 /* --- words and cells ------------------------------------------------------------------------------- */
 
@@ -385,7 +386,7 @@ static void guest(const struct comparison *c, unsigned number, FILE *out)
     fputs("</section>\n", out);
 }
 
-static void style(FILE *out)
+void report_style(FILE *out)
 {
     static const char *const lines[] = {
 #define STYLE(text) text,
@@ -408,7 +409,7 @@ static void head(const struct comparison *c, unsigned n, FILE *out)
         text_xml(c[i].guest, out);
     }
     fputs("</title>\n", out);
-    style(out);
+    report_style(out);
     fputs("</head>\n<body>\n<header><h1>The same guest on every engine</h1>\n<p>Counts are exact; cycles are a model, priced by the profile. "
           "Time is the guest's own, virtual time: the same input gives this same page.</p></header>\n", out);
 }
