@@ -42,6 +42,7 @@ struct load_path {
     const char *guest, *words;      /* guests/GUEST, and its words for this path */
     /* Give the machine its device: 0, or -1 with *err (this build has none such). */
     int (*plug)(const struct load *l, struct vm_config *c, struct error *err);
+    u32 most;                       /* the largest batch that makes a difference; 0: any does */
 };
 
 /* One kind of load, at several batch sizes (0 ends the list). */
