@@ -20,6 +20,7 @@ struct bus_ops {
     const char *(*reg_name)(u64 offset);        /* for traces; may be NULL */
     /* Does a write there do no more than wake some thread of the host? Then the host's kernel can do it (KVM_IOEVENTFD). May be NULL. */
     bool (*bell)(const void *dev, u64 offset);
+    bool delayable;     /* of MMIO: writes need no answer at once, so a hypervisor may collect them until the guest leaves it for something else */
 };
 
 struct bus_range {

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "devices/bus.h"
 #include "devices/irq.h"
+#include "devices/shortcut.h"
 
 struct apic_bus;
 struct device;
@@ -81,6 +82,7 @@ struct platform {
     void (*cpu_signal)(void *machine, unsigned cpu, enum cpu_signal s, u8 vector); /* NULL: nobody listens */
     struct apic_bus *apic;          /* published by the local APICs; NULL: there are none */
     struct apic_eoi apic_eoi;       /* published by the I/O APIC */
+    struct shortcuts *shortcuts;    /* the machine's; NULL: nobody could take them up */
     struct intc *intc;              /* the controller itself; filled in by its create(). NULL: none */
     struct pci_bus *pci;            /* bus 0, published by the host bridge's create(). NULL: the machine has none */
     struct chardev *serial[4];      /* back-end of COM1..COM4; NULL: none */

@@ -61,6 +61,14 @@ static void get_state(struct vcpu *v, struct cpu_state *s) { backend(v->vm)->get
 static void set_state(struct vcpu *v, const struct cpu_state *s) { backend(v->vm)->set_state(v, s); }
 static void info(const struct vm *vm, void *file) { backend(vm)->info(vm, file); }
 
+static void reset(struct vm *vm)
+{
+    if (backend(vm)->reset)
+        backend(vm)->reset(vm);
+}
+
+static int may_leave(const struct vm *vm, struct error *err) { return backend(vm)->may_leave ? backend(vm)->may_leave(vm, err) : 0; }
+
 const struct engine_ops kvm_engine = {
     .name = "kvm",
     .help = "VT-x: the processor has a second ring 0 for guests; sensitive events leave it as VM exits",
@@ -76,5 +84,7 @@ const struct engine_ops kvm_engine = {
     .kick = kick,
     .get_state = get_state,
     .set_state = set_state,
+    .reset = reset,
+    .may_leave = may_leave,
     .info = info,
 };

@@ -59,6 +59,11 @@ struct engine_ops {
     /* Build a guest of its own kind from an image (pv's domain builder). NULL: the machine's loaders do it. */
     int (*load)(struct vm *vm, struct error *err);
 
+    /* The machine is reset, its devices have been: what the engine has of them follows. NULL: nothing. */
+    void (*reset)(struct vm *vm);
+    /* May the machine go on with another engine? 0, or -1 with *err. NULL: at any time. */
+    int (*may_leave)(const struct vm *vm, struct error *err);
+
     /* Add lines of its own to `info` and to reports; may be NULL. */
     void (*info)(const struct vm *vm, void *file);
 };

@@ -15,6 +15,8 @@ static int check_choice(const struct vm *vm, const struct engine_choice *to, str
     if (to->ops->max_vcpus && vm->nvcpus > to->ops->max_vcpus)
         return error_set(err, "engine %s runs %u processor%s, and this machine has %u", to->ops->name, to->ops->max_vcpus,
                          to->ops->max_vcpus == 1 ? "" : "s", vm->nvcpus);
+    if (vm->engine->may_leave && vm->engine->may_leave(vm, err))
+        return -1;
     return to->ops->probe ? to->ops->probe((char[160]){ 0 }, 160, err) : 0;
 }
 

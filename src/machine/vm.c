@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "devices/interrupt/apic.h"
 #include "machine/firmware_pci.h"
 #include "machine/firmware_rom.h"
 #include "machine/loader.h"
@@ -119,6 +120,8 @@ static int init_devices(struct vm *vm, struct error *err)
             return -1;
         }
         vm->device[vm->ndevices++] = d;
+        if (*ops == &ioapic_ops) /* the last that publishes wires */
+            wiring_relay_irqs(vm);
     }
     vm->intc = vm->platform.intc;
     return 0;
@@ -226,6 +229,8 @@ void vm_reset(struct vm *vm)
     for (unsigned i = 0; i < vm->ndevices; i++)
         if (vm->device[i]->ops->reset)
             vm->device[i]->ops->reset(vm->device[i]);
+    if (vm->engine->reset)
+        vm->engine->reset(vm);
     if (load_guest(vm, &err))
         vm_stop(vm, STATUS_STOPPED, "the guest rebooted, but its image could not be loaded again: %s", err.text);
 }

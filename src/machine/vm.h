@@ -76,6 +76,9 @@ struct vm_capture {
 
 struct engine_choice; /* switch.h */
 
+/* -machine kernel_irqchip=: this process (PIC, I/O APIC, local APIC, PIT), the local APIC in the host's kernel, or all four there. */
+enum kernel_irqchip { IRQCHIP_OFF, IRQCHIP_SPLIT, IRQCHIP_ON };
+
 /* What the user asked for; strings are borrowed from the command line or the caller. */
 struct vm_config {
     const struct engine_ops *engine;
@@ -111,6 +114,7 @@ struct vm_config {
     bool strict_io;
     const char *hw;                 /* --hw=ept,vpid,no-ept,...: for the VT-x model; NULL: all */
     const char *kvm;                /* --kvm=host|model|NULL (auto) */
+    enum kernel_irqchip kernel_irqchip; /* who has the interrupt controllers on the host's KVM */
     struct tracer tracer;
     struct ledger_observer *observer; /* of the ledger; NULL: none. A chain, which outlives the vm */
     struct net_wire_counts *wire_counts; /* gets what has come to the far end of the first modelled wire, when all is over; NULL: nobody asks */
@@ -153,6 +157,10 @@ struct vm {
     struct physmap map;
     struct bus bus;
     struct platform platform;
+    struct shortcuts shortcuts;
+    struct irq isa_wire[16];        /* into the machine's interrupt controllers */
+    u16 isa_level;                  /* bit by line: what devices say now */
+    struct irq irq_tap;             /* an engine's: gets the lines instead. set NULL: nobody does */
     struct network *network;        /* wires and back-ends; NULL: the machine has none */
     struct device *device[VM_MAX_DEVICES]; unsigned ndevices;
     struct intc *intc;              /* the interrupt controller, if the machine has one */

@@ -135,6 +135,25 @@ static void on_request(void *machine, enum platform_request r, int value)
     handler[r](machine, value);
 }
 
+static void relay(void *sink, unsigned line, bool level)
+{
+    struct vm *vm = sink;
+    vm->isa_level = level ? vm->isa_level | BIT(line) : vm->isa_level & ~BIT(line);
+    if (vm->irq_tap.set)
+        vm->irq_tap.set(vm->irq_tap.sink, line, level);
+    else
+        irq_set(&vm->isa_wire[line], level);
+}
+
+/* Devices get wires that lead to whoever has the interrupt controllers: the machine, or the host's kernel. */
+void wiring_relay_irqs(struct vm *vm)
+{
+    for (unsigned line = 0; line < ARRAY_LEN(vm->isa_wire); line++) {
+        vm->isa_wire[line] = vm->platform.isa_irq[line];
+        vm->platform.isa_irq[line] = (struct irq){ relay, vm, line };
+    }
+}
+
 void wiring_init_platform(struct vm *vm)
 {
     vm->platform = (struct platform){
@@ -149,6 +168,7 @@ void wiring_init_platform(struct vm *vm)
         .has_apic = vm_has_apic(vm),
         .ncpus = vm->config.smp,
         .this_cpu = &vm->current,
+        .shortcuts = &vm->shortcuts,
         .cpu_signal = on_cpu_signal,
         .request = on_request,
         .machine = vm,

@@ -98,12 +98,20 @@ int opt_smp(struct options *o, const char *arg, struct error *err)
     return 0;
 }
 
+static int set_irqchip(struct options *o, const char *arg, struct error *err)
+{
+    o->vm.kernel_irqchip = strcmp(arg, "on") == 0 ? IRQCHIP_ON : strcmp(arg, "split") == 0 ? IRQCHIP_SPLIT : IRQCHIP_OFF;
+    return CHOICE("machine kernel_irqchip", "on", "split", "off");
+}
+
 /* "pc", "pc-i440fx-7.2", "accel=kvm", or what has no meaning for this machine, as "usb=off". */
 static int set_machine(struct options *o, const char *arg, struct error *err)
 {
     const char *value = strchr(arg, '=');
     if (strncmp(arg, "accel=", 6) == 0)
         return opt_engine(o, value + 1, err);
+    if (strncmp(arg, "kernel_irqchip=", 15) == 0 || strncmp(arg, "kernel-irqchip=", 15) == 0)
+        return set_irqchip(o, value + 1, err);
     if (strncmp(arg, "type=", 5) == 0)
         arg += 5;
     else if (value) {

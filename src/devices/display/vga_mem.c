@@ -115,7 +115,7 @@ static void planes_write(void *dev, u64 offset, unsigned size, u64 value)
     vga_vram_written(v, (u8 *)p.unit - v->vram, 4);
 }
 
-static const struct bus_ops planes_ops = { planes_read, planes_write };
+static const struct bus_ops planes_ops = { planes_read, planes_write, .delayable = true };
 
 /* Whoever watches pages of the framebuffer hears of what came another way. */
 void vga_vram_written(struct vga *v, u32 offset, u32 len)

@@ -29,6 +29,11 @@ struct apic_bus;
 
 /* To every processor that the message names. True: somebody has taken it. */
 bool apic_send(struct apic_bus *b, const struct apic_message *m);
+/* From now on messages of devices and of the I/O APIC go there instead: somebody else has the processors' local APICs. NULL: to the local
+ * APICs of the machine again. */
+void apic_divert(struct apic_bus *b, bool (*send)(void *opaque, const struct apic_message *m), void *opaque);
+/* Somebody else's local APIC is done with a level-triggered interrupt. */
+void apic_tell_eoi(struct apic_bus *b, u8 vector);
 /* A device's write of `data` at `address` (FEExxxxxh): SDM vol. 3, 11.11. Other addresses are dropped. */
 void apic_send_msi(struct apic_bus *b, u64 address, u32 data);
 /* IA32_APIC_BASE of that processor has been written: is its APIC on, and where it was? */

@@ -15,6 +15,8 @@ struct apic_bus {
     struct device dev;
     struct intc intc;               /* what the run loop asks */
     struct platform to;
+    bool (*send)(void *opaque, const struct apic_message *m); /* NULL: the machine's own local APICs */
+    void *send_opaque;
     unsigned n;
     struct lapic lapic[];
 };
@@ -80,6 +82,8 @@ bool apic_send(struct apic_bus *b, const struct apic_message *m)
 {
     bool taken = false;
     trace(b->to.tracer, IRQ, "message=0x%x delivery=%u to=0x%x logical=%u", m->vector, m->delivery, m->destination, m->logical);
+    if (b->send)
+        return b->send(b->send_opaque, m);
     if (m->delivery == DELIVER_LOWEST)
         return deliver_lowest(b, m);
     for (unsigned i = 0; i < b->n; i++)
@@ -87,6 +91,14 @@ bool apic_send(struct apic_bus *b, const struct apic_message *m)
             taken |= deliver(&b->lapic[i], m);
     return taken;
 }
+
+void apic_divert(struct apic_bus *b, bool (*send)(void *opaque, const struct apic_message *m), void *opaque)
+{
+    b->send = send;
+    b->send_opaque = opaque;
+}
+
+void apic_tell_eoi(struct apic_bus *b, u8 vector) { apic_bus_eoi(&b->lapic[0], vector); }
 
 /* Address: FEEh, destination, redirection hint, mode. Data: vector, delivery, level and trigger (figures 11-14 and 11-15). */
 void apic_send_msi(struct apic_bus *b, u64 address, u32 data)

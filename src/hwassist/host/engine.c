@@ -34,6 +34,12 @@ static int check_paging(const struct vm *vm, struct error *err)
 
 static void on_map_changed(void *opaque) { ((struct host_vm *)opaque)->slots_stale = true; }
 
+static void on_marked(void *opaque, gpa_t page, u8 marks)
+{
+    if (marks & MARK_DIRTY_LOG)
+        on_map_changed(opaque);
+}
+
 static void vm_close(struct host_vm *h)
 {
     if (h->vm_fd >= 0)
@@ -45,12 +51,13 @@ static void vm_close(struct host_vm *h)
 
 static int vm_open(struct host_vm *h, struct error *err)
 {
-    h->kvm_fd = host_open(HOST_DEVICE, err);
+    h->kvm_fd = host_open(host_device(), err);
     if (h->kvm_fd < 0)
         return -1;
     h->vm_fd = host_create_vm(h->kvm_fd, err);
     if (h->vm_fd < 0)
         return -1;
+    host_find_caps(h);
     h->run_size = ioctl(h->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
     ioctl(h->vm_fd, KVM_SET_TSS_ADDR, 0xfffbd000); /* three pages that Intel's VMX without unrestricted guest needs for real mode */
     return 0;
@@ -59,20 +66,24 @@ static int vm_open(struct host_vm *h, struct error *err)
 static int host_vm_init(struct vm *vm, struct error *err)
 {
     struct host_vm *h = calloc(1, sizeof *h);
-    *h = (struct host_vm){ .backend = &kvm_host_backend, .kvm_fd = -1, .vm_fd = -1 };
-    if (check_paging(vm, err) < 0 || vm_open(h, err) < 0 || host_set_slots(h, &vm->map, err) < 0) {
+    *h = (struct host_vm){ .backend = &kvm_host_backend, .vm = vm, .kvm_fd = -1, .vm_fd = -1 };
+    if (check_paging(vm, err) < 0 || vm_open(h, err) < 0 || host_irqchip_create(h, err) < 0 || host_set_slots(h, &vm->map, err) < 0) {
         vm_close(h);
         return -1;
     }
-    h->observer = (struct phys_observer){ .map_changed = on_map_changed, .opaque = h };
+    host_set_zones(h);
+    h->observer = (struct phys_observer){ .map_changed = on_map_changed, .marked = on_marked, .opaque = h };
     physmap_observe(&vm->map, &h->observer);
     vm->engine_data = h;
+    host_shortcuts_attach(h);
     return 0;
 }
 
 static void host_vm_fini(struct vm *vm)
 {
     struct host_vm *h = vm->engine_data;
+    host_shortcuts_detach(h);
+    host_irqchip_detach(h);
     physmap_unobserve(&vm->map, &h->observer);
     vm_close(h);
     vm->engine_data = NULL;
@@ -112,6 +123,8 @@ static int host_vcpu_init(struct vcpu *v, struct error *err)
         return -1;
     }
     v->engine_data = h;
+    if (v->index == 0)
+        host_irqchip_attach(h->vm);
     return 0;
 }
 
@@ -144,8 +157,29 @@ static void host_set_state(struct vcpu *v, const struct cpu_state *s)
 
 static void host_info(const struct vm *vm, void *file)
 {
-    const struct host_vcpu *h = vm->vcpu[0]->engine_data;
-    fprintf(file, "/dev/kvm: %u memory slots, %" PRIu64 " instructions by the interpreter that KVM did not emulate\n", h->vm->nslots, h->interpreted);
+    static const char *const irqchip[] = { [IRQCHIP_OFF] = "off", [IRQCHIP_SPLIT] = "split", [IRQCHIP_ON] = "on" };
+    const struct host_vm *h = vm->engine_data;
+    char params[256];
+    unsigned slots = 0;
+    u64 interpreted = 0;
+    for (unsigned i = 0; i < HOST_MAX_SLOTS; i++)
+        slots += h->slot[i].size != 0;
+    for (unsigned i = 0; i < vm->nvcpus; i++)
+        interpreted += ((const struct host_vcpu *)vm->vcpu[i]->engine_data)->interpreted;
+    host_params(HOST_MODULES, params, sizeof params);
+    fprintf(file, "/dev/kvm: kernel_irqchip=%s; %s\n", irqchip[h->irqchip], params);
+    fprintf(file, "/dev/kvm: %u memory slots, %" PRIu64 " instructions by the interpreter that KVM did not emulate, %" PRIu64 " coalesced writes, %" PRIu64
+            " pages of the dirty log, %u doorbells and %u interrupts in the kernel\n", slots, interpreted, h->coalesced, h->dirty_pages, h->taken.ndoorbells, h->taken.nirqs);
+    host_print_stats(vm, file);
+}
+
+static void host_reset(struct vm *vm) { host_irqchip_reset(vm->engine_data); }
+
+/* Interrupt controllers in the kernel would stay behind. */
+static int host_may_leave(const struct vm *vm, struct error *err)
+{
+    const struct host_vm *h = vm->engine_data;
+    return h->irqchip == IRQCHIP_OFF ? 0 : error_set(err, "the interrupt controllers are in the host's kernel and stay there; start with -machine kernel_irqchip=off");
 }
 
 const struct engine_ops kvm_host_backend = {
@@ -162,5 +196,7 @@ const struct engine_ops kvm_host_backend = {
     .kick = host_kick,
     .get_state = host_get_state,
     .set_state = host_set_state,
+    .reset = host_reset,
+    .may_leave = host_may_leave,
     .info = host_info,
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The host backend: the guest runs on the real processor through /dev/kvm. Interrupt controller, timer and all other
- * devices stay in this process; virtual time follows the host's.
+ * The host backend: the guest runs on the real processor through /dev/kvm. Devices stay in this process, the interrupt controllers and
+ * the PIT too unless -machine kernel_irqchip= says otherwise; virtual time follows the host's.
  */
 #ifndef EMU_HWASSIST_HOST_HOST_H
 #define EMU_HWASSIST_HOST_HOST_H
@@ -10,19 +10,42 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "devices/interrupt/apic.h"
 #include "hwassist/hwassist.h"
 #include "machine/vm.h"
 
 #define HOST_DEVICE "/dev/kvm"
-#define HOST_MAX_MSRS 32
+#define HOST_DEVICE_VARIABLE "EMU_KVM_DEVICE"   /* of the environment: another path, to see what is said of one that does not work */
+#define HOST_MAX_MSRS 48
+#define HOST_MAX_SLOTS 64
+#define HOST_MAX_ZONES 8
+#define HOST_MAX_LEVELS 24
+
+/* What a KVM may or may not offer, and we use where it does: rows of caps.c. */
+enum host_cap {
+    HOST_IRQCHIP, HOST_SPLIT_IRQCHIP, HOST_PIT2, HOST_IOEVENTFD, HOST_IRQFD, HOST_COALESCED_MMIO, HOST_READONLY_MEM, HOST_IMMEDIATE_EXIT,
+    HOST_GUEST_DEBUG, HOST_SYNC_REGS, HOST_SREGS2, HOST_STATS_FD, HOST_SIGNAL_MSI, HOST_TSC_CONTROL, HOST_CAP_COUNT
+};
+
+struct host_slot { gpa_t gpa; u64 size; u8 *hva; u32 flags; }; /* size 0: none */
+struct host_zone { gpa_t gpa; u64 size; };
 
 struct host_vm {
     const struct engine_ops *backend;   /* first: see hwassist.h */
+    struct vm *vm;
     int kvm_fd, vm_fd;
     size_t run_size;
-    unsigned nslots;                    /* memory slots that are set */
-    bool slots_stale;                   /* the memory map changed */
+    int cap[HOST_CAP_COUNT];            /* as KVM_CHECK_EXTENSION says: 0 is no */
+    struct host_slot slot[HOST_MAX_SLOTS];
+    bool logging;                       /* some slot has a dirty log */
+    struct host_zone zone[HOST_MAX_ZONES]; unsigned nzones; /* of coalesced MMIO */
+    bool slots_stale;                   /* the memory map, or what is watched of it, changed */
     struct phys_observer observer;
+    enum kernel_irqchip irqchip;
+    struct host_chips *chips;           /* the kernel's interrupt controllers after reset; NULL: they are ours */
+    struct apic_message level[HOST_MAX_LEVELS]; unsigned nlevels; /* split: messages whose EOI the I/O APIC wants to hear of */
+    struct shortcuts taken;             /* those that the kernel serves now */
+    u64 coalesced, dirty_pages;         /* counted */
 };
 
 struct host_vcpu {
@@ -34,17 +57,24 @@ struct host_vcpu {
     pthread_t thread;           /* that created the vcpu and runs it */
     bool in_kernel;             /* the kernel's copy of the state is newer than cpu.state */
     bool unfinished;            /* an I/O exit whose instruction the next KVM_RUN completes */
+    bool debugged;              /* KVM has breakpoints of the debugger's */
     u32 msr[HOST_MAX_MSRS];     /* those that this host's KVM knows */
     unsigned nmsrs;
     u64 interpreted;            /* instructions that KVM would not emulate, counted */
 };
 
-/* open.c. path is HOST_DEVICE but in tests. A descriptor, or -1 with *err: one sentence for each cause. */
+/* open.c. path is host_device() but in tests. A descriptor, or -1 with *err: one sentence for each cause. */
+const char *host_device(void);
 int host_open(const char *path, struct error *err);
 /* The sentence for an errno of opening it or of KVM_CREATE_VM. Always -1. */
 int host_explain(int errnum, struct error *err);
 /* A VM's descriptor from /dev/kvm's, retrying what is only interrupted. */
 int host_create_vm(int kvm_fd, struct error *err);
+
+/* caps.c */
+void host_find_caps(struct host_vm *h);
+static inline int host_can(const struct host_vm *h, enum host_cap c) { return h->cap[c]; }
+const char *host_cap_name(enum host_cap c);
 
 /* probe.c: what a trial guest shows. */
 struct host_findings {
@@ -56,14 +86,47 @@ struct host_findings {
 /* 0, or -1 with *err. */
 int host_try(struct host_findings *f, struct error *err);
 
-/* slots.c: guest memory as KVM's slots. 0 or -1 with *err. */
-int host_set_slots(struct host_vm *h, const struct physmap *map, struct error *err);
+/* params.c: what the vendor's module says of itself: "kvm_intel: ept=Y vpid=Y enable_apicv=N". `root` is "/sys/module" but in tests. */
+#define HOST_MODULES "/sys/module"
+void host_params(const char *root, char *text, size_t size);
 
-/* state.c: between the kernel's copy and cpu.state. */
+/* slots.c: guest memory as KVM's slots. 0 or -1 with *err. Only what has changed since the last time is touched. */
+int host_set_slots(struct host_vm *h, const struct physmap *map, struct error *err);
+/* Pages that the guest has written in logged slots: their observers hear of it. */
+void host_sync_dirty(struct host_vm *h);
+
+/* coalesced.c: writes to delayable MMIO, which KVM collects. Flush before anything else that came of the same KVM_RUN. */
+void host_set_zones(struct host_vm *h);
+void host_flush_coalesced(struct host_vcpu *h);
+
+/* irqchip.c. Before the first vcpu; 0 or -1 with *err. */
+int host_irqchip_create(struct host_vm *h, struct error *err);
+/* With the first vcpu there. */
+void host_irqchip_attach(struct host_vm *h);
+void host_irqchip_detach(struct host_vm *h);
+void host_irqchip_reset(struct host_vm *h);
+/* The routes of the kernel's interrupt lines, level-triggered messages and irqfds, written anew. */
+void host_set_routes(struct host_vm *h);
+
+/* shortcuts.c: ioeventfd and irqfd for what the devices offer. */
+void host_shortcuts_attach(struct host_vm *h);
+void host_shortcuts_detach(struct host_vm *h);
+void host_shortcuts_refresh(struct host_vm *h);
+
+/* debug.c: the debugger's breakpoints in the processor's debug registers. False: the interpreter has to look for them. */
+bool host_debug_by_hardware(const struct host_vcpu *h);
+void host_set_debug(struct host_vcpu *h);
+
+/* stats.c: KVM_GET_STATS_FD beside our own counts. */
+void host_print_stats(const struct vm *vm, FILE *out);
+/* One counter of the VM's or the vcpu's descriptor; false: it has none of that name. */
+bool host_read_stat(int kvm_object_fd, const char *name, u64 *value);
+
+/* state.c: between the kernel's copy and cpu.state. A push fails (-1, errno) where KVM refuses the state. */
 void host_find_msrs(struct host_vcpu *h);
 int host_set_cpuid(struct host_vcpu *h, struct error *err);
 void host_pull(struct host_vcpu *h);
-void host_push(struct host_vcpu *h);
+int host_push(struct host_vcpu *h);
 
 /* run.c */
 void host_run(struct vcpu *v, cycles_t deadline, struct exit *e);

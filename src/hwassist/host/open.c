@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "hwassist/host/host.h"
+
+const char *host_device(void)
+{
+    const char *other = getenv(HOST_DEVICE_VARIABLE);
+    return other ? other : HOST_DEVICE;
+}
 
 int host_explain(int errnum, struct error *err)
 {

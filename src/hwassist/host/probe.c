@@ -115,7 +115,7 @@ static int check_result(struct trial *t, struct error *err)
 
 static int run_trial(struct trial *t, struct host_findings *f, struct error *err)
 {
-    t->kvm_fd = host_open(HOST_DEVICE, err);
+    t->kvm_fd = host_open(host_device(), err);
     if (t->kvm_fd < 0)
         return -1;
     t->vm_fd = host_create_vm(t->kvm_fd, err);

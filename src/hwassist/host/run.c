@@ -178,6 +178,30 @@ static bool on_fail_entry(struct host_vcpu *h, struct exit *e)
     return stopped(h, e, "VM entry failed, hardware reason", h->run->fail_entry.hardware_entry_failure_reason);
 }
 
+/* The guest has lowered its task priority (CR8): what waits may go in now. */
+static bool on_set_tpr(struct host_vcpu *h, struct exit *e)
+{
+    charge(h, EV_KVMHOST_OTHER);
+    return true;
+}
+
+/* Split: the kernel's local APIC is done with an interrupt of our I/O APIC's. */
+static bool on_ioapic_eoi(struct host_vcpu *h, struct exit *e)
+{
+    charge(h, EV_KVMHOST_OTHER);
+    apic_tell_eoi(h->v->vm->platform.apic, h->run->eoi.vector);
+    return true;
+}
+
+/* One of the debugger's breakpoints, in a debug register. */
+static bool on_debug(struct host_vcpu *h, struct exit *e)
+{
+    charge(h, EV_KVMHOST_OTHER);
+    host_pull(h);
+    h->v->cpu.break_icount = 0; /* what ran since was not the interpreter */
+    return cpu_check_break(&h->v->cpu) != STOP_BREAK || leave(e, EXIT_DEBUG);
+}
+
 static bool on_nothing(struct host_vcpu *h, struct exit *e)
 {
     charge(h, EV_KVMHOST_OTHER);
@@ -189,7 +213,7 @@ static bool handle(struct host_vcpu *h, struct exit *e)
     static bool (*const on[])(struct host_vcpu *, struct exit *) = {
         [KVM_EXIT_IO] = on_io, [KVM_EXIT_MMIO] = on_mmio, [KVM_EXIT_HLT] = on_hlt, [KVM_EXIT_IRQ_WINDOW_OPEN] = on_window,
         [KVM_EXIT_SHUTDOWN] = on_shutdown, [KVM_EXIT_FAIL_ENTRY] = on_fail_entry, [KVM_EXIT_INTERNAL_ERROR] = on_internal_error,
-        [KVM_EXIT_INTR] = on_nothing,
+        [KVM_EXIT_INTR] = on_nothing, [KVM_EXIT_SET_TPR] = on_set_tpr, [KVM_EXIT_IOAPIC_EOI] = on_ioapic_eoi, [KVM_EXIT_DEBUG] = on_debug,
     };
     u32 reason = h->run->exit_reason;
     if (reason >= ARRAY_LEN(on) || !on[reason])
@@ -220,6 +244,8 @@ static bool must_return(struct host_vcpu *h, cycles_t deadline, struct exit *e)
     bool halted = c->state.activity == CPU_HALTED && !vcpu_nmi_pending(h->v) && !(vcpu_intr_pending(h->v) && c->state.rflags & FLAG_IF);
     if (c->attention)
         leave(e, EXIT_KICKED);
+    else if (c->state.activity == CPU_SHUT_DOWN)
+        leave(e, EXIT_SHUTDOWN);
     else if (halted)
         leave(e, EXIT_HLT);
     else if (c->clock->now >= deadline)
@@ -232,29 +258,60 @@ static bool must_return(struct host_vcpu *h, cycles_t deadline, struct exit *e)
 static bool refresh_slots(struct host_vcpu *h, struct exit *e)
 {
     struct error err;
-    if (!h->vm->slots_stale || host_set_slots(h->vm, &h->v->vm->map, &err) == 0)
+    if (!h->vm->slots_stale)
+        return true;
+    host_set_zones(h->vm);
+    if (host_set_slots(h->vm, &h->v->vm->map, &err) == 0)
         return true;
     snprintf(e->stopped.reason, sizeof e->stopped.reason, "%.200s", err.text);
     return leave(e, EXIT_STOPPED);
 }
 
+/* Breakpoints that the processor's debug registers do not hold, watchpoints and steps are the interpreter's business. So is the
+ * instruction at a breakpoint that was reported just now. */
+static bool debug_once(struct host_vcpu *h, struct exit *e)
+{
+    host_pull(h);
+    enum cpu_stop_kind stop = cpu_check_break(&h->v->cpu);
+    if (stop == STOP_DEADLINE)
+        stop = interpret_one(h);
+    return stop == STOP_DEADLINE || leave(e, exit_of_stop[stop]);
+}
+
+static bool stands_at_break(const struct host_vcpu *h)
+{
+    const struct cpu *c = &h->v->cpu;
+    for (unsigned i = 0; !h->in_kernel && c->debug && i < c->debug->nbreak; i++)
+        if (c->debug->brk[i] == cpu_linear_rip(c))
+            return true;
+    return false;
+}
+
+/* A guest that halts in the kernel with interrupts off waits there for ever: the run loop must know. */
+static bool halted_in_kernel(struct host_vcpu *h)
+{
+    struct kvm_mp_state m;
+    return h->vm->irqchip != IRQCHIP_OFF && !h->run->if_flag && ioctl(h->fd, KVM_GET_MP_STATE, &m) == 0 && m.mp_state == KVM_MP_STATE_HALTED;
+}
+
 static bool once(struct host_vcpu *h, cycles_t deadline, struct exit *e)
 {
-    if (h->v->cpu.debug) { /* breakpoints and watchpoints are the interpreter's business */
-        host_pull(h);
-        enum cpu_stop_kind stop = cpu_check_break(&h->v->cpu);
-        if (stop == STOP_DEADLINE)
-            stop = interpret_one(h);
-        return stop == STOP_DEADLINE || leave(e, exit_of_stop[stop]);
-    }
+    if (!host_debug_by_hardware(h) || stands_at_break(h))
+        return debug_once(h, e);
     if (!refresh_slots(h, e))
         return false;
-    host_push(h);
+    if (host_push(h) < 0)
+        return stopped(h, e, "it does not take the processor's state, errno", errno);
+    host_set_debug(h);
     prepare_interrupts(h);
-    if (enter(h, deadline) == 0)
+    int r = enter(h, deadline), error = errno;
+    host_flush_coalesced(h);
+    if (r == 0)
         return handle(h, e);
     charge(h, EV_KVMHOST_SIGNAL);
-    return errno == EINTR || errno == EAGAIN || stopped(h, e, "errno", errno);
+    if (halted_in_kernel(h))
+        host_pull(h);
+    return error == EINTR || error == EAGAIN || stopped(h, e, "errno", error);
 }
 
 void host_run(struct vcpu *v, cycles_t deadline, struct exit *e)
@@ -262,6 +319,7 @@ void host_run(struct vcpu *v, cycles_t deadline, struct exit *e)
     struct host_vcpu *h = v->engine_data;
     while (!must_return(h, deadline, e) && once(h, deadline, e))
         ;
+    host_sync_dirty(h->vm);
     if (e->kind == EXIT_KICKED)
         v->cpu.attention = 0;
 }
