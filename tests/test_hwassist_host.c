@@ -151,7 +151,9 @@ static void test_state(void)
     for (unsigned i = 0; i < 8; i++)
         s.gpr[i] = 0x01010101 * (i + 1);
     s.sysenter_eip = 0x1234;
-    s.fpu.fcw = 0x37f;
+    s.fpu.fcw = 0x27f;
+    s.fpu.mxcsr = 0x1fa0;
+    s.misc_enable = 1;
     s.dr[0] = 0x4567;
     vm->engine->set_state(vm->vcpu[0], &s);
     struct host_vcpu *h = vm->vcpu[0]->engine_data;
@@ -163,6 +165,7 @@ static void test_state(void)
     CHECK_EQ(t.rip, s.rip);
     CHECK_EQ(t.sysenter_eip, s.sysenter_eip);
     CHECK_EQ(t.fpu.fcw, s.fpu.fcw);
+    CHECK_EQ(t.fpu.mxcsr, s.fpu.mxcsr);
     CHECK_EQ(t.dr[0], s.dr[0]);
     for (unsigned i = 0; i < SREG_COUNT; i++) {
         CHECK_EQ(t.seg[i].attr, s.seg[i].attr);

@@ -21,15 +21,13 @@ static int host_probe(char *detail, size_t size, struct error *why)
     return 0;
 }
 
-/* A kernel that turns on paging would only see an exception that no real processor gives: say it before. */
-static int check_paging(const struct vm *vm, struct error *err)
+/* It must run a guest at all. And a kernel that turns on paging would only see an exception that no real processor gives: say it before. */
+static int check_works(const struct vm *vm, struct error *err)
 {
     struct host_findings f;
-    if (!vm->config.kernel)
-        return 0;
     if (host_try(&f, err) < 0)
         return -1;
-    return f.paging32 ? 0 : error_set(err, "this host's /dev/kvm is software and refuses 32-bit paging (its MOV CR0 faults); use --kvm=model");
+    return f.paging32 || !vm->config.kernel ? 0 : error_set(err, "this host's /dev/kvm is software and refuses 32-bit paging (its MOV CR0 faults); use --kvm=model");
 }
 
 static void on_map_changed(void *opaque) { ((struct host_vm *)opaque)->slots_stale = true; }
@@ -67,7 +65,7 @@ static int host_vm_init(struct vm *vm, struct error *err)
 {
     struct host_vm *h = calloc(1, sizeof *h);
     *h = (struct host_vm){ .backend = &kvm_host_backend, .vm = vm, .kvm_fd = -1, .vm_fd = -1 };
-    if (check_paging(vm, err) < 0 || vm_open(h, err) < 0 || host_irqchip_create(h, err) < 0 || host_set_slots(h, &vm->map, err) < 0) {
+    if (check_works(vm, err) < 0 || vm_open(h, err) < 0 || host_irqchip_create(h, err) < 0 || host_set_slots(h, &vm->map, err) < 0) {
         vm_close(h);
         return -1;
     }

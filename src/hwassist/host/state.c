@@ -132,32 +132,28 @@ static int push_sregs(struct host_vcpu *h, const struct cpu_state *s)
     return ioctl(h->fd, KVM_SET_SREGS2, &k.two);
 }
 
-/* --- FPU --- */
+/* --- FPU: KVM_GET_FPU knows nothing of MXCSR, so by the XSAVE image, which begins with FXSAVE's --- */
+
+enum { XSAVE_X87 = 1, XSAVE_SSE = 2, XSTATE_BV_AT = 512 / 8 }; /* SDM vol. 1, 13.4 */
+union xsave_image { struct kvm_xsave kvm; struct fpu_state legacy; u64 word[sizeof(struct kvm_xsave) / 8]; };
+_Static_assert(sizeof(struct fpu_state) == 512, "the legacy region of an XSAVE image");
 
 static void pull_fpu(struct host_vcpu *h, struct cpu_state *s)
 {
-    struct kvm_fpu k;
-    ioctl(h->fd, KVM_GET_FPU, &k);
-    memcpy(s->fpu.st, k.fpr, sizeof s->fpu.st);
-    memcpy(s->fpu.xmm, k.xmm, sizeof s->fpu.xmm);
-    s->fpu.fcw = k.fcw;
-    s->fpu.fsw = k.fsw;
-    s->fpu.ftw = k.ftwx;
-    s->fpu.fop = k.last_opcode;
-    s->fpu.fip = k.last_ip;
-    s->fpu.fdp = k.last_dp;
-    s->fpu.mxcsr = k.mxcsr;
+    union xsave_image x;
+    if (ioctl(h->fd, KVM_GET_XSAVE, &x) == 0)
+        s->fpu = x.legacy;
 }
 
+/* What is beyond SSE goes back as it was. */
 static void push_fpu(struct host_vcpu *h, const struct cpu_state *s)
 {
-    struct kvm_fpu k = {
-        .fcw = s->fpu.fcw, .fsw = s->fpu.fsw, .ftwx = s->fpu.ftw, .last_opcode = s->fpu.fop, .last_ip = s->fpu.fip, .last_dp = s->fpu.fdp,
-        .mxcsr = s->fpu.mxcsr,
-    };
-    memcpy(k.fpr, s->fpu.st, sizeof k.fpr);
-    memcpy(k.xmm, s->fpu.xmm, sizeof k.xmm);
-    ioctl(h->fd, KVM_SET_FPU, &k);
+    union xsave_image x;
+    if (ioctl(h->fd, KVM_GET_XSAVE, &x) < 0)
+        return;
+    x.legacy = s->fpu;
+    x.word[XSTATE_BV_AT] |= XSAVE_X87 | XSAVE_SSE;
+    ioctl(h->fd, KVM_SET_XSAVE, &x);
 }
 
 /* --- MSRs --- */

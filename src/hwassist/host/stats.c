@@ -90,11 +90,12 @@ static void print(void *opaque, const struct counter *c)
 {
     const struct page *p = opaque;
     const enum event *ours = our_event(c->name);
-    if (!c->scalar || !c->value)
+    u64 count = ours ? p->vm->ledger.count[*ours] : 0;
+    if (!c->scalar || (!c->value && !count))
         return;
     fprintf(p->out, "  %-32s %14" PRIu64, c->name, c->value);
     if (ours)
-        fprintf(p->out, "  %s %" PRIu64, event_rows[*ours].name, p->vm->ledger.count[*ours]);
+        fprintf(p->out, "  %s %" PRIu64, event_rows[*ours].name, count);
     fputc('\n', p->out);
 }
 
