@@ -114,8 +114,8 @@ static void test_mistakes(void)
     CHECK_CONTAINS(out, "No such file");
 }
 
-static void hold(struct mmu *u, unsigned place) { u->tlb[place & 1][place].tag[place % 3] = (u64)place << PAGE_SHIFT; }
-static bool holds(const struct mmu *u, unsigned place) { return u->tlb[place & 1][place].tag[place % 3] == (u64)place << PAGE_SHIFT; }
+static void hold(struct mmu *u, unsigned place) { u->tlb[place & 1][place].held = (u64)place << PAGE_SHIFT; }
+static bool holds(const struct mmu *u, unsigned place) { return mmu_holds(u, (u64)place << PAGE_SHIFT, place & 1); }
 
 /* Sets of four: what both hold stays as long as it fits; then the younger's stay. */
 static void test_compete(void)
@@ -123,8 +123,7 @@ static void test_compete(void)
     static struct mmu one, other;
     for (unsigned user = 0; user < 2; user++)
         for (unsigned i = 0; i < TLB_ENTRIES; i++)
-            for (unsigned a = 0; a < 3; a++)
-                one.tlb[user][i].tag[a] = other.tlb[user][i].tag[a] = TLB_NONE;
+            one.tlb[user][i].held = other.tlb[user][i].held = TLB_NONE;
     enum { SET = TLB_ENTRIES / 4 };
     hold(&one, 5);
     hold(&other, 5);

@@ -37,6 +37,11 @@ _Noreturn void kernel_exit(u32 code);
 /* Print why, and end with code 99. */
 _Noreturn void kernel_panic(const char *why);
 
+/* --- the command line --------------------------------------------------------------------------- */
+
+/* The number behind `key` (as "pages=") in kernel_command_line(), or `otherwise`. */
+u32 kernel_argument(const char *key, u32 otherwise);
+
 /* --- faults ----------------------------------------------------------------------------------- */
 
 /* While not 0: a #DE, #UD, #GP or #PF in the kernel continues at this address, with nothing else changed. The handler does no
@@ -88,6 +93,9 @@ static inline u64 rdtsc(void)
  * PTE_PRESENT PTE_WRITE       its bits
  * pte_t pte_make(page, bits)  the entry that maps `page` (an address in this program) to its own frame
  * void pte_write(page, pte)   store the entry of `page`; stale translations may live on until tlb_flush()
+ * void pte_later(page, pte)   the same, but it need not be so before pte_settle(): many entries at a time, as at fork and exit
+ * void pte_settle(void)
+ * void pte_change(page, pte)  pte_write() and tlb_flush_page() in one, as after a fault
  * void tlb_flush(void)        forget all translations
  * void tlb_flush_page(page)   forget that of one page
  * void cr3_load(void)         load the page-table base, as every switch of address spaces does (here it stays the same)

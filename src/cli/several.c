@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Several machines on one processor. Each is a vm of its own; what they share is the modelled processor: its time, of which each gets
- * a slice in turn, and its TLB. On kvm's model a switch is charged, and the TLB is tagged by VPID or flushed.
+ * a slice in turn, and its TLB (turns.h).
  */
 #include "cli/several.h"
 
@@ -17,7 +17,7 @@
 #include "cli/options/serial.h"
 #include "cli/signals.h"
 #include "cli/stats.h"
-#include "hwassist/hwassist.h"
+#include "cli/turns.h"
 
 enum { MAX_WORDS = 64, LINE = 512 };
 #define SLICE_NS 5000000u   /* 5 ms: the shortest that Barham et al. (SOSP 2003, 5.4) ran many domains with */
@@ -30,8 +30,6 @@ struct one {
     char kernel[PATH_MAX];
     struct chardev *console;
     struct vm *vm;
-    struct timer slice;
-    u64 switches, held, lost;           /* TLB entries, summed over the switches to it */
 };
 
 /* --- from a file to a machine --- */
@@ -111,8 +109,6 @@ static int open_one(struct one *m, const char *conf, int argc, char **argv, stru
 
 static void close_one(struct one *m)
 {
-    if (m->vm)
-        timer_cancel(&m->vm->clock, &m->slice);
     vm_free(m->vm);
     chardev_close(m->console);
     options_fini(&m->options);
@@ -120,62 +116,13 @@ static void close_one(struct one *m)
         free(m->word[i]);
 }
 
-/* --- turns --- */
-
-static void slice_over(void *vm, cycles_t when) { vm_pause(vm); }
-
-/* One slice; the others' time passes too. */
-static void turn(struct one *all, unsigned n, struct one *m)
-{
-    struct clock *c = &m->vm->clock;
-    u64 before = clock_cycles_to_ns(c, c->now);
-    m->slice = (struct timer){ .fire = slice_over, .opaque = m->vm };
-    timer_set(c, &m->slice, c->now + clock_ns_to_cycles(c, SLICE_NS));
-    signals_watch(m->vm);
-    vm_resume(m->vm, GAIT_RUN);
-    vm_run(m->vm);
-    timer_cancel(c, &m->slice);
-    u64 passed = clock_cycles_to_ns(c, c->now) - before;
-    for (unsigned i = 0; i < n; i++)
-        if (&all[i] != m && all[i].vm->status != VM_ENDED)
-            clock_advance(&all[i].vm->clock, clock_ns_to_cycles(&all[i].vm->clock, passed));
-}
-
-static void switch_to(struct one *from, struct one *to)
-{
-    struct tlb_loss loss;
-    if (!from || from == to || !kvm_switch(from->vm, to->vm, &loss))
-        return;
-    to->switches++;
-    to->held += loss.held;
-    to->lost += loss.lost;
-}
-
-static void take_turns(struct one *all, unsigned n)
-{
-    struct one *last = NULL;
-    for (bool running = true; running;) {
-        running = false;
-        for (unsigned i = 0; i < n; i++) {
-            if (all[i].vm->status == VM_ENDED)
-                continue;
-            switch_to(last, &all[i]);
-            turn(all, n, &all[i]);
-            last = &all[i];
-            running |= all[i].vm->status != VM_ENDED;
-            if (all[i].vm->interrupt)
-                return;
-        }
-    }
-}
-
 /* --- the end --- */
 
-static int report(const struct one *m)
+static int report(const struct one *m, const struct turn_taker *t)
 {
     const struct vm *vm = m->vm;
     printf("%s: %" PRIu64 " switches to it; of %" PRIu64 " TLB entries that it held it lost %" PRIu64 " (%" PRIu64 " %%); %" PRIu64 " page walks\n", m->conf,
-           m->switches, m->held, m->lost, m->held ? (100 * m->lost + m->held / 2) / m->held : 0, vm->vcpu[0]->cpu.mmu.walks);
+           t->switches, t->held, t->lost, t->held ? (100 * t->lost + t->held / 2) / t->held : 0, vm->vcpu[0]->cpu.mmu.misses);
     if (vm->exit_status == STATUS_STOPPED || vm->exit_status == STATUS_LIMIT)
         fprintf(stderr, "emu: %s: %s\n", m->conf, vm->reason);
     if (m->options.stats)
@@ -187,6 +134,7 @@ int several_run(int argc, char **argv, struct error *err)
 {
     struct options all;
     struct one *m = calloc(MAX_MACHINES, sizeof *m);
+    struct turn_taker turns[MAX_MACHINES] = { 0 };
     int status = options_parse(&all, argc, argv, err);
     unsigned n = 0;
     signals_install();
@@ -194,11 +142,13 @@ int several_run(int argc, char **argv, struct error *err)
         status = open_one(&m[n], all.conf[n], argc, argv, err);
         n++;
     }
+    for (unsigned i = 0; status == 0 && i < n; i++)
+        turns[i].vm = m[i].vm;
     if (status == 0)
-        take_turns(m, n);
+        turns_take(turns, n, SLICE_NS);
     fflush(stdout);
     for (unsigned i = 0; status >= 0 && i < n; i++) {
-        int own = report(&m[i]);
+        int own = report(&m[i], &turns[i]);
         status = status ? status : own;
     }
     signals_watch(NULL);

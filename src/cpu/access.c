@@ -134,8 +134,10 @@ void walk(struct cpu *c, gva_t gva, enum mmu_access a, bool user, gpa_t *gpa, u8
 {
     struct mmu_fault f;
     u64 refs = c->mmu.walk_refs;
+    bool held = mmu_holds(&c->mmu, gva, user);
     int failed = mmu_translate(&c->mmu, gva, a, user, gpa, hva, &f);
-    if (c->timing_model)
+    c->mmu.misses += !held;
+    if (c->timing_model && !held)
         ledger_guest(c->ledger, 0, (c->mmu.walk_refs - refs) * c->cost_tlb_ref);
     if (failed)
         raise_mmu(c, &f);

@@ -10,7 +10,7 @@
 
 static void drop(struct tlb_entry *e)
 {
-    e->tag[0] = e->tag[1] = e->tag[2] = TLB_NONE;
+    e->tag[0] = e->tag[1] = e->tag[2] = e->held = TLB_NONE;
 }
 
 static void drop_all(void *opaque)
@@ -109,8 +109,7 @@ void mmu_invlpg(struct mmu *u, gva_t gva)
 
 static bool in_use(const struct mmu *u, unsigned i)
 {
-    const struct tlb_entry *k = &u->tlb[0][i], *user = &u->tlb[1][i];
-    return !(k->tag[0] & k->tag[1] & k->tag[2] & user->tag[0] & user->tag[1] & user->tag[2] & TLB_NONE);
+    return !(u->tlb[0][i].held & u->tlb[1][i].held & TLB_NONE);
 }
 
 /* The TLB that is modelled is four-way set associative, as the second level of the processors that Bhargava et al. (ASPLOS 2008) measured.
@@ -146,23 +145,31 @@ struct tlb_loss mmu_compete(struct mmu *u, const struct mmu *other)
 
 static struct tlb_entry *entry_of(struct mmu *u, gva_t gva, bool user) { return &u->tlb[user][(gva >> PAGE_SHIFT) % TLB_ENTRIES]; }
 
-/* Keep the translation of one access: for mmu_fast(), or, where a device answers (hva is NULL), for translated_before(). */
-static void refill(struct mmu *u, gva_t gva, enum mmu_access a, bool user, const struct xlat *x, gpa_t gpa, u8 *hva)
+/* The modelled TLB holds the page from now on. */
+static struct tlb_entry *hold(struct mmu *u, gva_t gva, bool user, const struct xlat *x, gpa_t gpa)
 {
     struct tlb_entry *e = entry_of(u, gva, user);
-    gva_t page = (gva & PAGE_MASK) | (hva ? 0 : TLB_DEVICE);
-    uintptr_t addend = (hva ? (uintptr_t)hva : gpa) - gva;
-    bool same = e->addend == addend && (e->tag[0] == page || e->tag[1] == page || e->tag[2] == page);
-    if (!same)
+    if (e->held != (gva & PAGE_MASK) || e->gpa_page != (gpa & PAGE_MASK))
         drop(e);
-    if (a == ACCESS_WRITE)
-        note_writable(u, gpa);
-    e->tag[a] = page;
-    e->addend = addend;
+    e->held = gva & PAGE_MASK;
     e->gpa_page = gpa & PAGE_MASK;
     e->global = x->global;
     e->large = x->page_shift > PAGE_SHIFT;
     u->large_pages |= e->large;
+    return e;
+}
+
+/* Keep the translation of one access: for mmu_fast(), or, where a device answers (hva is NULL), for translated_before(). */
+static void refill(struct mmu *u, struct tlb_entry *e, gva_t gva, enum mmu_access a, u8 *hva)
+{
+    gva_t page = (gva & PAGE_MASK) | (hva ? 0 : TLB_DEVICE);
+    uintptr_t addend = hva ? (uintptr_t)hva - gva : e->gpa_page - (gva & PAGE_MASK);
+    if (e->addend != addend)
+        e->tag[0] = e->tag[1] = e->tag[2] = TLB_NONE;
+    if (a == ACCESS_WRITE)
+        note_writable(u, e->gpa_page);
+    e->tag[a] = page;
+    e->addend = addend;
 }
 
 int mmu_second(struct mmu *u, gva_t gva, enum mmu_access a, gpa_t *gpa, u8 *perms, struct mmu_fault *f)
@@ -196,14 +203,16 @@ int mmu_translate(struct mmu *u, gva_t gva, enum mmu_access a, bool user, gpa_t 
         return -1;
     struct region *r = physmap_find(u->map, *gpa);
     *gpa &= u->map->a20_mask;
-    if (r && r->kind == REGION_MMIO)
-        refill(u, gva, a, user, &x, *gpa, NULL);
-    if (!r || r->kind == REGION_MMIO)
+    struct tlb_entry *e = hold(u, gva, user, &x, *gpa);
+    bool device = r && r->kind == REGION_MMIO;
+    if (device && !(u->stage2 && u->stage2->by_register))
+        refill(u, e, gva, a, NULL);
+    if (!r || device)
         return 0;
     bool direct = a != ACCESS_WRITE || (r->kind == REGION_RAM && !r->page_marks[(*gpa - r->gpa) >> PAGE_SHIFT]);
     if (direct) {
         *hva = r->hva + (*gpa - r->gpa);
-        refill(u, gva, a, user, &x, *gpa, *hva);
+        refill(u, e, gva, a, *hva);
     }
     return 0;
 }

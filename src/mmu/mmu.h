@@ -46,6 +46,7 @@ struct mmu_fault {
  * physmap, or fills *fault (gpa, qualification, misconfig) and returns -1. */
 struct stage2 {
     struct physmap *tables;     /* where the paging structures lie, if not in the guest's own map (shadow tables); NULL: there */
+    bool by_register;           /* the last translation holds for that register of a device, not for its page */
     int (*translate)(struct stage2 *s, gpa_t gpa, enum mmu_access a, bool paging_structure, gpa_t *out, u8 *perms, struct mmu_fault *fault);
 };
 
@@ -54,6 +55,7 @@ struct tlb_entry {
     /* gva page number << 12 if that access may go straight to memory; with TLB_DEVICE in it, if the page is known but is a device's;
      * TLB_NONE otherwise */
     u64 tag[3];         /* by enum mmu_access */
+    u64 held;           /* whose translation the modelled processor's TLB holds here: also one that the emulator must look up each time, for the page is watched */
     uintptr_t addend;   /* hva = gva + addend */
     gpa_t gpa_page;
     bool global, large;
@@ -74,6 +76,7 @@ struct mmu {
     /* counted, never reset by flushes */
     u64 walks, walk_refs, tlb_flushes, tlb_invlpgs;
     u64 written[TLB_ENTRIES / 64]; /* a bit for each gpa page (mod TLB_ENTRIES) that some entry may write to, or might have */
+    u64 misses;                 /* walks that the modelled processor made: its TLB did not hold the page */
     bool large_pages;           /* some entry came from a page of more than 4 KiB */
     struct phys_observer observer;
 };
@@ -100,6 +103,12 @@ struct tlb_loss mmu_compete(struct mmu *u, const struct mmu *other);
 int mmu_walk(struct mmu *u, gva_t gva, enum mmu_access a, bool user, struct xlat *x, struct mmu_fault *f);
 /* The same without side effects: no A/D bits, no counters, no stage-2 faults recorded. For debuggers and monitors. */
 int mmu_probe(struct mmu *u, gva_t gva, enum mmu_access a, bool user, struct xlat *x);
+
+/* Does the modelled processor's TLB hold the page? Then it need not walk, even if we do. */
+static inline bool mmu_holds(const struct mmu *u, gva_t gva, bool user)
+{
+    return u->tlb[user][(gva >> PAGE_SHIFT) % TLB_ENTRIES].held == (gva & PAGE_MASK);
+}
 
 /* hva of [gva, gva+size) for that access, within one page; or NULL when it needs the slow path
  * (TLB miss, page crossing, MMIO, ROM write, marked page). */

@@ -67,11 +67,11 @@ _Noreturn void exception_report(const u32 *frame)
     kernel_panic("unexpected exception");
 }
 
-/* --- paging: the first 4 MiB one to one, user pages where link.ld put them ---------------------- */
+/* --- paging: as many times 4 MiB one to one as the program needs, user pages where link.ld put them --- */
 
-pte_t page_table[1024] __attribute__((aligned(4096)));
+pte_t page_table[MAPPED_TABLES * 1024] __attribute__((aligned(4096)));
 u32 page_directory[1024] __attribute__((aligned(4096)));
-extern char user_begin[], user_end[];
+extern char user_begin[], user_end[], program_end[];
 
 #define CR0_NE 0x20u
 #define CR0_WP 0x10000u
@@ -79,12 +79,14 @@ extern char user_begin[], user_end[];
 
 static void paging_start(void)
 {
-    for (u32 i = 0; i < 1024; i++) {
+    u32 tables = ((u32)program_end >> 22) + 1;
+    for (u32 i = 0; i < 1024 * tables; i++) {
         u32 page = i << 12;
         _Bool user = page >= (u32)user_begin && page < (u32)user_end;
         page_table[i] = page | PTE_PRESENT | PTE_WRITE | (user ? PTE_USER : 0);
     }
-    page_directory[0] = (u32)page_table | PTE_PRESENT | PTE_WRITE | PTE_USER;
+    for (u32 i = 0; i < tables; i++)
+        page_directory[i] = (u32)&page_table[1024 * i] | PTE_PRESENT | PTE_WRITE | PTE_USER;
     u32 cr0;
     __asm__ volatile("mov %%cr0, %0" : "=r"(cr0));
     cr0_without_ts = (cr0 | CR0_PG | CR0_WP | CR0_NE) & ~CR0_TS;

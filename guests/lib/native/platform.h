@@ -3,13 +3,14 @@
 #ifndef GUEST_PLATFORM_H
 #define GUEST_PLATFORM_H
 
-/* Two-level paging (SDM vol. 3, 4.3): the first 4 MiB are mapped one to one by this one table. */
+/* Two-level paging (SDM vol. 3, 4.3): low memory is mapped one to one, by tables that lie one behind the other. A program has 15 MiB. */
+#define MAPPED_TABLES 4
 typedef u32 pte_t;
 #define PTE_PRESENT 1u
 #define PTE_WRITE 2u
 #define PTE_USER 4u
 #define PTE_USED 0x60u  /* accessed and dirty, as kernels write entries that they are about to use */
-extern pte_t page_table[1024];
+extern pte_t page_table[MAPPED_TABLES * 1024];
 
 static inline pte_t pte_make(const void *page, u32 bits) { return (u32)page | bits | (bits & PTE_PRESENT ? PTE_USED : 0); }
 
@@ -18,10 +19,18 @@ static inline void pte_write(const void *page, pte_t pte)
     ((pte_t volatile *)page_table)[(u32)page >> 12] = pte;
 }
 
+static inline void pte_later(const void *page, pte_t pte) { pte_write(page, pte); }
+static inline void pte_settle(void) { }
+
 extern u32 page_directory[1024];
 static inline void cr3_load(void) { __asm__ volatile("mov %0, %%cr3" : : "r"(page_directory) : "memory"); }
 static inline void tlb_flush(void) { cr3_load(); }
 static inline void tlb_flush_page(const void *page) { __asm__ volatile("invlpg %0" : : "m"(*(const char *)page) : "memory"); }
+static inline void pte_change(const void *page, pte_t pte)
+{
+    pte_write(page, pte);
+    tlb_flush_page(page);
+}
 
 static inline u8 io_in8(u16 port)
 {

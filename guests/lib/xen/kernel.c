@@ -56,6 +56,33 @@ static void paging_start(void)
     tlb_flush();
 }
 
+/* The address of the machine frame's contents, for those that the domain was given at its start. */
+static u64 *table_at(u64 entry) { return (u64 *)(VIRT_BASE + (machine_to_phys_mapping[(u32)(entry >> 12)] << 12)); }
+
+/* Machine address of the entry that maps `page`: what mmu_update is told. */
+static u64 pte_machine_address(const void *page)
+{
+    u32 address = (u32)page;
+    u64 *level3 = (u64 *)xen_start->pt_base, *level2 = table_at(level3[address >> 30]);
+    return (level2[address >> 21 & 511] & ~(u64)0xfff) + 8 * (address >> 12 & 511);
+}
+
+static struct { u32 n; struct mmu_update update[128]; } queue;
+
+void pte_settle(void)
+{
+    if (queue.n)
+        hypercall4(__HYPERVISOR_mmu_update, queue.update, queue.n, 0, DOMID_SELF);
+    queue.n = 0;
+}
+
+void pte_later(const void *page, pte_t pte)
+{
+    if (queue.n == sizeof queue.update / sizeof *queue.update)
+        pte_settle();
+    queue.update[queue.n++] = (struct mmu_update){ pte_machine_address(page) | MMU_NORMAL_PT_UPDATE, pte };
+}
+
 static void shared_info_map(const struct start_info *start)
 {
     pte_write(&shared, (u64)start->shared_info | PTE_PRESENT | PTE_WRITE);

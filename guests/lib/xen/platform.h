@@ -25,6 +25,15 @@ static inline void pte_write(const void *page, pte_t pte)
     hypercall4(__HYPERVISOR_update_va_mapping, page, pte, pte >> 32, UVMF_NONE);
 }
 
+/* A queue of entries: one hypercall for many of them. */
+void pte_later(const void *page, pte_t pte);
+void pte_settle(void);
+
+static inline void pte_change(const void *page, pte_t pte)
+{
+    hypercall4(__HYPERVISOR_update_va_mapping, page, pte, pte >> 32, UVMF_INVLPG);
+}
+
 static inline void tlb_flush(void)
 {
     struct mmuext_op op = { .cmd = MMUEXT_TLB_FLUSH_LOCAL };

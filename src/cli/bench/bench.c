@@ -16,11 +16,13 @@
 static const char usage[] =
     "Usage: emu bench exits [-engine NAME] [-hw LIST]   what exits cost: published, and in the model\n"
     "       emu bench decade                            ten years of processors: the same guests on each\n"
+    "       emu bench vpid [-svg FILE]                  two machines on one processor: what VPID saves, by working set\n"
     "       emu bench net [-path NAME] [-engine NAME]   the ways to a network: exits, throughput, latency\n"
     "\n"
     "  -engine NAME       only rows of that engine\n"
     "  -hw LIST           rows of kvm on that hardware instead (a processor brings its costs; emu list hw)\n"
     "  -path NAME         of net: all, e1000-naive, e1000, virtio, vhost, vf, pv or bare\n"
+    "  -svg FILE          of vpid: draw the curve\n"
     "  -json, -html FILE  of net: as one document; a page with curves over the batch's size\n"
     "Every figure's source stands in profiles/published.def. The exit status is 1 if a row is beyond its bar.\n";
 
@@ -86,7 +88,8 @@ bool bench_cycles(struct bench *b, const char *spec, const char *guest, const ch
 
 static int parse(struct bench *b, int argc, char **argv, const char **what)
 {
-    const struct { const char *name; const char **to; } words[] = { { "engine", &b->engine }, { "hw", &b->hw }, { "path", &b->path }, { "html", &b->html } };
+    const struct { const char *name; const char **to; } words[] = { { "engine", &b->engine }, { "hw", &b->hw }, { "path", &b->path }, { "html", &b->html },
+                                                                 { "svg", &b->svg } };
     for (int i = 1; i < argc; i++) {
         const char *value = NULL, **to = NULL;
         for (unsigned w = 0; w < ARRAY_LEN(words) && !to; w++)
@@ -105,14 +108,8 @@ static int parse(struct bench *b, int argc, char **argv, const char **what)
     return *what ? 0 : -1;
 }
 
-static unsigned decade(struct bench *b)
-{
-    bench_decade(b);
-    return 0;
-}
-
 static const struct { const char *name; unsigned (*run)(struct bench *b); } tables[] = {
-    { "exits", bench_exits }, { "decade", decade }, { "net", bench_net },
+    { "exits", bench_exits }, { "decade", bench_decade }, { "vpid", bench_vpid }, { "net", bench_net },
 };
 
 /* The exit status: 1 if a row is beyond its bar. */
@@ -140,7 +137,7 @@ int cli_bench(int argc, char **argv)
         status = run_table(b, what);
     }
     if (status < 0) {
-        fprintf(stderr, "emu: bench %s: give exits, decade or net; `emu bench --help` says more\n", what ? what : "");
+        fprintf(stderr, "emu: bench %s: give exits, decade, vpid or net; `emu bench --help` says more\n", what ? what : "");
         status = STATUS_USER;
     }
     free(b);

@@ -16,6 +16,7 @@ struct bench {
     const char *path, *html;    /* of net, blk: that path only; where the page goes. NULL: all; none */
     bool json;
     const char *engine, *hw;    /* rows of that engine only; rows of kvm with this --hw. NULL: as each row says */
+    const char *svg;            /* file for the plot */
     unsigned nruns;
     struct bench_run run[BENCH_RUNS];
 };
@@ -29,9 +30,14 @@ bool bench_cycles(struct bench *b, const char *spec, const char *guest, const ch
 /* guests/NAME beside the executable, or of the current directory. */
 void bench_find_guest(const char *name, char *path, size_t size);
 
-/* The tables. How many rows are beyond their bar. */
+/* The tables. How many rows are beyond their bar, or could not be made. */
 unsigned bench_exits(struct bench *b);
-void bench_decade(struct bench *b);
+unsigned bench_decade(struct bench *b);
 unsigned bench_net(struct bench *b);
+unsigned bench_vpid(struct bench *b); /* the curve too, into b->svg */
+
+/* One point of it. Instructions between two exits, 0: none. False with *why. */
+struct vpid_result { double lost_with, lost_without /* of the TLB at a switch, percent */, better /* time saved, percent */; u64 misses_with, misses_without; };
+bool bench_vpid_at(struct bench *b, unsigned pages, unsigned exits_every, struct vpid_result *r, struct error *why);
 
 #endif

@@ -8,7 +8,7 @@
 
 #include "hwassist/hwassist.h"
 
-enum kind { ROW_SOURCE, ROW_MEASURED, ROW_COMPOSED, ROW_SHARE, ROW_OVERHEAD, ROW_COUNTED, ROW_MISSING };
+enum kind { ROW_SOURCE, ROW_MEASURED, ROW_COMPOSED, ROW_SHARE, ROW_OVERHEAD, ROW_VPID, ROW_COUNTED, ROW_MISSING };
 struct row {
     enum kind kind;
     const char *table, *what;
@@ -17,6 +17,7 @@ struct row {
     unsigned bar;
     const char *profile, *column, *guest, *operation, *other_column, *other; /* COMPOSED: the formula is `operation` */
     enum event event;
+    unsigned pages, every;      /* VPID */
 };
 
 static const struct row rows[] = {
@@ -24,7 +25,8 @@ static const struct row rows[] = {
 #define MEASURED(t, w, v, m, bar, p, c, g, o) { ROW_MEASURED, t, w, v, v, m, bar, p, c, g, o },
 #define COMPOSED(t, w, v, m, bar, p, f) { ROW_COMPOSED, t, w, v, v, m, bar, p, .operation = f },
 #define SHARE(t, w, v, m, bar, c, g, o, c2, o2) { ROW_SHARE, t, w, v, v, m, bar, "curriculum", c, g, o, c2, o2 },
-#define OVERHEAD(t, w, low, high, m, p, c) { ROW_OVERHEAD, t, w, low, high, m, 0, p, c, "churn", "process" },
+#define OVERHEAD(t, w, low, high, m, p, c, g, o) { ROW_OVERHEAD, t, w, low, high, m, 0, p, c, g, o },
+#define VPID(t, w, low, high, m, p, n) { ROW_VPID, t, w, low, high, m, .pages = p, .every = n },
 #define COUNTED(t, w, words, m, e) { ROW_COUNTED, t, w, 0, 0, m, 0, "curriculum", "kvm", "exitcost", words, .event = EV_##e },
 #define MISSING(t, w, v, m, why) { ROW_MISSING, t, w, v, v, m, .operation = why },
 #include "../profiles/published.def"
@@ -121,6 +123,12 @@ static unsigned do_share(struct bench *b, const struct row *r)
     return whole ? judged(b, r->value, (100 * part + whole / 2) / whole, r->mark, r->bar) : skipped(b, "nothing to compare with");
 }
 
+static unsigned in_band(struct bench *b, const struct row *r, double percent)
+{
+    fprintf(b->out, "%8.1f %6s  %-5s %s  %s\n", percent, "", "", r->mark, percent < r->value ? "below the band" : percent > r->high ? "above the band" : "in the band");
+    return 0;
+}
+
 static unsigned do_overhead(struct bench *b, const struct row *r)
 {
     struct error why;
@@ -132,9 +140,20 @@ static unsigned do_overhead(struct bench *b, const struct row *r)
     if (!bench_cycles(b, r->column, r->guest, r->operation, r->profile, true, "model", &here, &why) ||
         !bench_cycles(b, "bare", r->guest, r->operation, r->profile, true, "model", &bare, &why))
         return skipped(b, why.text);
-    double percent = 100.0 * ((double)here - bare) / bare;
-    fprintf(b->out, "%8.1f %6s  %-5s %s  %s\n", percent, "", "", r->mark, percent < r->value ? "below the band" : percent > r->high ? "above the band" : "in the band");
-    return 0;
+    return in_band(b, r, 100.0 * ((double)here - bare) / bare);
+}
+
+static unsigned do_vpid(struct bench *b, const struct row *r)
+{
+    struct error why;
+    struct vpid_result v;
+    if (b->hw || !wanted(b, "kvm"))
+        return 0;
+    begin(b, r);
+    fprintf(b->out, "%4" PRIu64 "..%-2" PRIu64 " ", r->value, r->high);
+    if (!bench_vpid_at(b, r->pages, r->every, &v, &why))
+        return skipped(b, why.text);
+    return in_band(b, r, v.better);
 }
 
 static unsigned do_counted(struct bench *b, const struct row *r)
@@ -202,7 +221,7 @@ unsigned bench_exits(struct bench *b)
 {
     static unsigned (*const print[])(struct bench *, const struct row *) = {
         [ROW_SOURCE] = do_source, [ROW_MEASURED] = do_measured, [ROW_COMPOSED] = do_composed, [ROW_SHARE] = do_share,
-        [ROW_OVERHEAD] = do_overhead, [ROW_COUNTED] = do_counted, [ROW_MISSING] = do_missing,
+        [ROW_OVERHEAD] = do_overhead, [ROW_VPID] = do_vpid, [ROW_COUNTED] = do_counted, [ROW_MISSING] = do_missing,
     };
     unsigned beyond = 0;
     fprintf(b->out, "%-4s %-58s %8s %8s %6s  %-5s %s\n", "", "cycles, each", "publ.", "model", "ratio", "bar", "mark");

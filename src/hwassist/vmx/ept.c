@@ -96,7 +96,8 @@ static int translate(struct stage2 *s, gpa_t gpa, enum mmu_access a, bool paging
         return refuse(f, gpa, want | allowed << 3 | where, false);
     if (e->eptp & EPTP_AD)
         set_flags(path, n, want & EPT_W);
-    if (e->apic_access && level == 1 && EPT_FRAME(entry) == e->apic_access && !apic_allows(e, gpa, a)) {
+    s->by_register = e->apic_access && level == 1 && EPT_FRAME(entry) == e->apic_access;
+    if (s->by_register && !apic_allows(e, gpa, a)) {
         e->apic_refused = true;
         return refuse(f, gpa, a, false);
     }

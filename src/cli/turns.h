@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Machines that take turns on one modelled processor, round robin in virtual time. On kvm's model a switch is charged to the machine that
+ * gets the processor, and the TLB is tagged by VPID or flushed.
+ */
+#ifndef EMU_CLI_TURNS_H
+#define EMU_CLI_TURNS_H
+
+#include "machine/vm.h"
+
+struct turn_taker {
+    struct vm *vm;
+    struct timer slice;
+    u64 switches, held, lost;   /* switches to it; TLB entries that it held, and had lost by then, summed */
+};
+
+/* Until all have ended, or the user interrupts. slice_ns: virtual time of one turn. */
+void turns_take(struct turn_taker *all, unsigned n, u64 slice_ns);
+
+#endif
