@@ -221,8 +221,9 @@ static char command_line[256];
 
 static void command_line_take(const u32 *info)
 {
-    const char *from = info[0] & MULTIBOOT_CMDLINE ? (const char *)info[4] : "";
-    for (u32 i = 0; i < sizeof command_line - 1 && from[i]; i++)
+    /* All of it and what is behind, so that how many instructions a guest executes does not depend on the name of its file. */
+    const char *from = info[0] & MULTIBOOT_CMDLINE ? (const char *)info[4] : command_line;
+    for (u32 i = 0; i < sizeof command_line - 1; i++)
         command_line[i] = from[i];
 }
 
