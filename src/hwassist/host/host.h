@@ -54,6 +54,8 @@ struct host_vcpu {
     int fd;
     struct kvm_run *run;
     timer_t timer; bool has_timer; /* makes KVM_RUN come back at the deadline */
+    cycles_t armed;             /* it is set for this deadline; 0: it is not */
+    u64 looked_ns;              /* the host's clock when virtual time was last moved on */
     pthread_t thread;           /* that created the vcpu and runs it */
     bool in_kernel;             /* the kernel's copy of the state is newer than cpu.state */
     bool unfinished;            /* an I/O exit whose instruction the next KVM_RUN completes */

@@ -223,16 +223,39 @@ static bool handle(struct host_vcpu *h, struct exit *e)
 
 /* --- the loop --- */
 
-/* Virtual time went on by what the host measured. */
-static int enter(struct host_vcpu *h, cycles_t deadline)
+/* Setting a timer is a system call, about as dear as a whole exit: once a slice, not once an exit. */
+static void arm_until(struct host_vcpu *h, cycles_t deadline)
 {
     struct clock *clock = h->v->cpu.clock;
-    u64 start = pace_host_ns(), budget = clock_cycles_to_ns(clock, deadline - clock->now) + 1;
-    arm(h, budget);
+    if (h->armed == deadline)
+        return;
+    arm(h, clock_cycles_to_ns(clock, deadline - clock->now) + 1);
+    h->armed = deadline;
+}
+
+static void disarm(struct host_vcpu *h)
+{
+    if (h->armed)
+        arm(h, 0);
+    h->armed = 0;
+}
+
+/* Virtual time goes on by what the host measured since the last look, in the guest and in its devices. */
+static void follow_host(struct host_vcpu *h)
+{
+    u64 now = pace_host_ns();
+    ledger_guest(h->v->cpu.ledger, 0, clock_ns_to_cycles(h->v->cpu.clock, now - h->looked_ns));
+    h->looked_ns = now;
+}
+
+static int enter(struct host_vcpu *h, cycles_t deadline)
+{
+    arm_until(h, deadline);
     h->unfinished = false;
     int r = ioctl(h->fd, KVM_RUN, 0), error = errno;
-    arm(h, 0);
-    ledger_guest(h->v->cpu.ledger, 0, clock_ns_to_cycles(clock, pace_host_ns() - start));
+    if (r < 0)
+        h->armed = 0; /* the timer may have gone off, and a little early */
+    follow_host(h);
     h->run->immediate_exit = 0;
     errno = error;
     return r;
@@ -317,8 +340,10 @@ static bool once(struct host_vcpu *h, cycles_t deadline, struct exit *e)
 void host_run(struct vcpu *v, cycles_t deadline, struct exit *e)
 {
     struct host_vcpu *h = v->engine_data;
+    h->looked_ns = pace_host_ns();
     while (!must_return(h, deadline, e) && once(h, deadline, e))
         ;
+    disarm(h);
     host_sync_dirty(h->vm);
     if (e->kind == EXIT_KICKED)
         v->cpu.attention = 0;
