@@ -10,6 +10,7 @@
 #include <linux/vhost.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
