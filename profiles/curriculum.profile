@@ -74,3 +74,8 @@ host.copy_line = 4       # estimate: a 16-byte load and store a cycle, out of th
 host.stack = 100         # estimate: as the work of a system call, A1 100
 host.nic = 50            # estimate: order of fifty instructions
 host.ring = 50           # estimate: as host.nic
+
+dma.issue = 20           # A2 DMA: issue 10 ns, at 2 GHz
+dma.memory = 80          # A2 DMA: memory 40 ns, at 2 GHz
+iommu.check = 40         # A2 DMA: intercept 20 ns, at 2 GHz
+iommu.walk = 160         # A2 DMA: walk 80 ns, at 2 GHz

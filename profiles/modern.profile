@@ -75,3 +75,8 @@ host.copy_line = 4       # estimate: a 16-byte load and store a cycle, out of th
 host.stack = 135         # estimate: as the work of a system call, insn.syscall + insn.sysret
 host.nic = 50            # estimate: order of fifty instructions
 host.ring = 50           # estimate: as host.nic
+
+dma.issue = 27           # curriculum A2, DMA: issue 10 ns, at 2.7 GHz
+dma.memory = 108         # curriculum A2, DMA: memory 40 ns, at 2.7 GHz
+iommu.check = 54         # curriculum A2, DMA: intercept 20 ns, at 2.7 GHz
+iommu.walk = 216         # curriculum A2, DMA: walk 80 ns, at 2.7 GHz

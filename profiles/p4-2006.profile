@@ -72,3 +72,8 @@ host.copy_line = 32      # estimate: as 16*insn.string, four bytes an iteration
 host.stack = 242         # estimate: as the work of a system call, 1a 242
 host.nic = 121           # estimate: half a system call
 host.ring = 121          # estimate: as host.nic
+
+dma.issue = 38           # curriculum A2, DMA: issue 10 ns, at 3.8 GHz
+dma.memory = 152         # curriculum A2, DMA: memory 40 ns, at 3.8 GHz
+iommu.check = 76         # curriculum A2, DMA: intercept 20 ns, at 3.8 GHz
+iommu.walk = 304         # curriculum A2, DMA: walk 80 ns, at 3.8 GHz

@@ -278,7 +278,7 @@ static const struct { const char *name, *arg; } samples[] = {
     { "bios", "b" }, { "L", "." }, { "hda", "x" }, { "hdb", "x" }, { "hdc", "x" }, { "hdd", "x" }, { "cdrom", "x" }, { "fda", "x" }, { "fdb", "x" },
     { "drive", "file=x,index=1,media=disk,format=raw" }, { "snapshot", NULL }, { "boot", "order=dc,menu=off" }, { "debugcon", "none" }, { "chardev", "socket,id=c,path=/tmp/x" },
     { "expect", "x" }, { "then", "y" }, { "type", "z" }, { "screenshot-at", "x.png:2.5s" }, { "vga", "std" },
-    { "nic", "user,mac=52:54:00:00:00:01" }, { "netdev", "user,id=n" }, { "net", "user" }, { "pcap", "x" }, { "object", "filter-dump,netdev=n,file=x" },
+    { "nic", "user,mac=52:54:00:00:00:01" }, { "netdev", "user,id=n" }, { "net", "user" }, { "pcap", "x" }, { "host-nic", "82576,vfs=2" }, { "object", "filter-dump,netdev=n,file=x" },
     { "parallel", "file:x" }, { "echr", "20" }, { "curses", NULL }, { "p", "1234" }, { "enable-kvm", NULL }, { "pidfile", "x" }, { "daemonize", NULL },
     { "rtc", "base=2006-06-17T16:01:21,clock=vm" },
     { "strict-io", NULL },  { "monitor", "none" },   { "help", NULL },         { "help-all", NULL },   { "version", NULL },

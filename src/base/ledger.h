@@ -82,6 +82,15 @@ static inline void ledger_charge_beside(struct ledger *l, enum event e, u64 n)
     l->cycles[e] += c;
 }
 
+/* Something that a device did by itself: counted, but it costs the processor nothing and time does not move. Returns how long it takes. */
+static inline cycles_t ledger_note(struct ledger *l, enum event e)
+{
+    if (unlikely(l->observer))
+        ledger_observe_event(l, e, 1, 0);
+    l->count[e]++;
+    return l->cost[e];
+}
+
 /* Cycles that an event cost beyond its formula, known only at run time (e.g. bytes copied). */
 static inline void ledger_add_cycles(struct ledger *l, enum event e, cycles_t c)
 {

@@ -64,6 +64,7 @@ static void track_name(unsigned track, char *buf, size_t size)
         [FAMILY_CPU] = "exits: cpu", [FAMILY_MEM] = "exits: mem", [FAMILY_IO] = "device work: io",
         [FAMILY_IRQ] = "interrupts: irq",
         [FAMILY_CALL] = "exits: call", [FAMILY_IDLE] = "exits: idle", [FAMILY_XLATE] = "translations: xlate", [FAMILY_HOST] = "threads of the host: host",
+        [FAMILY_DEVICE] = "beside the processor: device",
     };
     if (track == TRACK_GUEST)
         snprintf(buf, size, "guest instructions");

@@ -18,6 +18,7 @@
 #include "cli/signals.h"
 #include "cli/stats.h"
 #include "cli/turns.h"
+#include "devices/vfio/vfio_host.h"
 
 enum { MAX_WORDS = 64, LINE = 512 };
 #define SLICE_NS 5000000u   /* 5 ms: the shortest that Barham et al. (SOSP 2003, 5.4) ran many domains with */
@@ -29,6 +30,7 @@ struct one {
     struct options options;
     char kernel[PATH_MAX];
     struct chardev *console;
+    struct vfio_host **host;
     struct vm *vm;
 };
 
@@ -94,6 +96,7 @@ static int build(struct one *m, struct error *err)
         return -1;
     o->vm.kernel = m->kernel;
     o->vm.serial[0] = m->console;
+    o->vm.shared_host = m->host;
     o->vm.kvm = o->vm.kvm ? o->vm.kvm : "model";
     m->vm = vm_new(&o->vm, err);
     return m->vm ? 0 : -1;
@@ -135,10 +138,12 @@ int several_run(int argc, char **argv, struct error *err)
     struct options all;
     struct one *m = calloc(MAX_MACHINES, sizeof *m);
     struct turn_taker turns[MAX_MACHINES] = { 0 };
+    struct vfio_host *host = NULL;      /* its devices are shared among the machines */
     int status = options_parse(&all, argc, argv, err);
     unsigned n = 0;
     signals_install();
     while (status == 0 && n < all.nconf) {
+        m[n].host = &host;
         status = open_one(&m[n], all.conf[n], argc, argv, err);
         n++;
     }
@@ -154,6 +159,7 @@ int several_run(int argc, char **argv, struct error *err)
     signals_watch(NULL);
     while (n)
         close_one(&m[--n]);
+    vfio_host_free(host);
     options_fini(&all);
     free(m);
     return status;

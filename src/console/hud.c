@@ -14,7 +14,7 @@ enum { CELL_WIDTH = 8, CELL_HEIGHT = 16, BAR_LEFT = 15 * CELL_WIDTH, BAR_MAX = H
 
 static const u32 family_colour[FAMILY_COUNT] = {
     [FAMILY_CPU] = 0xffe07050, [FAMILY_MEM] = 0xff60a0f0, [FAMILY_IO] = 0xfff0c040, [FAMILY_IRQ] = 0xffc070e0,
-    [FAMILY_CALL] = 0xff50c8a0, [FAMILY_IDLE] = 0xff808080, [FAMILY_XLATE] = 0xff90d050, [FAMILY_HOST] = 0xffa09080,
+    [FAMILY_CALL] = 0xff50c8a0, [FAMILY_IDLE] = 0xff808080, [FAMILY_XLATE] = 0xff90d050, [FAMILY_HOST] = 0xffa09080, [FAMILY_DEVICE] = 0xffb0b0d0,
 };
 
 /* Half of what is new, half of what was: bars move, but do not flicker. */

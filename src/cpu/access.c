@@ -152,7 +152,7 @@ static void charge_mmio(struct cpu *c, gpa_t gpa)
 {
     const struct region *r = physmap_find(c->mmu.map, gpa);
     if (r && r->kind == REGION_MMIO)
-        ledger_guest(c->ledger, 0, c->cost_mmio);
+        ledger_guest(c->ledger, 0, r->direct ? c->cost_direct : c->cost_mmio);
 }
 
 static u64 load_place(struct cpu *c, const struct place *p, unsigned size)

@@ -15,7 +15,7 @@ void cpu_set_costs(struct cpu *c, const struct profile *p)
     c->cost_exc = p->value[COMP_EXC_DELIVER];
     c->cost_pf = p->value[COMP_EXC_PF];
     c->cost_intr = p->value[COMP_INTR_DELIVER];
-    c->cost_mmio = p->value[COMP_MMIO_NATIVE];
+    c->cost_mmio = c->cost_direct = p->value[COMP_MMIO_NATIVE];
     c->cost_tlb_ref = p->value[COMP_TLB_REF];
 }
 

@@ -20,6 +20,7 @@ struct chardev;
 struct dma;
 struct fwcfg;
 struct intc;
+struct ledger;
 struct net_wire;
 struct pci_bus;
 struct vhost;
@@ -45,6 +46,16 @@ struct nic {
     struct vhost *vhost;            /* of NIC_VIRTIO: who serves its rings, and then there is no wire; NULL: nobody */
     unsigned pairs;                 /* of NIC_VIRTIO: receive and transmit queues; 0: one */
     u16 queue_size;                 /* of NIC_VIRTIO: entries of each, a power of two; 0: as it has by itself */
+};
+
+/* A device of the modelled host that is given to the guest. */
+enum { VFIO_SLOTS_MAX = 8 };
+struct host_device;
+struct vfio_host;
+struct vfio_slot {
+    struct host_device *device;
+    u8 slot;                        /* of PCI bus 0; 0: its device chooses by its place in the list */
+    struct net_wire *wire;          /* what its port is plugged into; NULL: no cable */
 };
 
 /* A virtio device other than a network adapter. */
@@ -99,6 +110,12 @@ struct platform {
     struct { struct block *image; bool is_cd; } ide[4]; /* first channel 0 and 1, second 2 and 3; image NULL: no drive */
     struct nic nic[NICS_MAX];
     struct virtio_slot virtio[VIRTIO_SLOTS_MAX];
+    struct vfio_slot vfio[VFIO_SLOTS_MAX]; unsigned nvfio;
+    struct vfio_host *vfio_host;    /* whose devices these are */
+    bool no_iommu;                  /* the guest is the host itself: nothing stands between devices and memory */
+    const bool *posting;            /* can its engine take interrupts past the host? NULL: no */
+    void (*host_interrupt)(void *machine); /* an interrupt for the host has come on the processor that runs the guest; NULL: nobody cares */
+    struct ledger *ledger;          /* what is counted; NULL: nothing is */
     struct block *floppy[2];        /* NULL: no drive, but for the first if the second is there */
     const char *boot;               /* letters of the boot order: a, c, d, n; NULL: none is told */
     s64 rtc_base;                   /* seconds since 1970 that the RTC shows at power-on */

@@ -13,6 +13,7 @@
 #include "devices/serial/serial.h"
 #include "devices/time/pit.h"
 #include "devices/time/rtc.h"
+#include "devices/vfio/vfio.h"
 #include "devices/virtio/virtio.h"
 
 const struct device_ops *const pc_devices[] = {
@@ -30,6 +31,7 @@ const struct device_ops *const pc_devices[] = {
     &ide_ops,
     &e1000_ops,
     &virtio_set_ops,
+    &vfio_set_ops,
     &fwcfg_ops,
     &dma_ops,
     &fdc_ops,

@@ -165,12 +165,9 @@ static enum net_path path_of(const struct vm *vm, enum nic_model model)
     return strcmp(vm->config.engine->name, "bare") == 0 ? NET_PATH_DIRECT : path[model];
 }
 
-static int plug_in(struct vm *vm, struct nic *to, const char *id, struct error *err)
+int network_plug(struct vm *vm, struct net_wire **wire, const char *id, enum net_path path, struct error *err)
 {
-    const struct vm_netdev *served = find_served(vm, id);
-    if (served)
-        return plug_into_server(vm, to, served, err);
-    int at = id ? find_net(vm->network, id) : -1;
+    int at = vm->network && id ? find_net(vm->network, id) : -1;
     if (!id)
         return 0;
     if (at < 0)
@@ -178,9 +175,15 @@ static int plug_in(struct vm *vm, struct nic *to, const char *id, struct error *
     if (vm->network->net[at].taken)
         return error_set(err, "-device ..,netdev=%s: another adapter is plugged in there; give each a -netdev of its own", id);
     vm->network->net[at].taken = true;
-    to->wire = vm->network->net[at].wire;
-    net_wire_serve(vm->network->net[at].backend, path_of(vm, to->model));
+    *wire = vm->network->net[at].wire;
+    net_wire_serve(vm->network->net[at].backend, path);
     return 0;
+}
+
+static int plug_in(struct vm *vm, struct nic *to, const char *id, struct error *err)
+{
+    const struct vm_netdev *served = find_served(vm, id);
+    return served ? plug_into_server(vm, to, served, err) : network_plug(vm, &to->wire, id, path_of(vm, to->model), err);
 }
 
 /* A paravirtual guest has no bus with adapters: of the adapter it sees the half that its hypervisor offers, whatever the model. */

@@ -5,12 +5,15 @@
 
 #include <poll.h>
 
+#include "devices/net/net_wire.h"
 #include "machine/vm.h"
 
 /* Make every wire of config.netdev[], open the captures, and tell the platform of the adapters; before the devices are made. 0 or
  * -1 with *err. */
 int network_open(struct vm *vm, struct error *err);
 void network_close(struct vm *vm);
+/* Plug an adapter into the -netdev of that id, which it reaches on that path: *wire. 0, or -1 with *err: there is none, or another adapter is there. */
+int network_plug(struct vm *vm, struct net_wire **wire, const char *id, enum net_path path, struct error *err);
 
 /* What has come from outside goes on the wires. */
 void network_poll(struct vm *vm);

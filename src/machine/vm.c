@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "devices/interrupt/apic.h"
+#include "machine/assign.h"
 #include "machine/firmware_pci.h"
 #include "machine/firmware_rom.h"
 #include "machine/loader.h"
@@ -247,6 +248,7 @@ static const struct phase {
     { init_bus, fini_bus },
     { storage_open, storage_close },
     { network_open, network_close },
+    { assign_open, assign_close },
     { firmware_load_rom, NULL },
     { init_devices, fini_devices },
     { firmware_fill_fwcfg, NULL },

@@ -12,6 +12,7 @@
 #include "base/trace.h"
 #include "cpu/cpu.h"
 #include "devices/device.h"
+#include "devices/vfio/host_card.h"
 #include "machine/engine.h"
 #include "machine/pace.h"
 
@@ -22,6 +23,7 @@
 #define VM_MAX_NETDEVS 8
 #define VM_MAX_CAPTURES 8
 #define VM_MAX_CHARDEVS 8
+#define VM_MAX_HOST_CARDS HOST_CARDS
 #define VM_NETDEV_WORDS 24
 #define VM_RECENT_EXITS 8
 #define VM_BIOS "bios-256k.bin" /* SeaBIOS, as its package names it */
@@ -68,6 +70,12 @@ struct vm_nic {
     unsigned pairs;                 /* of a virtio adapter's queues; 0: one */
     u16 queue_size;                 /* entries of each; 0: as it has by itself */
 };
+/* A device of the modelled host: -device vfio-pci,host=01:10.0. */
+struct vm_vfio {
+    const char *host;
+    const char *netdev;             /* id of the network that its port is plugged into; NULL: no cable */
+    u8 slot;
+};
 struct vm_capture {
     const char *netdev;             /* id; NULL: the first */
     const char *file;
@@ -98,6 +106,9 @@ struct vm_config {
     struct vm_netdev netdev[VM_MAX_NETDEVS]; unsigned nnetdevs;
     struct vm_nic nic[NICS_MAX]; unsigned nnics;
     struct vm_capture capture[VM_MAX_CAPTURES]; unsigned ncaptures;
+    struct vm_vfio vfio[VFIO_SLOTS_MAX]; unsigned nvfios;
+    struct host_card host_card[VM_MAX_HOST_CARDS]; unsigned nhost_cards; /* of the modelled host; none: the usual ones */
+    struct vfio_host **shared_host; /* of several machines: made by the first that needs it, owned by the caller. NULL: the vm's own */
     struct chardev *debugcon;       /* the firmware's messages; NULL: nowhere */
     struct chardev *virtconsole;    /* of the virtio console; NULL: nobody is there */
     struct chardev *serial[4], *parallel; /* parallel NULL: no printer port */
@@ -161,6 +172,7 @@ struct vm {
     struct irq isa_wire[16];        /* into the machine's interrupt controllers */
     u16 isa_level;                  /* bit by line: what devices say now */
     struct irq irq_tap;             /* an engine's: gets the lines instead. set NULL: nobody does */
+    struct vfio_host *host;         /* the modelled host's devices, if it is this machine's alone; owned */
     struct network *network;        /* wires and back-ends; NULL: the machine has none */
     struct device *device[VM_MAX_DEVICES]; unsigned ndevices;
     struct intc *intc;              /* the interrupt controller, if the machine has one */
@@ -173,6 +185,8 @@ struct vm {
     int exit_status;                /* valid when VM_ENDED: see enum exit_status */
     char reason[2048];              /* valid when VM_ENDED: why, for people; may hold several lines */
     bool reset_requested;
+    bool posts_interrupts;          /* the engine lets devices' interrupts reach the guest past the host */
+    bool host_interrupted;          /* an interrupt for the host has come since the engine looked last */
     u64 exits[EXIT_KIND_COUNT];     /* of the run loop, counted */
     struct { enum exit_kind kind; cycles_t when; } recent_exit[VM_RECENT_EXITS]; /* a ring; exits_total says where */
     u64 exits_total;

@@ -118,6 +118,8 @@ struct trap vcpu_nmi_take(struct vcpu *v)
 
 u8 vcpu_intr_acknowledge(struct vcpu *v) { return v->vm->intc->acknowledge(v->vm->intc); }
 
+static void on_host_interrupt(void *machine) { ((struct vm *)machine)->host_interrupted = true; }
+
 static void request_poweroff(struct vm *vm, int value) { vm_stop(vm, STATUS_POWEROFF, "the guest turned the machine off"); }
 static void request_exit(struct vm *vm, int value) { vm_stop(vm, value, "the guest left through its exit port"); }
 static void request_a20(struct vm *vm, int value) { physmap_set_a20(&vm->map, value); }
@@ -171,6 +173,9 @@ void wiring_init_platform(struct vm *vm)
         .shortcuts = &vm->shortcuts,
         .cpu_signal = on_cpu_signal,
         .request = on_request,
+        .host_interrupt = on_host_interrupt,
+        .posting = &vm->posts_interrupts,
+        .ledger = &vm->ledger,
         .machine = vm,
         .debug_exit_port = vm->config.debug_exit_port,
         .debug_exit_size = vm->config.debug_exit_size,

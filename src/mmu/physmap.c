@@ -205,6 +205,14 @@ int physmap_add_mmio(struct physmap *m, const char *name, gpa_t gpa, u64 size, c
     return 0;
 }
 
+void physmap_set_direct(struct physmap *m, gpa_t gpa)
+{
+    for (unsigned i = 0; i < m->nadded; i++)
+        if (m->added[i].gpa == gpa && m->added[i].kind == REGION_MMIO)
+            m->added[i].direct = true;
+    view_rebuild(m);
+}
+
 void physmap_remove(struct physmap *m, gpa_t gpa, u64 size)
 {
     for (unsigned i = m->nadded; i-- > 0;) {

@@ -34,6 +34,7 @@ struct region {
     void *opaque;
     u8 *page_marks;             /* RAM, ROM: one byte of enum page_mark bits per page */
     bool alias;                 /* shows another region's memory, and shares its marks */
+    bool direct;                /* MMIO: a device in the guest's own hands; its monitor maps it, accesses need no exit */
 };
 
 /* Why a page is watched. A write to a marked page is reported to the observers of that mark. */
@@ -86,6 +87,8 @@ int physmap_map_ram(struct physmap *m, const char *name, gpa_t gpa, u8 *hva, u64
 int physmap_add_alias(struct physmap *m, const char *name, gpa_t gpa, u64 size, enum region_kind kind, const u8 *hva, struct error *err);
 /* MMIO is laid over RAM where they overlap. */
 int physmap_add_mmio(struct physmap *m, const char *name, gpa_t gpa, u64 size, const struct mmio_ops *ops, void *opaque, struct error *err);
+/* The MMIO that was added at gpa is a device in the guest's own hands. */
+void physmap_set_direct(struct physmap *m, gpa_t gpa);
 void physmap_remove(struct physmap *m, gpa_t gpa, u64 size);
 void physmap_set_a20(struct physmap *m, bool on);
 

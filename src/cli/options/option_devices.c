@@ -95,13 +95,16 @@ int opt_device(struct options *o, const char *arg, struct error *err)
         return network_take_device(&o->network, &o->vm, arg, err);
     if (virtio_is_device(arg))
         return virtio_take_device(&o->virtio, &o->vm, arg, err);
+    if (vfio_is_device(arg))
+        return vfio_take_device(&o->vfio, &o->vm, arg, err);
     if (strncmp(arg, "isa-debug-exit", strcspn(arg, ",")) == 0 && strcspn(arg, ",") == strlen("isa-debug-exit"))
         return take_debug_exit(o, arg, err);
-    return error_set(err, "-device %s: only e1000, virtio-net-pci, virtio-blk-pci, virtio-rng-pci, vhost-user-blk-pci, virtconsole and isa-debug-exit can be set up; the machine's other devices are always there (emu list devices)", arg);
+    return error_set(err, "-device %s: only e1000, virtio-net-pci, virtio-blk-pci, virtio-rng-pci, vhost-user-blk-pci, virtconsole, vfio-pci and isa-debug-exit can be set up; the machine's other devices are always there (emu list devices)", arg);
 }
 int opt_chardev(struct options *o, const char *arg, struct error *err) { return chardevs_take(&o->chardevs, &o->vm, arg, err); }
 int opt_netdev(struct options *o, const char *arg, struct error *err) { return network_take_netdev(&o->network, &o->vm, arg, err); }
 int opt_nic(struct options *o, const char *arg, struct error *err) { return network_take_nic(&o->network, &o->vm, arg, err); }
 int opt_net(struct options *o, const char *arg, struct error *err) { return network_take_net(&o->network, &o->vm, arg, err); }
+int opt_host_nic(struct options *o, const char *arg, struct error *err) { return vfio_take_host_nic(&o->vm, arg, err); }
 int opt_object(struct options *o, const char *arg, struct error *err) { return network_take_object(&o->network, &o->vm, arg, err); }
 int opt_pcap(struct options *o, const char *arg, struct error *err) { return network_take_pcap(&o->network, &o->vm, arg, err); }

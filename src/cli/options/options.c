@@ -148,6 +148,7 @@ void options_fini(struct options *o)
     network_fini(&o->network);
     virtio_fini_options(&o->virtio);
     chardevs_fini(&o->chardevs);
+    vfio_fini_options(&o->vfio);
     if (o->trace_file)
         fclose(o->trace_file);
     o->trace_file = NULL;

@@ -9,6 +9,7 @@
 #include "cli/options/network.h"
 #include "cli/options/serial.h"
 #include "cli/options/switches.h"
+#include "cli/options/vfio.h"
 #include "cli/options/virtio.h"
 #include "console/display.h"
 #include "console/script.h"
@@ -33,6 +34,7 @@ struct options {
     struct network_options network;
     struct virtio_options virtio;
     struct chardev_options chardevs;
+    struct vfio_options vfio;
     char boot[8];
     const char *debugcon;           /* NULL: nowhere */
     const char *display;            /* "none", "sdl", "text", "auto"; NULL: nothing was said */

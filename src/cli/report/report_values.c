@@ -28,7 +28,7 @@ u64 value_cycles(const struct column *c, int unused) { return column_cycles(c); 
 u64 value_events(const struct column *c, int unused)
 {
     u64 sum = 0;
-    for (int f = 0; f < FAMILY_COUNT; f++)
+    for (int f = 0; f < FAMILY_DEVICE; f++)
         sum += ledger_family_count(&c->ledger, f);
     return sum;
 }

@@ -344,13 +344,17 @@ void lapic_to_page(struct lapic *l, u8 *page)
             memcpy(page + (r << 4), &value, sizeof value);
         }
     }
+    memset(l->irr, 0, sizeof l->irr);
+    lapic_update(l);
 }
 
 void lapic_from_page(struct lapic *l, const u8 *page)
 {
+    u32 requests;
     for (unsigned i = 0; i < 8; i++) {
         memcpy(&l->isr[i], page + ((REG_ISR + i) << 4), 4);
-        memcpy(&l->irr[i], page + ((REG_IRR + i) << 4), 4);
+        memcpy(&requests, page + ((REG_IRR + i) << 4), 4);
+        l->irr[i] |= requests;
     }
     l->tpr = page[REG_TPR << 4];
     memcpy(&l->icr[1], page + (REG_ICR_HIGH << 4), 4);

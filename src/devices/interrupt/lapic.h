@@ -49,7 +49,8 @@ int lapic_acknowledge(struct lapic *l);
 void lapic_update(struct lapic *l);
 /* SDM vol. 3, 11.8.3.1: the processor's priority class, which lowest-priority delivery compares too. */
 u8 lapic_ppr(const struct lapic *l);
-/* All registers at their offsets in a page, and back what a processor changes there by itself. */
+/* All registers at their offsets in a page, and back what a processor changes there by itself. In between, the page has the requests; those
+ * that come meanwhile are kept, and join them afterwards. */
 void lapic_to_page(struct lapic *l, u8 *page);
 void lapic_from_page(struct lapic *l, const u8 *page);
 /* Does the 8259A's interrupt reach the processor now? */

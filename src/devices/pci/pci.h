@@ -21,6 +21,7 @@ struct pci_bar {
     bool io;
     const struct bus_ops *ops;
     void *dev;
+    bool direct;            /* memory: the guest reaches the device past its monitor */
     u32 at;                 /* where it is on the bus, when it is */
     bool mapped;
 };
@@ -47,6 +48,7 @@ struct pci_function {
     struct pci_bus *bus;    /* set by pci_add() */
     u8 devfn;
     bool intx;              /* the level of its interrupt pin */
+    void *assigned;         /* for the root: whose it is */
     cycles_t dma_cycles;    /* how long its DMA has taken since pci_dma_time(), where somebody counts that */
 };
 

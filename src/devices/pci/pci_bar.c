@@ -48,6 +48,8 @@ static void map(struct bus *b, struct pci_bar *r, u32 at)
     r->at = at;
     r->mapped = !(r->io ? bus_add_ports(b, r->name, at, r->size, r->ops, r->dev, NULL)
                         : bus_add_mmio(b, r->name, at, r->size, r->ops, r->dev, NULL));
+    if (r->mapped && r->direct)
+        physmap_set_direct(b->map, at);
 }
 
 void pci_update_bars(struct pci_function *f)

@@ -41,6 +41,7 @@ void kvm_apic_setup(struct kvm_vcpu *k)
     vmwrite(c, PROC_CONTROLS, vmread(c, PROC_CONTROLS) | PROC_TPR_SHADOW);
     if (!kvm_has(k, FEATURE_PI))
         return;
+    k->v->vm->posts_interrupts = true;
     k->posted = hostmem_alloc(&k->vm->host);
     vmwrite(c, POSTED_INTR_DESC, k->posted);
     vmwrite(c, POSTED_INTR_VECTOR, NOTIFICATION_VECTOR);

@@ -79,10 +79,13 @@ static void want_window(struct kvm_vcpu *k, u64 control, bool want)
         vmwrite(c, PROC_CONTROLS, proc ^ control);
 }
 
-/* The 8259A's interrupts cannot be posted: the host's own interrupt makes the running guest exit, once; then a window is waited for. */
-static void kick_out(struct kvm_vcpu *k)
+/* An interrupt of the host makes the running guest exit: one of a device that is not posted, or the one by which the host makes it
+ * take what cannot be posted, the 8259A's, once; then a window is waited for. */
+static void kick_out(struct kvm_vcpu *k, bool by_8259a)
 {
-    if (!k->posted || !k->apic_on || !k->quiet || k->kicked)
+    bool by_device = k->v->vm->host_interrupted;
+    k->v->vm->host_interrupted = false;
+    if (!k->quiet || !(by_device || (by_8259a && !k->kicked && k->posted && k->apic_on)))
         return;
     vmx_exit(&k->vmx, REASON_EXTERNAL_INTERRUPT, 0, 0);
     kvm_charge(k, EV_KVM_EXTINT);
@@ -104,8 +107,7 @@ static void inject_interrupt(struct kvm_vcpu *k)
 void kvm_prepare_injection(struct kvm_vcpu *k)
 {
     bool first = k->queued.valid, delivers = kvm_apic_delivers(k), intr = vcpu_intr_pending(k->v) && !delivers;
-    if (intr)
-        kick_out(k);
+    kick_out(k, intr);
     if (first) {
         write_event(k, &k->queued.trap);
         k->queued.valid = false;

@@ -72,6 +72,11 @@ enum tdp_result kvm_ept_fill(struct kvm_vcpu *k, gpa_t gpa, bool write)
         vm->ept_fills++;
         return TDP_FILLED;
     }
+    if (r && r->kind == REGION_MMIO && r->direct) { /* a device in the guest's hands: its registers, uncacheable */
+        *entry_of(vm, gpa, 1) = ((gpa & PAGE_MASK) + HOST_GUEST_HPA) | EPT_R | EPT_W;
+        vm->ept_fills++;
+        return TDP_FILLED;
+    }
     if (!r || r->kind == REGION_MMIO) {
         *entry_of(vm, gpa, 1) = MMIO_MARK;
         return TDP_MMIO;
