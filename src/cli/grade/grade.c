@@ -47,7 +47,7 @@ static void run_test(struct grade *g, struct grade_build *b, const struct grade_
         snprintf(r->reason, sizeof r->reason, "%s", failed < 0 ? err.text : b->words);
         return;
     }
-    json_t *run = grade_run(image, t->engine, t->max_insns, r);
+    json_t *run = grade_run(image, t, r);
     if (run)
         (t->answer ? grade_judge_answer : grade_judge)(g, t, run, r);
     if (g->show_console)

@@ -43,6 +43,7 @@ struct grade_limit { const char *event, *what; /* for people */ s64 min, max; /*
 
 struct grade_test {
     const char *name, *main, *expect, *engine;
+    const char *service;            /* what the guest may ask of the grader: grade_service.h; NULL: nothing */
     const char *replace;            /* a submitted file whose place the reference solution's takes; NULL: none */
     const char *answer;             /* of answers.txt: this key's value is the number of `counts` that guest `main` makes */
     unsigned points;
@@ -103,10 +104,10 @@ char *grade_take_file(const char *dir, const char *name, size_t *len, struct err
 
 /* --- running --- */
 
-/* The inner process: runs an image and prints what happened as JSON. argv: "grade-worker" ENGINE IMAGE MAX_INSNS. */
+/* The inner process: runs an image and prints what happened as JSON. argv: "grade-worker" ENGINE IMAGE MAX_INSNS [SERVICE]. */
 int cli_grade_worker(int argc, char **argv);
 /* Run an image in the sandbox; the worker's document, or NULL with *r saying why there is none. */
-struct json_t *grade_run(const char *image, const char *engine, u64 max_insns, struct grade_result *r);
+struct json_t *grade_run(const char *image, const struct grade_test *t, struct grade_result *r);
 /* The test's verdict from that document; `answer` is the submission's own number where the test asks for one. */
 void grade_judge(const struct grade *g, const struct grade_test *t, const struct json_t *run, struct grade_result *r);
 /* A test about answers.txt. */

@@ -26,7 +26,7 @@ enum { MAX_OBJECTS = 48, COMPILER_SECONDS = 10, NATIVE_END = 4 << 20, COMPILER_F
 /* As guests/rules.mk has it, but that only errors are said: they are the verdict. */
 static const char *const compiler[] = { "/usr/bin/gcc", "-m32", "-march=i686", "-O2", "-std=gnu11", "-ffreestanding", "-fno-pic", "-fno-pie",
     "-fno-stack-protector", "-fcf-protection=none", "-fno-asynchronous-unwind-tables", "-mno-sse", "-mno-mmx", "-mno-80387",
-    "-w", "-fdiagnostics-color=never", "-fno-diagnostics-show-caret", "-I/lab", "-I/guest" };
+    "-w", "-fdiagnostics-color=never", "-fno-diagnostics-show-caret", "-I/lab", "-I/guest", "-idirafter", "/usr/include/x86_64-linux-gnu" /* <asm/...>, of Linux's own headers */ };
 static const char *const linker[] = { "/usr/bin/gcc", "-m32", "-static", "-nostdlib", "-no-pie", "-Wl,--build-id=none", "-Wl,-z,noexecstack",
     "-Wl,--no-warn-rwx-segments" };
 

@@ -42,7 +42,7 @@ static int find_emulator(char *exe, char *profiles, size_t size)
     return -1;
 }
 
-static json_t *run_worker(const char *image, const char *engine, u64 max_insns, char *out, struct grade_result *r)
+static json_t *run_worker(const char *image, const struct grade_test *t, char *out, struct grade_result *r)
 {
     char exe[PATH_MAX], profiles[PATH_MAX], max[24];
     enum sandbox_end end;
@@ -50,8 +50,8 @@ static json_t *run_worker(const char *image, const char *engine, u64 max_insns, 
     struct error err = { "" };
     if (find_emulator(exe, profiles, sizeof exe))
         return decide(r, VERDICT_GRADER, "the emulator does not find itself"), NULL;
-    snprintf(max, sizeof max, "%" PRIu64, max_insns);
-    const char *argv[] = { "/emu/emu", "grade-worker", engine, "/image", max, NULL };
+    snprintf(max, sizeof max, "%" PRIu64, t->max_insns);
+    const char *argv[] = { "/emu/emu", "grade-worker", t->engine, "/image", max, t->service, NULL };
     struct sandbox s = { .argv = argv, .bind = { { exe, "/emu/emu" }, { profiles, "/emu/profiles" }, { image, "/image" } }, .nbinds = 3,
                          .cpu_seconds = WORKER_SECONDS, .out = out, .size = DOCUMENT_BYTES };
     if (sandbox_run(&s, &end, &status, &err))
@@ -69,10 +69,10 @@ static json_t *run_worker(const char *image, const char *engine, u64 max_insns, 
     return NULL;
 }
 
-json_t *grade_run(const char *image, const char *engine, u64 max_insns, struct grade_result *r)
+json_t *grade_run(const char *image, const struct grade_test *t, struct grade_result *r)
 {
     char *out = calloc(1, DOCUMENT_BYTES);
-    json_t *run = out ? run_worker(image, engine, max_insns, out, r) : NULL;
+    json_t *run = out ? run_worker(image, t, out, r) : NULL;
     free(out);
     return run;
 }

@@ -10,6 +10,7 @@
 
 #include "base/ledger.h"
 #include "cli/engines.h"
+#include "cli/grade/grade_service.h"
 
 #define DEFAULT_MAX_INSNS 20000000u
 
@@ -66,6 +67,8 @@ static int check_test(const struct grade_lab *lab, const struct grade_test *t, s
         return bad(lab, err, t->name, "neither \"expect\" nor \"counts\": the test could not fail");
     if (t->answer && t->nlimits != 1)
         return bad(lab, err, t->name, "an answer is one event's count");
+    if (t->service && !service_find(t->service))
+        return bad(lab, err, t->service, "there is no such service; there are kvm and vmx");
     return engine_find(t->engine, err) ? 0 : -1;
 }
 
@@ -77,7 +80,7 @@ static int read_test(struct grade_lab *lab, json_t *o, struct error *err)
     s64 max = bound(o, "max_insns"), points = bound(o, "points");
     const char *engine = text(o, "engine");
     *t = (struct grade_test){ .name = text(o, "name"), .main = text(o, "main"), .expect = text(o, "expect"), .replace = text(o, "replace"),
-                              .answer = text(o, "answer"), .engine = engine ? engine : "bare", .hidden = json_is_true(json_object_get(o, "hidden")),
+                              .answer = text(o, "answer"), .service = text(o, "service"), .engine = engine ? engine : "bare", .hidden = json_is_true(json_object_get(o, "hidden")),
                               .points = points > 0 ? points : 0, .max_insns = max > 0 ? max : DEFAULT_MAX_INSNS };
     if (read_limits(lab, t, json_object_get(o, "counts"), err) || check_test(lab, t, err))
         return -1;

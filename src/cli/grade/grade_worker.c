@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "cli/engines.h"
 #include "cli/grade/grade.h"
+#include "cli/grade/grade_service.h"
 #include "devices/serial/chardev.h"
 #include "machine/vm.h"
 
@@ -54,12 +55,15 @@ static void on_event(struct ledger_observer *o, const struct ledger *l, enum eve
 /* Also between slices: bare charges no event for a port. */
 static void pump(struct vm *vm, void *opaque) { on_event(opaque, &vm->ledger, 0, 0, 0); }
 
-static json_t *counts(const struct ledger *l)
+/* Of the machine, and of what its guest drives by a service. */
+static json_t *counts(const struct ledger *l, const struct service *s)
 {
     json_t *o = json_object();
-    for (int e = 0; e < EV_COUNT; e++)
-        if (l->count[e])
-            json_object_set_new(o, event_rows[e].name, json_integer(l->count[e]));
+    for (int e = 0; e < EV_COUNT; e++) {
+        u64 n = l->count[e] + (s && s->ledger ? s->ledger->count[e] : 0);
+        if (n)
+            json_object_set_new(o, event_rows[e].name, json_integer(n));
+    }
     return o;
 }
 
@@ -87,10 +91,11 @@ static json_t *console_text(const struct chardev *console)
     return s;
 }
 
-static int print_document(const struct vm *vm, int status, const struct watch *w)
+static int print_document(const struct vm *vm, int status, const struct watch *w, const struct service *s)
 {
+    u64 insns = vm->ledger.guest_insns + (s ? service_insns(s) : 0);
     json_t *o = json_pack("{s:i, s:s, s:s, s:I, s:o, s:o}", "status", status, "over", w->over ? w->over : status == STATUS_LIMIT ? "time-out" : "",
-                          "reason", "", "insns", (json_int_t)vm->ledger.guest_insns, "counts", counts(&vm->ledger), "console", console_text(w->console));
+                          "reason", "", "insns", (json_int_t)insns, "counts", counts(&vm->ledger, s), "console", console_text(w->console));
     char reason[400], line[400];
     snprintf(line, sizeof line, "%.*s", (int)strcspn(vm->reason, "\n"), vm->reason);
     json_object_set_new(o, "reason", json_string(text_clean(reason, sizeof reason, line)));
@@ -111,7 +116,9 @@ int cli_grade_worker(int argc, char **argv)
 {
     struct error err = { "" };
     struct vm_config c;
-    if (argc != 4)
+    const struct service_ops *ops = argc == 5 ? service_find(argv[4]) : NULL;
+    struct service *service = NULL;
+    if (argc != 4 && !ops)
         return fprintf(stderr, "emu: grade-worker is a part of emu grade, and nothing to be called\n"), STATUS_USER;
     struct watch w = { .observer = { on_event, on_guest, NULL }, .console = chardev_buffer_new(), .max_insns = strtoull(argv[3], NULL, 10) };
     vm_config_defaults(&c);
@@ -125,13 +132,16 @@ int cli_grade_worker(int argc, char **argv)
     c.pump_opaque = &w;
     c.max_cycles = w.max_insns * CYCLES_PER_INSN;
     struct vm *vm = c.engine ? vm_new(&c, &err) : NULL;
-    if (!vm) {
-        chardev_close(w.console);
-        return refuse(&err);
+    if (ops && vm)
+        service = service_new(ops, w.max_insns, &err);
+    if (!vm || (ops && (!service || service_attach(service, vm, &err)))) {
+        refuse(&err);
+    } else {
+        w.vm = vm;
+        int status = vm_run(vm);
+        print_document(vm, status, &w, service);
     }
-    w.vm = vm;
-    int status = vm_run(vm);
-    print_document(vm, status, &w);
+    service_free(service);
     vm_free(vm);
     chardev_close(w.console);
     return 0;
