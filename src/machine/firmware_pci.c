@@ -53,12 +53,14 @@ void firmware_leave_pci(struct vm *vm)
     bool routed = false;
     for (unsigned devfn = 0; vm->platform.pci && devfn < 256; devfn++) {
         const struct pci_function *f = vm->platform.pci->function[devfn];
-        if (!f || !f->config[PCI_INTERRUPT_PIN])
+        if (!f || !(f->config[PCI_INTERRUPT_PIN] || f->bar[0].direct))
             continue;
         if (!routed)
             route_interrupts(vm);
         routed = true;
         place_bars(vm, f, &next);
+        if (!f->config[PCI_INTERRUPT_PIN])
+            continue;           /* a VF has only messages */
         config_write(vm, devfn, PCI_INTERRUPT_LINE, 1, firmware_pci_irq(devfn >> 3, f->config[PCI_INTERRUPT_PIN]));
     }
 }

@@ -10,7 +10,7 @@ enum { FIRMWARE_PCI_IRQ_A = 10, FIRMWARE_PCI_IRQ_C = 11 };
 /* Which of them a slot's pin (1 is INTA#, to 4) is on. */
 u8 firmware_pci_irq(unsigned slot, unsigned pin);
 
-/* Functions that interrupt get places and interrupt lines, the chipset its routes. The rest is left for the kernel to place. */
+/* Functions that interrupt (and those of the host) get places and interrupt lines, the chipset its routes. The rest is left for the kernel to place. */
 void firmware_leave_pci(struct vm *vm);
 
 #endif
