@@ -6,10 +6,10 @@
 # Kernels of their own, which use of guests/lib only print() and the linker script.
 GUESTS_ALONE := smp
 # Programs of several files that make sense on Xen only.
-GUESTS_XEN := nullcall split
+GUESTS_XEN := nullcall pair split
 # Programs of several files: guests/NAME/*.c for both kinds, guests/NAME/KIND/*.c for one, and what they borrow from others.
 GUESTS_PARTS := netload
-GUEST_BORROWS_xen := split/store split/share split/xenbus
+GUEST_BORROWS_xen := lib/domains/store lib/domains/share split/xenbus
 GUEST_BORROWS_native :=
 GUEST_PROGRAMS := $(filter-out $(GUESTS_ALONE:%=guests/%) $(GUESTS_XEN:%=guests/%) $(GUESTS_PARTS:%=guests/%) guests/lib,$(patsubst %/,%,$(sort $(dir $(wildcard guests/*/*.c)))))
 GUEST_NAMES := $(notdir $(GUEST_PROGRAMS))
@@ -46,7 +46,7 @@ endef
 $(foreach n,$(GUESTS_ALONE),$(eval $(call guest_alone,$(n))))
 
 define guest_xen
-$(GUEST_OUT)/$(1).xen.elf: $(patsubst guests/%,$(GUEST_OUT)/xen/%.o,$(wildcard guests/$(1)/*.c)) $(call guest_lib,xen) guests/lib/xen/link.ld
+$(GUEST_OUT)/$(1).xen.elf: $(patsubst guests/%,$(GUEST_OUT)/xen/%.o,$(wildcard guests/$(1)/*.c guests/lib/domains/*.c)) $(call guest_lib,xen) guests/lib/xen/link.ld
 	$$(CC) $$(GUEST_LDFLAGS) -Wl,-T,guests/lib/xen/link.ld -o $$@ $$(filter %.o,$$^)
 GUEST_IMAGES += $(GUEST_OUT)/$(1).xen.elf
 endef

@@ -3,17 +3,8 @@
  * Hostile kernels against the small Xen: whatever they ask for, they get Xen's error code, or that domain is ended
  * with a reason; and every count of references is as it would be counted anew.
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "pvtest.h"
 
-#include "check.h"
-#include "paravirt/grant.h"
-#include "pvfixture.h"
-
-#define WITH(f) struct fixture f; if (!CHECK(fixture_open(&f, &good_image))) { check_fail(__FILE__, __LINE__, "%s", f.err.text); fixture_close(&f); return; }
-#define DONE(f) do { CHECK_STR(audit(&f), ""); fixture_close(&f); } while (0)
-#define RW (PTE_P | PTE_RW)
 #define OP PAGE(61)
 
 /* --- pointers --- */

@@ -229,7 +229,7 @@ static void test_watches(void)
     a = TELL(&f, XS_WATCH, 0, "@releaseDomain\0t");
     CHECK_STR(a.event, "@releaseDomain t");
     CHECK_OK(TELL(&f, XS_RESET_WATCHES, 0, ""), XS_RESET_WATCHES);
-    CHECK_EQ(f.d->store.guest_watches, 0);
+    CHECK_EQ(f.d->store.watches, 0);
     DONE(f);
 }
 
@@ -240,8 +240,8 @@ static void test_watch_of_a_secret(void)
     u8 got[512];
     struct answer a = { 0 };
     CHECK_EQ(TELL(&f, XS_WATCH, 0, "/\0all").events, 1);
-    store_put(&f.d->store, "/tool/key", "secret");
-    store_put(&f.d->store, "/local/domain/1/news", "open");
+    store_put(&f.d->xen->store, "/tool/key", "secret");
+    store_put(&f.d->xen->store, "/local/domain/1/news", "open");
     kick(&f);
     take(&a, got, collect(&f, got, 0));
     CHECK_EQ(a.events, 1);
@@ -414,7 +414,7 @@ static void test_unread_events(void)
     struct answer a = TELL(&f, XS_WATCH, 0, "data\0w");
     CHECK_EQ(a.events, 1);
     for (u32 i = 0; i < 200000 && !f.d->store.dead; i++)
-        store_put(&f.d->store, "/local/domain/1/data/x", "1");
+        store_put(&f.d->xen->store, "/local/domain/1/data/x", "1");
     CHECK(f.d->store.dead);
     CHECK(f.d->store.out_len <= STORE_OUT_MOST);
     DONE(f);

@@ -19,6 +19,7 @@
 #include "cli/stats.h"
 #include "cli/turns.h"
 #include "devices/vfio/vfio_host.h"
+#include "paravirt/pv.h"
 
 enum { MAX_WORDS = 64, LINE = 512 };
 #define SLICE_NS 5000000u   /* 5 ms: the shortest that Barham et al. (SOSP 2003, 5.4) ran many domains with */
@@ -82,7 +83,16 @@ static int common_words(struct one *m, int argc, char **argv, struct error *err)
     return 0;
 }
 
-static int build(struct one *m, struct error *err)
+/* The first machine of the kind that may share a monitor. */
+static struct vm *neighbor_of(const struct one *all, const struct one *m)
+{
+    for (const struct one *o = all; m->options.vm.engine == &pv_engine && o < m; o++)
+        if (o->vm->engine == &pv_engine)
+            return o->vm;
+    return NULL;
+}
+
+static int build(const struct one *all, struct one *m, struct error *err)
 {
     static const struct serial_keys no_keys;
     struct options *o = &m->options;
@@ -98,16 +108,18 @@ static int build(struct one *m, struct error *err)
     o->vm.serial[0] = m->console;
     o->vm.shared_host = m->host;
     o->vm.kvm = o->vm.kvm ? o->vm.kvm : "model";
+    o->vm.neighbor = neighbor_of(all, m);
+    o->vm.no_reboot |= o->vm.engine == &pv_engine; /* others may have mapped memory of it */
     m->vm = vm_new(&o->vm, err);
     return m->vm ? 0 : -1;
 }
 
-static int open_one(struct one *m, const char *conf, int argc, char **argv, struct error *err)
+static int open_one(const struct one *all, struct one *m, const char *conf, int argc, char **argv, struct error *err)
 {
     m->conf = conf;
     if (common_words(m, argc, argv, err) || read_conf(m, err) || options_parse(&m->options, m->nwords, m->word, err))
         return -1;
-    return build(m, err);
+    return build(all, m, err);
 }
 
 static void close_one(struct one *m)
@@ -144,7 +156,7 @@ int several_run(int argc, char **argv, struct error *err)
     signals_install();
     while (status == 0 && n < all.nconf) {
         m[n].host = &host;
-        status = open_one(&m[n], all.conf[n], argc, argv, err);
+        status = open_one(m, &m[n], all.conf[n], argc, argv, err);
         n++;
     }
     for (unsigned i = 0; status == 0 && i < n; i++)

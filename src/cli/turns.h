@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Machines that take turns on one modelled processor, round robin in virtual time. On kvm's model a switch is charged to the machine that
- * gets the processor, and the TLB is tagged by VPID or flushed.
+ * gets the processor, and the TLB is tagged by VPID or flushed. On pv they are domains of one Xen: who waits for an event gives the rest of
+ * its slice away, and if all wait, time goes on to the first timer.
  */
 #ifndef EMU_CLI_TURNS_H
 #define EMU_CLI_TURNS_H

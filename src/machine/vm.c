@@ -85,7 +85,7 @@ static int add_ram(struct vm *vm, struct error *err)
 
 static int init_memory(struct vm *vm, struct error *err)
 {
-    if (physmap_init(&vm->map, vm->config.ram_size, err))
+    if (physmap_init_beside(&vm->map, vm->config.neighbor ? &vm->config.neighbor->map : NULL, vm->config.ram_size, err))
         return -1;
     if (add_ram(vm, err)) {
         physmap_fini(&vm->map);

@@ -129,6 +129,7 @@ struct vm_config {
     struct tracer tracer;
     struct ledger_observer *observer; /* of the ledger; NULL: none. A chain, which outlives the vm */
     struct net_wire_counts *wire_counts; /* gets what has come to the far end of the first modelled wire, when all is over; NULL: nobody asks */
+    struct vm *neighbor;            /* a machine whose monitor this one shares: pv, one Xen with several domains. It outlives this one. NULL: none */
     s64 rtc_base;                   /* seconds since 1970 that the RTC shows at power-on; default 2020-01-01, never the host's */
     /* For `engine NAME` of the monitor: what may this machine go on with under that name? 0 or -1 with *err. NULL: nothing else */
     int (*find_engine)(const struct vm *vm, const char *name, struct engine_choice *c, struct error *err);

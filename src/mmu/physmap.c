@@ -2,32 +2,46 @@
 #include "mmu/physmap.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define DEVICE_MEMORY ((u64)32 << 20) /* room in the memfd beside main memory; sparse, so it costs nothing until it is touched */
 
-int physmap_init(struct physmap *m, u64 ram_size, struct error *err)
+/* Another's memfd grows: what is added lies behind all that was there. */
+static int share_fd(struct physmap *m, const struct physmap *other)
+{
+    struct stat st;
+    if (fstat(other->fd, &st) < 0)
+        return -1;
+    m->fd_start = st.st_size;
+    return fcntl(other->fd, F_DUPFD_CLOEXEC, 0);
+}
+
+int physmap_init_beside(struct physmap *m, const struct physmap *other, u64 ram_size, struct error *err)
 {
     memset(m, 0, sizeof *m);
     m->a20_mask = ~(u64)0;
     m->fd_size = ((ram_size + ~PAGE_MASK) & PAGE_MASK) + DEVICE_MEMORY;
-    m->fd = memfd_create("emu-guest-memory", MFD_CLOEXEC);
-    if (m->fd < 0 || ftruncate(m->fd, m->fd_size) < 0) {
+    m->fd = other ? share_fd(m, other) : memfd_create("emu-guest-memory", MFD_CLOEXEC);
+    if (m->fd < 0 || ftruncate(m->fd, m->fd_start + m->fd_size) < 0) {
         int e = errno;
         if (m->fd >= 0)
             close(m->fd);
         return error_set(err, "cannot reserve %llu MiB for guest memory: %s; try a smaller -m", (unsigned long long)ram_size >> 20, strerror(e));
     }
-    m->base = mmap(NULL, m->fd_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, m->fd, 0);
+    m->base = mmap(NULL, m->fd_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, m->fd, m->fd_start);
     if (m->base == MAP_FAILED) {
         close(m->fd);
         return error_set(err, "cannot map guest memory: %s; try a smaller -m", strerror(errno));
     }
     return 0;
 }
+
+int physmap_init(struct physmap *m, u64 ram_size, struct error *err) { return physmap_init_beside(m, NULL, ram_size, err); }
 
 static void free_marks(struct region *r)
 {
@@ -128,7 +142,7 @@ u8 *physmap_alloc(struct physmap *m, const char *name, u64 size, struct error *e
     return hva;
 }
 
-static int map_memory(struct physmap *m, const char *name, gpa_t gpa, u8 *hva, u64 size, enum region_kind kind, struct error *err)
+static int map_memory(struct physmap *m, const char *name, gpa_t gpa, u8 *hva, u64 fd_offset, u64 size, enum region_kind kind, struct error *err)
 {
     if ((gpa | size) & ~PAGE_MASK)
         return error_set(err, "%s: memory at 0x%llx does not begin with a page", name, (unsigned long long)gpa);
@@ -136,7 +150,7 @@ static int map_memory(struct physmap *m, const char *name, gpa_t gpa, u8 *hva, u
     if (!r)
         return -1;
     r->hva = hva;
-    r->fd_offset = hva - m->base;
+    r->fd_offset = fd_offset;
     r->page_marks = calloc(size >> PAGE_SHIFT, 1);
     view_rebuild(m);
     return 0;
@@ -144,14 +158,19 @@ static int map_memory(struct physmap *m, const char *name, gpa_t gpa, u8 *hva, u
 
 int physmap_map_ram(struct physmap *m, const char *name, gpa_t gpa, u8 *hva, u64 size, struct error *err)
 {
-    return map_memory(m, name, gpa, hva, size, REGION_RAM, err);
+    return map_memory(m, name, gpa, hva, m->fd_start + (hva - m->base), size, REGION_RAM, err);
+}
+
+int physmap_map_other(struct physmap *m, const char *name, gpa_t gpa, const struct region *r, struct error *err)
+{
+    return map_memory(m, name, gpa, r->hva, r->fd_offset, r->size, REGION_RAM, err);
 }
 
 static u8 *add_memory(struct physmap *m, const char *name, gpa_t gpa, u64 size, enum region_kind kind, struct error *err)
 {
     u8 *hva = physmap_alloc(m, name, size, err);
     size = (size + ~PAGE_MASK) & PAGE_MASK;
-    return hva && map_memory(m, name, gpa, hva, size, kind, err) == 0 ? hva : NULL;
+    return hva && map_memory(m, name, gpa, hva, m->fd_start + (hva - m->base), size, kind, err) == 0 ? hva : NULL;
 }
 
 u8 *physmap_add_ram(struct physmap *m, const char *name, gpa_t gpa, u64 size, struct error *err)

@@ -57,7 +57,8 @@ struct phys_observer {
 
 struct physmap {
     int fd;                     /* the memfd */
-    u8 *base;                   /* the whole memfd, mapped once */
+    u64 fd_start;               /* where our part of it begins: 0, unless it is shared with another map */
+    u8 *base;                   /* our part of the memfd, mapped once */
     u64 fd_size, fd_used;
     struct region *added;       /* as they were added; owned */
     unsigned nadded;
@@ -73,6 +74,8 @@ struct physmap {
 
 /* ram_size: bytes of main memory that will be added; device memory and ROM have room beside it. 0 or -1 with *err. */
 int physmap_init(struct physmap *m, u64 ram_size, struct error *err);
+/* The same on the memfd of another map, so that either can show the other's memory. NULL: there is none. */
+int physmap_init_beside(struct physmap *m, const struct physmap *other, u64 ram_size, struct error *err);
 void physmap_fini(struct physmap *m);
 
 /* Returns the region's hva, zero filled; NULL with *err if it does not fit. */
@@ -82,6 +85,9 @@ u8 *physmap_add_rom(struct physmap *m, const char *name, gpa_t gpa, u64 size, st
  * bank. A page may be seen at several addresses. physmap_remove() hides it again, the memory stays. NULL or -1 with *err. */
 u8 *physmap_alloc(struct physmap *m, const char *name, u64 size, struct error *err);
 int physmap_map_ram(struct physmap *m, const char *name, gpa_t gpa, u8 *hva, u64 size, struct error *err);
+/* Show a region of another map on the same memfd. The other must live until it is removed. Marks are each map's own, and so are observers:
+ * what is written by one map must be told to the other. 0 or -1 with *err. */
+int physmap_map_other(struct physmap *m, const char *name, gpa_t gpa, const struct region *r, struct error *err);
 /* Show `size` bytes of memory that was added before, from `hva` on, at another gpa too or as another kind. What is aliased
  * must stay as long as the alias. 0 or -1 with *err. */
 int physmap_add_alias(struct physmap *m, const char *name, gpa_t gpa, u64 size, enum region_kind kind, const u8 *hva, struct error *err);

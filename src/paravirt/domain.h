@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Inside src/paravirt only: the hypervisor's view of its one domain, and how the room's files speak with one another.
+ * Inside src/paravirt only: the hypervisor's view of a domain, and how the room's files speak with one another.
  *
  * Words, as Xen uses them: a machine frame number (mfn) is a page of the machine's memory, here of the physmap; a
  * pseudo-physical frame number (pfn) is the domain's own contiguous numbering. The guest's page tables hold mfns.
+ * Each domain is a vm with machine memory of its own; that of another domain stands in its physmap too, above 4 GiB (xen.h).
  *
  * Handlers of hypercalls return 0 or more, or -XEN_Exxx. A domain that breaks rules in a way that no error code can
  * answer is ended by domain_crash(), which returns: the run loop sees it after the handler.
@@ -14,10 +15,7 @@
 #include "machine/vm.h"
 #include "paravirt/abi.h"
 #include "paravirt/store/store.h"
-
-/* The two domains by their numbers: the guest, and the one that has the devices, which is modelled (backend/). */
-#define DOMID_GUEST 1
-#define DOMID_DRIVER 0
+#include "paravirt/xen.h"
 
 /* --- machine frames and their types (pagetype.c) --- */
 
@@ -61,7 +59,7 @@ struct port {
     u8 state;           /* EVTCHNSTAT_* */
     u8 backend;         /* interdomain with domain 0: who listens there (enum backend) */
     u16 remote_dom;     /* unbound, interdomain */
-    u16 remote_port;    /* interdomain with this very domain (loopback) */
+    u16 remote_port;    /* interdomain with a guest, perhaps this very one (loopback) */
     u32 virq;
     struct backend_device *device; /* BACKEND_DEVICE: it */
 };
@@ -95,6 +93,8 @@ struct pv_vcpu {
 };
 
 struct domain {
+    struct xen *xen;            /* the hypervisor, with all its domains */
+    u16 domid;
     struct vm *vm;
     struct vcpu *vcpu;
     struct pv_vcpu v;
@@ -116,7 +116,7 @@ struct domain {
     u32 shared_mfn, console_mfn, store_mfn;
     shared_info32 *shared;
     struct xencons_interface *console;
-    struct store store;
+    struct store_guest store;   /* our end of the one store, that is xen->store */
     struct port port[PV_PORTS];
     u32 console_port, store_port;
     struct grants *grants;      /* owned */
@@ -124,7 +124,10 @@ struct domain {
 
     u32 vm_assist;
     u32 features;               /* XENFEAT_* that are offered, submap 0 */
-    bool ended;
+    bool ended, buried;         /* buried: what it had of others has been given back */
+    bool yielded;               /* it gave its turn away */
+    u64 switches;               /* how often the processor came to it from another domain, */
+    struct tlb_loss lost;       /* and what of its TLB that cost, summed up */
     enum exit_kind end;
     char why[256];
     u64 types_made[TYPE_COUNT]; /* counted promotions, for `info` */
@@ -185,6 +188,8 @@ extern const char *const frame_type_names[TYPE_COUNT];
 int table_validate(struct domain *d, u32 mfn, enum frame_type type);   /* takes the references of all entries */
 void table_release(struct domain *d, u32 mfn, enum frame_type type);   /* and gives them back */
 int table_write(struct domain *d, u32 mfn, unsigned slot, u64 pte, bool keep_ad); /* one checked update */
+/* An L1 entry for another domain's frame, on which the caller holds references for as long as the frame may be used. */
+void table_write_foreign(struct domain *d, u32 mfn, unsigned slot, u64 pte);
 /* The L1 entry that maps gva under the current base: its table's mfn and slot; -XEN_EINVAL if there is no L1. */
 int table_find_l1(struct domain *d, u32 gva, u32 *mfn, unsigned *slot);
 void tlb_flush(struct domain *d);
@@ -230,6 +235,8 @@ struct backend_device;
 /* The port that the guest made for domain 0 is connected to a back-end. False: it is no such port. */
 bool event_bind_device(struct domain *d, u32 port, struct backend_device *device);
 void event_unbind_device(struct domain *d, u32 port); /* 0: nothing to do */
+void event_close_all(struct domain *d);        /* the other ends learn of it */
+void events_tell_store(struct xen *x);         /* of what the store has for any domain */
 bool event_pending(const struct domain *d);    /* and not masked: an upcall is due */
 void vcpu_block(struct domain *d);
 void vcpu_wake(struct domain *d);
@@ -249,10 +256,12 @@ void grants_fini(struct domain *d);
 s16 grant_acquire(struct domain *d, u16 domid, u32 ref, bool readonly, u32 *mfn);
 void grant_release(struct domain *d, u32 ref, bool readonly);
 void charge_copy(struct domain *d, u32 bytes); /* copied between two domains */
+void grants_unmap_all(struct domain *d);       /* the domain is gone: what it had mapped of others is theirs again */
 
 /* --- domain 0 (backend/) --- */
 int drivers_init(struct domain *d, struct error *err);  /* the store and the back-ends of what the machine has */
 void drivers_fini(struct domain *d);
+void drivers_forget(struct domain *d);                  /* the toolstack removes what the store had of it */
 void drivers_info(const struct domain *d, void *file);
 void backend_notify(struct backend_device *b);          /* the guest kicked its event channel */
 void backend_lost_port(struct backend_device *b);       /* or closed it */

@@ -29,6 +29,8 @@ void domain_end(struct domain *d, enum exit_kind kind, const char *fmt, ...)
 
 static void set_end(struct domain *d, struct exit *e)
 {
+    if (!d->buried && d->xen->ndomains > 1)
+        xen_bury(d);
     e->kind = d->end;
     if (e->kind == EXIT_STOPPED)
         snprintf(e->stopped.reason, sizeof e->stopped.reason, "%s", d->why);
@@ -41,10 +43,36 @@ static void drop_interrupts(struct vcpu *v)
         vcpu_intr_acknowledge(v);
 }
 
+/* Its vm pauses: whoever runs the machines lets another one on. */
+static void give_turn_away(struct domain *d, struct exit *e)
+{
+    d->yielded = false;
+    e->kind = d->v.blocked ? EXIT_HLT : EXIT_KICKED;
+    vm_pause(d->vm);
+}
+
+bool pv_waits(const struct vm *vm)
+{
+    const struct domain *d = vm->engine == &pv_engine ? vm->engine_data : NULL;
+    return d && d->v.blocked && !d->ended && clock_deadline(&vm->clock) > vm->clock.now;
+}
+
+bool pv_switches(const struct vm *vm, u64 *switches, struct tlb_loss *lost)
+{
+    const struct domain *d = vm->engine == &pv_engine ? vm->engine_data : NULL;
+    if (!d)
+        return false;
+    *switches = d->switches;
+    *lost = d->lost;
+    return true;
+}
+
 /* What happens on each way back to the guest. False: it must not run now, *e says why. */
 static bool enter_guest(struct domain *d, struct exit *e)
 {
-    if (!d->ended && !d->v.blocked) {
+    bool leaves = d->xen->ndomains > 1 && !d->ended && (d->v.blocked || d->yielded);
+    if (!leaves && !d->ended && !d->v.blocked) {
+        xen_switch_to(d);
         time_refresh(d);
         if (event_pending(d))
             upcall_deliver(d);
@@ -53,7 +81,9 @@ static bool enter_guest(struct domain *d, struct exit *e)
         set_end(d, e);
     else if (d->v.blocked)
         e->kind = EXIT_HLT;
-    return !d->ended && !d->v.blocked;
+    if (leaves)
+        give_turn_away(d, e);
+    return !d->ended && !d->v.blocked && !leaves;
 }
 
 /* Deal with a stop of the processor. True: the run loop has to see it. */
@@ -108,7 +138,7 @@ static void pv_set_state(struct vcpu *v, const struct cpu_state *s) { cpu_set_st
 
 static int pv_probe(char *detail, size_t size, struct error *why)
 {
-    snprintf(detail, size, "a small Xen 3 for one 32-bit PAE domain; its code is translated or interpreted (-exec)");
+    snprintf(detail, size, "a small Xen 3 for 32-bit PAE domains; their code is translated or interpreted (-exec)");
     return 0;
 }
 
@@ -116,11 +146,13 @@ static void domain_fini(struct domain *d)
 {
     time_fini(d);
     console_fini(d);
+    store_release(&d->store);
+    drivers_forget(d);
     drivers_fini(d);
-    store_fini(&d->store);
+    grants_unmap_all(d);
     grants_fini(d);
     xenmem_fini(d);
-    *d = (struct domain){ .vm = d->vm, .vcpu = d->vcpu };
+    *d = (struct domain){ .vm = d->vm, .vcpu = d->vcpu, .xen = d->xen, .domid = d->domid };
 }
 
 static int pv_vm_init(struct vm *vm, struct error *err)
@@ -131,12 +163,17 @@ static int pv_vm_init(struct vm *vm, struct error *err)
     d->vm = vm;
     d->vcpu = vm->vcpu[0];
     vm->engine_data = d;
-    return 0;
+    if (xen_join(d, vm->config.neighbor, err) == 0)
+        return 0;
+    free(d);
+    vm->engine_data = NULL;
+    return -1;
 }
 
 static void pv_vm_fini(struct vm *vm)
 {
     domain_fini(domain_of(vm));
+    xen_leave(domain_of(vm));
     free(vm->engine_data);
     vm->engine_data = NULL;
 }
@@ -162,6 +199,8 @@ static void scrub(struct domain *d)
 static int pv_load(struct vm *vm, struct error *err)
 {
     struct domain *d = domain_of(vm);
+    if (d->started && d->xen->ndomains > 1)
+        return error_set(err, "others may still have memory of it mapped; a domain among several does not start again");
     if (d->started)
         scrub(d);
     domain_fini(d);
@@ -185,7 +224,7 @@ static void print_types(const struct domain *d, FILE *out)
 static void pv_info(const struct vm *vm, void *file)
 {
     const struct domain *d = vm->engine_data;
-    fprintf(file, "domain: %u pages of %u, machine frames below 0x%x, Xen's own %u\n", d->nr_pages, d->max_pages, d->nframes, d->xen_used);
+    fprintf(file, "domain %u: %u pages of %u, machine frames below 0x%x, Xen's own %u\n", d->domid, d->nr_pages, d->max_pages, d->nframes, d->xen_used);
     fprintf(file, "page tables at mfn 0x%x; kernel stack %x:%x; event upcall %x:%x, failsafe %x:%x; %s\n", d->v.base_mfn, d->v.kernel_ss,
             d->v.kernel_sp, d->v.event_cs, d->v.event_eip, d->v.failsafe_cs, d->v.failsafe_eip, d->v.blocked ? "blocked" : "running");
     print_types(d, file);

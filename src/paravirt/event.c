@@ -87,50 +87,74 @@ void event_unbind_device(struct domain *d, u32 port)
         d->port[port] = (struct port){ .state = EVTCHNSTAT_unbound, .remote_dom = DOMID_DRIVER };
 }
 
+/* The domain at the other end, if it is a guest that lives. */
+static struct domain *remote_of(struct domain *d, const struct port *p)
+{
+    return p->state == EVTCHNSTAT_interdomain && !p->backend ? xen_find_any(d, p->remote_dom) : NULL;
+}
+
+/* The other end stays, and waits for this domain to bind it again. */
 static void port_close(struct domain *d, u32 port)
 {
     struct port *p = &d->port[port];
+    struct domain *remote = remote_of(d, p);
     if (p->backend == BACKEND_DEVICE)
         backend_lost_port(p->device);
-    if (p->state == EVTCHNSTAT_interdomain && !p->backend && p->remote_port < PV_PORTS)
-        d->port[p->remote_port].state = EVTCHNSTAT_unbound;
+    if (remote)
+        remote->port[p->remote_port] = (struct port){ .state = EVTCHNSTAT_unbound, .remote_dom = d->domid };
     *p = (struct port){ 0 };
     d->shared->evtchn_pending[port / 32] &= ~(1u << port % 32);
 }
 
+void event_close_all(struct domain *d)
+{
+    for (u32 i = 1; i < PV_PORTS; i++)
+        if (d->port[i].state != EVTCHNSTAT_closed)
+            port_close(d, i);
+}
+
 /* --- event_channel_op: the argument was copied in; what changes is copied back --- */
+
+/* Only a privileged domain may name another one. */
+static s32 check_self(struct domain *d, u16 domid)
+{
+    if (domid == DOMID_SELF || domid == d->domid)
+        return 0;
+    return domid == DOMID_DRIVER || xen_find(d->xen, domid) ? -XEN_EPERM : -XEN_ESRCH;
+}
 
 static s32 op_alloc_unbound(struct domain *d, void *arg)
 {
     struct evtchn_alloc_unbound *a = arg;
-    if (a->dom != DOMID_SELF)
-        return a->dom < DOMID_FIRST_RESERVED ? -XEN_EPERM : -XEN_ESRCH;
+    s32 rc = check_self(d, a->dom);
+    if (rc < 0)
+        return rc;
     s32 port = port_alloc(d, EVTCHNSTAT_unbound);
     if (port < 0)
         return port;
-    d->port[port].remote_dom = a->remote_dom;
+    d->port[port].remote_dom = a->remote_dom == DOMID_SELF ? d->domid : a->remote_dom;
     a->port = port;
     return 0;
 }
 
-/* Only a loopback: other domains' ports are connected by their back-ends. */
+/* Both ends are connected at once. Domain 0's ports are its back-ends' to bind. */
 static s32 op_bind_interdomain(struct domain *d, void *arg)
 {
     struct evtchn_bind_interdomain *a = arg;
-    struct port *remote = port_of(d, a->remote_port);
-    if (a->remote_dom != DOMID_SELF)
+    struct domain *other = xen_find_any(d, a->remote_dom);
+    struct port *remote = other ? port_of(other, a->remote_port) : NULL;
+    if (!other)
         return -XEN_ESRCH;
-    if (!remote || remote->state != EVTCHNSTAT_unbound || remote->remote_dom != DOMID_SELF)
+    if (!remote || remote->state != EVTCHNSTAT_unbound || remote->remote_dom != d->domid)
         return -XEN_EINVAL;
     s32 port = port_alloc(d, EVTCHNSTAT_interdomain);
     if (port < 0)
         return port;
     d->port[port].remote_port = a->remote_port;
-    d->port[port].remote_dom = remote->remote_dom = DOMID_SELF;
-    remote->state = EVTCHNSTAT_interdomain;
-    remote->remote_port = port;
+    d->port[port].remote_dom = other->domid;
+    *remote = (struct port){ .state = EVTCHNSTAT_interdomain, .remote_dom = d->domid, .remote_port = port };
     a->local_port = port;
-    event_set_pending(d, port);
+    event_set_pending(d, port); /* what was sent while nobody listened is looked at */
     return 0;
 }
 
@@ -175,23 +199,42 @@ static s32 op_close(struct domain *d, void *arg)
     return 0;
 }
 
+static struct xenstore_domain_interface *store_ring(struct domain *d)
+{
+    return (struct xenstore_domain_interface *)frame_hva(d, d->store_mfn);
+}
+
+void events_tell_store(struct xen *x)
+{
+    for (unsigned i = 0; i < XEN_DOMAINS_MOST; i++) {
+        struct domain *d = x->domain[i];
+        if (d && d->started && store_deliver(&d->store, store_ring(d)))
+            event_set_pending(d, d->store_port);
+    }
+}
+
 /* xenstored lives in domain 0 as well. */
 static void store_notify(struct domain *d, struct port *p)
 {
     charge_n(d, EV_PV_DOMAIN_SWITCH, 2);
     charge(d, EV_PV_DRIVER_UPCALL);
-    if (store_serve(&d->store, (struct xenstore_domain_interface *)frame_hva(d, d->store_mfn)))
+    if (store_serve(&d->store, store_ring(d)))
         event_set_pending(d, d->store_port);
 }
 
-static void loop_notify(struct domain *d, struct port *p) { event_set_pending(d, p->remote_port); }
+static void guest_notify(struct domain *d, struct port *p)
+{
+    struct domain *remote = remote_of(d, p);
+    if (remote)
+        event_set_pending(remote, p->remote_port);
+}
 static void console_kicked(struct domain *d, struct port *p) { console_notify(d); }
 static void device_notify(struct domain *d, struct port *p) { backend_notify(p->device); }
 
 static s32 op_send(struct domain *d, void *arg)
 {
     static void (*const notify[])(struct domain *, struct port *) = {
-        [BACKEND_NONE] = loop_notify, [BACKEND_CONSOLE] = console_kicked, [BACKEND_STORE] = store_notify, [BACKEND_DEVICE] = device_notify,
+        [BACKEND_NONE] = guest_notify, [BACKEND_CONSOLE] = console_kicked, [BACKEND_STORE] = store_notify, [BACKEND_DEVICE] = device_notify,
     };
     struct evtchn_send *a = arg;
     struct port *p = port_of(d, a->port);
@@ -200,6 +243,7 @@ static s32 op_send(struct domain *d, void *arg)
     switch (p->state) {
     case EVTCHNSTAT_interdomain:
         notify[p->backend](d, p);
+        events_tell_store(d->xen);
         return 0;
     case EVTCHNSTAT_ipi:
         event_set_pending(d, a->port);
@@ -213,8 +257,9 @@ static s32 op_send(struct domain *d, void *arg)
 static s32 op_status(struct domain *d, void *arg)
 {
     struct evtchn_status *a = arg;
-    if (a->dom != DOMID_SELF)
-        return a->dom < DOMID_FIRST_RESERVED ? -XEN_EPERM : -XEN_ESRCH;
+    s32 rc = check_self(d, a->dom);
+    if (rc < 0)
+        return rc;
     if (a->port >= PV_PORTS)
         return -XEN_EINVAL;
     const struct port *p = &d->port[a->port];
@@ -254,11 +299,10 @@ static s32 op_unmask(struct domain *d, void *arg)
 static s32 op_reset(struct domain *d, void *arg)
 {
     struct evtchn_reset *a = arg;
-    if (a->dom != DOMID_SELF)
-        return a->dom < DOMID_FIRST_RESERVED ? -XEN_EPERM : -XEN_ESRCH;
-    for (u32 i = 1; i < PV_PORTS; i++)
-        if (d->port[i].state != EVTCHNSTAT_closed)
-            port_close(d, i);
+    s32 rc = check_self(d, a->dom);
+    if (rc < 0)
+        return rc;
+    event_close_all(d);
     return 0;
 }
 

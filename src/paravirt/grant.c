@@ -30,12 +30,17 @@ void grants_fini(struct domain *d)
     d->grants = NULL;
 }
 
+s16 grant_not_yours(struct domain *d, u16 domid)
+{
+    return domid == DOMID_DRIVER || xen_find(d->xen, domid) ? GNTST_permission_denied : GNTST_bad_domain;
+}
+
 /* --- operations that are about the table; a status in the structure, or -XEN_EFAULT --- */
 
 static s16 setup(struct domain *d, const struct gnttab_setup_table32 *s)
 {
-    if (s->dom != DOMID_SELF && s->dom != DOMID_GUEST)
-        return s->dom == DOMID_DRIVER ? GNTST_permission_denied : GNTST_bad_domain;
+    if (xen_find_any(d, s->dom) != d)
+        return grant_not_yours(d, s->dom);
     return s->nr_frames <= GRANT_FRAMES && grow(d, s->nr_frames) ? GNTST_okay : GNTST_general_error;
 }
 
@@ -57,7 +62,7 @@ static s32 op_query_size(struct domain *d, u32 gva)
         return -XEN_EFAULT;
     q.nr_frames = d->grants->frames;
     q.max_nr_frames = GRANT_FRAMES;
-    q.status = q.dom == DOMID_SELF || q.dom == DOMID_GUEST ? GNTST_okay : GNTST_bad_domain;
+    q.status = xen_find_any(d, q.dom) == d ? GNTST_okay : grant_not_yours(d, q.dom);
     return copy_to_guest(d, gva, &q, sizeof q);
 }
 
@@ -77,8 +82,8 @@ static s32 op_get_version(struct domain *d, u32 gva)
     struct gnttab_get_version v;
     if (copy_from_guest(d, &v, gva, sizeof v) < 0)
         return -XEN_EFAULT;
-    if (v.dom != DOMID_SELF && v.dom != DOMID_GUEST)
-        return v.dom == DOMID_DRIVER ? -XEN_EPERM : -XEN_ESRCH;
+    if (xen_find_any(d, v.dom) != d)
+        return grant_not_yours(d, v.dom) == GNTST_permission_denied ? -XEN_EPERM : -XEN_ESRCH;
     v.version = 1;
     return copy_to_guest(d, gva, &v, sizeof v);
 }

@@ -31,7 +31,8 @@ enum { PART_HOST = 1, PART_DEVICE = 2 };
 struct grant_mapping {
     u8 parts;                   /* PART_*: what is still mapped; 0: the handle is free */
     bool readonly, by_entry;    /* by_entry: host_addr is the machine address of a page-table entry */
-    u32 ref, mfn;
+    u16 domid;                  /* whose grant it is */
+    u32 ref, mfn;               /* mfn: as this domain's page tables name it */
     u64 host_addr;
 };
 
@@ -40,6 +41,9 @@ struct grants {
     struct grant_active active[GRANT_REFS];
     struct grant_mapping mapping[GRANT_HANDLES];
 };
+
+/* What is answered to who names another domain than his own where he may not: GNTST_permission_denied or GNTST_bad_domain. */
+s16 grant_not_yours(struct domain *d, u16 domid);
 
 /* One entry of a batch, changed in place: its status. */
 void grant_map_one(struct domain *d, void *op);

@@ -17,17 +17,19 @@ void charge_copy(struct domain *d, u32 bytes)
 
 /* A frame at one end of a copy, held while it lasts. */
 struct end {
-    u32 mfn, ref;
+    struct domain *owner;
+    u32 mfn, ref;           /* mfn: of the owner's */
     bool by_ref, readonly;
 };
 
 static s16 end_open(struct domain *d, const struct gnttab_copy_end32 *from, bool by_ref, bool readonly, struct end *e)
 {
-    *e = (struct end){ .ref = from->ref_or_mfn, .by_ref = by_ref, .readonly = readonly };
+    *e = (struct end){ .owner = d, .ref = from->ref_or_mfn, .by_ref = by_ref, .readonly = readonly };
     if (by_ref) {
-        if (from->domid != DOMID_GUEST && from->domid != DOMID_SELF)
+        e->owner = xen_find_any(d, from->domid);
+        if (!e->owner)
             return from->domid == DOMID_DRIVER ? GNTST_bad_gntref : GNTST_bad_domain;
-        return grant_acquire(d, DOMID_GUEST, from->ref_or_mfn, readonly, &e->mfn);
+        return grant_acquire(e->owner, d->domid, from->ref_or_mfn, readonly, &e->mfn);
     }
     if (from->domid != DOMID_SELF)
         return GNTST_permission_denied; /* another's memory only by a grant */
@@ -41,8 +43,9 @@ static s16 end_open(struct domain *d, const struct gnttab_copy_end32 *from, bool
     return GNTST_okay;
 }
 
-static void end_close(struct domain *d, const struct end *e)
+static void end_close(const struct end *e)
 {
+    struct domain *d = e->owner;
     if (e->by_ref)
         grant_release(d, e->ref, e->readonly);
     else if (e->readonly)
@@ -51,10 +54,10 @@ static void end_close(struct domain *d, const struct end *e)
         frame_put_type(d, e->mfn);
 }
 
-static void move_bytes(struct domain *d, const struct gnttab_copy32 *c, u32 from, u32 to)
+static void move_bytes(struct domain *d, const struct gnttab_copy32 *c, const struct end *from, const struct end *to)
 {
-    memmove(frame_hva(d, to) + c->dest.offset, frame_hva(d, from) + c->source.offset, c->len);
-    physmap_written(&d->vm->map, maddr(to) + c->dest.offset, c->len);
+    memmove(frame_hva(to->owner, to->mfn) + c->dest.offset, frame_hva(from->owner, from->mfn) + c->source.offset, c->len);
+    physmap_written(&to->owner->vm->map, maddr(to->mfn) + c->dest.offset, c->len);
     charge_copy(d, c->len);
 }
 
@@ -69,10 +72,10 @@ static s16 copy(struct domain *d, const struct gnttab_copy32 *c)
     status = end_open(d, &c->dest, c->flags & GNTCOPY_dest_gref, false, &to);
     if (status == GNTST_okay) {
         if (c->len)
-            move_bytes(d, c, from.mfn, to.mfn);
-        end_close(d, &to);
+            move_bytes(d, c, &from, &to);
+        end_close(&to);
     }
-    end_close(d, &from);
+    end_close(&from);
     return status;
 }
 
@@ -90,5 +93,5 @@ void grant_transfer_one(struct domain *d, void *op)
     if (!f || f->owner != OWNER_DOMAIN || !f->allocated)
         t->status = GNTST_bad_page;
     else
-        t->status = t->domid == DOMID_DRIVER || t->domid == DOMID_GUEST ? GNTST_permission_denied : GNTST_bad_domain;
+        t->status = grant_not_yours(d, t->domid);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Grants in the guest's own page tables. Only its own grants can be met here (a loopback: granted to itself): the other
- * domain, that of the drivers, grants nothing. A mapping is one more use of the grant and one ordinary entry of an L1,
- * which is written and counted like any other; a handle finds it again.
+ * Grants in the guest's own page tables: another guest's, or one that it made to itself (a loopback); the domain of the
+ * drivers grants nothing. A mapping is one more use of the grant and one entry of an L1; a handle finds it again. The entry
+ * for a frame of one's own is counted like any other. One for another's counts nothing here: the use of the grant holds the
+ * frame, over there, until the handle is given back, whatever becomes of the entry.
  */
 #include "paravirt/grant.h"
 
@@ -36,7 +37,11 @@ static int enter(struct domain *d, const struct gnttab_map_grant_ref *op, u32 fr
     pte |= (op->flags & GNTMAP_readonly ? 0 : PTE_RW) | (op->flags & GNTMAP_application_map ? PTE_USER : 0);
     u32 mfn;
     unsigned slot;
-    if (find_entry(d, op->host_addr, by_entry, &mfn, &slot) < 0 || table_write(d, mfn, slot, pte, false) < 0)
+    if (find_entry(d, op->host_addr, by_entry, &mfn, &slot) < 0)
+        return -1;
+    if (mfn_is_foreign(frame))
+        table_write_foreign(d, mfn, slot, pte);
+    else if (table_write(d, mfn, slot, pte, false) < 0)
         return -1;
     forget_translation(d, op->host_addr, by_entry);
     return 0;
@@ -52,9 +57,9 @@ static struct grant_mapping *handle_find(struct domain *d)
     return NULL;
 }
 
-static s16 check_map(const struct gnttab_map_grant_ref *op)
+static s16 check_map(const struct domain *granter, const struct gnttab_map_grant_ref *op)
 {
-    if (op->dom != DOMID_GUEST)
+    if (!granter)
         return op->dom == DOMID_DRIVER ? GNTST_bad_gntref : GNTST_bad_domain;
     if (!(op->flags & (GNTMAP_host_map | GNTMAP_device_map)))
         return GNTST_bad_gntref; /* as Xen says it */
@@ -65,22 +70,24 @@ static s16 map(struct domain *d, struct gnttab_map_grant_ref *op)
 {
     bool readonly = op->flags & GNTMAP_readonly;
     struct grant_mapping *m = handle_find(d);
+    struct domain *granter = xen_find(d->xen, op->dom);
     u32 frame;
-    s16 status = check_map(op);
+    s16 status = check_map(granter, op);
     if (status == GNTST_okay && !m)
         status = GNTST_no_device_space;
     if (status == GNTST_okay)
-        status = grant_acquire(d, DOMID_GUEST, op->ref, readonly, &frame);
+        status = grant_acquire(granter, d->domid, op->ref, readonly, &frame);
     if (status != GNTST_okay)
         return status;
+    frame |= granter == d ? 0 : (u32)granter->domid << FOREIGN_SHIFT;
     if (op->flags & GNTMAP_host_map && enter(d, op, frame) < 0) {
-        grant_release(d, op->ref, readonly);
+        grant_release(granter, op->ref, readonly);
         return GNTST_general_error;
     }
     *m = (struct grant_mapping){
         .parts = (op->flags & GNTMAP_host_map ? PART_HOST : 0) | (op->flags & GNTMAP_device_map ? PART_DEVICE : 0),
         .readonly = readonly, .by_entry = op->flags & GNTMAP_contains_pte,
-        .ref = op->ref, .mfn = frame, .host_addr = op->host_addr,
+        .domid = granter->domid, .ref = op->ref, .mfn = frame, .host_addr = op->host_addr,
     };
     op->handle = m - d->grants->mapping;
     op->dev_bus_addr = maddr(frame);
@@ -112,6 +119,25 @@ static s16 leave(struct domain *d, const struct grant_mapping *m)
     return GNTST_okay;
 }
 
+/* A granter that has died still owns the frame; one that is gone altogether has nothing to be told. */
+static void give_back(struct domain *d, const struct grant_mapping *m)
+{
+    struct domain *granter = d->xen->domain[m->domid - DOMID_GUEST];
+    if (granter && granter->grants)
+        grant_release(granter, m->ref, m->readonly);
+}
+
+void grants_unmap_all(struct domain *d)
+{
+    for (u32 i = 0; d->grants && i < GRANT_HANDLES; i++) {
+        struct grant_mapping *m = &d->grants->mapping[i];
+        if (m->parts && m->domid != d->domid)
+            give_back(d, m);
+        if (m->domid != d->domid)
+            m->parts = 0;
+    }
+}
+
 static s16 unmap(struct domain *d, const struct gnttab_unmap_grant_ref *op)
 {
     struct grant_mapping *m = op->handle < GRANT_HANDLES ? &d->grants->mapping[op->handle] : NULL;
@@ -127,7 +153,7 @@ static s16 unmap(struct domain *d, const struct gnttab_unmap_grant_ref *op)
         return status;
     m->parts &= ~parts;
     if (parts && !m->parts)
-        grant_release(d, m->ref, m->readonly);
+        give_back(d, m);
     return GNTST_okay;
 }
 

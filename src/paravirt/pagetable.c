@@ -50,8 +50,11 @@ static int l1_get(struct domain *d, u64 pte)
     return 0;
 }
 
+/* Another domain's frame is not counted here: the grant by which it is mapped holds it. */
 static void l1_put(struct domain *d, u64 pte)
 {
+    if (mfn_is_foreign(pte_mfn(pte)))
+        return;
     if (pte & PTE_RW)
         frame_put_type(d, pte_mfn(pte));
     else
@@ -181,6 +184,15 @@ int table_write(struct domain *d, u32 mfn, unsigned slot, u64 pte, bool keep_ad)
     if (type == TYPE_L3)
         l3_reload(d, mfn);
     return 0;
+}
+
+void table_write_foreign(struct domain *d, u32 mfn, unsigned slot, u64 pte)
+{
+    u64 old;
+    memcpy(&old, frame_hva(d, mfn) + slot * 8, 8);
+    charge(d, EV_PV_PT_UPDATE);
+    entry_store(d, mfn, slot, pte);
+    entry_put(d, TYPE_L1, old);
 }
 
 static u64 entry_read(struct domain *d, u32 mfn, unsigned slot)

@@ -48,7 +48,12 @@ static s32 op_shutdown(struct domain *d, u32 gva)
     return copy_from_guest(d, &s, gva, sizeof s) < 0 ? -XEN_EFAULT : shut_down(d, s.reason);
 }
 
-static s32 op_yield(struct domain *d, u32 gva) { return 0; } /* nobody else is there to run */
+/* To another domain, if there is one. */
+static s32 op_yield(struct domain *d, u32 gva)
+{
+    d->yielded = d->xen->ndomains > 1;
+    return 0;
+}
 
 static s32 op_block(struct domain *d, u32 gva)
 {

@@ -35,7 +35,7 @@ static u64 highest_ram(const struct physmap *m)
 {
     u64 end = 0;
     for (unsigned i = 0; i < m->nregions; i++)
-        if (m->region[i].kind == REGION_RAM && m->region[i].gpa + m->region[i].size > end)
+        if (m->region[i].kind == REGION_RAM && !mfn_is_foreign(m->region[i].gpa >> PAGE_SHIFT) && m->region[i].gpa + m->region[i].size > end)
             end = m->region[i].gpa + m->region[i].size;
     return end;
 }

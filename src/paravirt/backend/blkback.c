@@ -164,7 +164,7 @@ static void publish(struct backend_device *head)
 static bool connect(struct backend_device *head)
 {
     char path[BACKEND_PATH + 32];
-    const char *protocol = store_text(&head->d->store, backend_path(path, head->front, "protocol"));
+    const char *protocol = store_text(&head->d->xen->store, backend_path(path, head->front, "protocol"));
     return !protocol || strcmp(protocol, XEN_IO_PROTO_ABI_X86_32) == 0;
 }
 
@@ -181,8 +181,8 @@ bool blkback_add(struct domain *d, u32 number, const char *name, struct block *i
     b->image = image;
     b->is_cd = is_cd;
     strncpy(b->name, name, sizeof b->name - 1);
-    store_put(&d->store, backend_path(path, b->head.front, "virtual-device"), "%u", number);
-    store_put(&d->store, backend_path(path, b->head.front, "device-type"), "%s", is_cd ? "cdrom" : "disk");
+    store_put(&d->xen->store, backend_path(path, b->head.front, "virtual-device"), "%u", number);
+    store_put(&d->xen->store, backend_path(path, b->head.front, "device-type"), "%s", is_cd ? "cdrom" : "disk");
     backend_start(&b->head);
     return true;
 }

@@ -137,7 +137,7 @@ static void publish(struct backend_device *head)
     char mac[20], path[BACKEND_PATH + 32];
     const u8 *m = b->mac;
     snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
-    store_put(&head->d->store, backend_path(path, head->front, "mac"), "%s", mac);
+    store_put(&head->d->xen->store, backend_path(path, head->front, "mac"), "%s", mac);
     backend_put_text(head, "mac", mac);
     backend_put(head, "handle", head->id);
     backend_put(head, "feature-rx-copy", 1);

@@ -31,34 +31,40 @@ static bool add_networks(struct domain *d)
     return true;
 }
 
+static const char *home_path(char path[64], const char *home, const char *node)
+{
+    snprintf(path, 64, "%s/%s", home, node);
+    return path;
+}
+
 /* Its home, which it may read, and the few places in it that it may write. */
 static void add_domain(struct domain *d)
 {
     static const char *const own[] = { "data", "error", "control/shutdown" };
-    struct store *s = &d->store;
-    char path[64];
-    snprintf(path, sizeof path, "/local/domain/%u", DOMID_GUEST);
-    store_put(s, path, "%s", "");
-    store_own(s, path, DOMID_DRIVER, DOMID_GUEST, PERM_READ);
-    store_put(s, "/local/domain/1/name", "emu");
-    store_put(s, "/local/domain/1/domid", "%u", DOMID_GUEST);
-    store_put(s, "/local/domain/1/console/type", "xenconsoled");
-    store_put(s, "/local/domain/1/memory/target", "%u", d->nr_pages * 4);
+    struct store *s = &d->xen->store;
+    char home[32], path[64];
+    snprintf(home, sizeof home, "/local/domain/%u", d->domid);
+    store_put(s, home, "%s", "");
+    store_own(s, home, DOMID_DRIVER, d->domid, PERM_READ);
+    store_put(s, home_path(path, home, "name"), "emu");
+    store_put(s, home_path(path, home, "domid"), "%u", d->domid);
+    store_put(s, home_path(path, home, "console/type"), "xenconsoled");
+    store_put(s, home_path(path, home, "memory/target"), "%u", d->nr_pages * 4);
     for (unsigned i = 0; i < ARRAY_LEN(own); i++) {
-        snprintf(path, sizeof path, "/local/domain/%u/%s", DOMID_GUEST, own[i]);
-        store_put(s, path, "%s", "");
-        store_own(s, path, DOMID_GUEST, DOMID_DRIVER, PERM_READ);
+        store_put(s, home_path(path, home, own[i]), "%s", "");
+        store_own(s, path, d->domid, DOMID_DRIVER, PERM_READ);
     }
 }
 
 int drivers_init(struct domain *d, struct error *err)
 {
     d->drivers = calloc(1, sizeof *d->drivers);
-    if (!d->drivers || !store_init(&d->store, DOMID_GUEST))
-        return error_set(err, "not enough memory for a store");
+    if (!d->drivers)
+        return error_set(err, "not enough memory for back-ends");
+    store_introduce(&d->xen->store, &d->store, d->domid);
     add_domain(d);
     if (!add_disks(d) || !add_networks(d))
         return error_set(err, "not enough memory for the back-ends, or more than %u devices", BACKENDS_MOST);
-    store_run_watches(&d->store);
+    store_run_watches(&d->xen->store);
     return 0;
 }

@@ -28,19 +28,19 @@ const char *backend_path(char buf[BACKEND_PATH + 32], const char *end, const cha
 void backend_put(struct backend_device *b, const char *node, u64 value)
 {
     char path[BACKEND_PATH + 32];
-    store_put(&b->d->store, backend_path(path, b->back, node), "%" PRIu64, value);
+    store_put(&b->d->xen->store, backend_path(path, b->back, node), "%" PRIu64, value);
 }
 
 void backend_put_text(struct backend_device *b, const char *node, const char *value)
 {
     char path[BACKEND_PATH + 32];
-    store_put(&b->d->store, backend_path(path, b->back, node), "%s", value);
+    store_put(&b->d->xen->store, backend_path(path, b->back, node), "%s", value);
 }
 
 bool backend_wish(struct backend_device *b, const char *node, u32 *value)
 {
     char path[BACKEND_PATH + 32];
-    return store_number(&b->d->store, backend_path(path, b->front, node), value);
+    return store_number(&b->d->xen->store, backend_path(path, b->front, node), value);
 }
 
 static void state_set(struct backend_device *b, enum xenbus_state state)
@@ -100,7 +100,7 @@ void backend_fail(struct backend_device *b, const char *why)
 {
     char path[BACKEND_PATH + 32];
     b->errors++;
-    store_put(&b->d->store, backend_path(path, b->back, "error"), "%s", why);
+    store_put(&b->d->xen->store, backend_path(path, b->back, "error"), "%s", why);
     disconnect(b);
     state_set(b, XenbusStateClosing);
 }
@@ -208,8 +208,8 @@ void *backend_new(struct domain *d, const struct backend_ops *ops, size_t size, 
     b->d = d;
     b->id = id;
     b->state = XenbusStateInitialising;
-    snprintf(b->front, sizeof b->front, "/local/domain/%u/device/%s/%u", DOMID_GUEST, ops->type, id);
-    snprintf(b->back, sizeof b->back, "/local/domain/%u/backend/%s/%u/%u", DOMID_DRIVER, ops->type, DOMID_GUEST, id);
+    snprintf(b->front, sizeof b->front, "/local/domain/%u/device/%s/%u", d->domid, ops->type, id);
+    snprintf(b->back, sizeof b->back, "/local/domain/%u/backend/%s/%u/%u", DOMID_DRIVER, ops->type, d->domid, id);
     all->device[all->n++] = b;
     return b;
 }
@@ -217,21 +217,35 @@ void *backend_new(struct domain *d, const struct backend_ops *ops, size_t size, 
 /* The front-end's nodes are the guest's to write; ours it may read. */
 void backend_start(struct backend_device *b)
 {
-    struct store *s = &b->d->store;
+    struct store *s = &b->d->xen->store;
     char path[BACKEND_PATH + 32];
     store_put(s, b->front, "%s", "");
-    store_own(s, b->front, DOMID_GUEST, DOMID_DRIVER, PERM_READ);
+    store_own(s, b->front, b->d->domid, DOMID_DRIVER, PERM_READ);
     store_put(s, backend_path(path, b->front, "backend"), "%s", b->back);
     store_put(s, backend_path(path, b->front, "backend-id"), "%u", DOMID_DRIVER);
     store_put(s, backend_path(path, b->front, "state"), "%d", XenbusStateInitialising);
     store_put(s, b->back, "%s", "");
-    store_own(s, b->back, DOMID_DRIVER, DOMID_GUEST, PERM_READ);
+    store_own(s, b->back, DOMID_DRIVER, b->d->domid, PERM_READ);
     backend_put_text(b, "frontend", b->front);
-    backend_put(b, "frontend-id", DOMID_GUEST);
+    backend_put(b, "frontend-id", b->d->domid);
     backend_put(b, "online", 1);
     b->ops->publish(b);
     backend_put(b, "state", b->state);
     store_watch_own(s, backend_path(path, b->front, "state"), front_changed, b);
+}
+
+void drivers_forget(struct domain *d)
+{
+    char path[BACKEND_PATH];
+    snprintf(path, sizeof path, "/local/domain/%u", d->domid);
+    store_drop(&d->xen->store, path);
+    for (unsigned i = 0; d->drivers && i < d->drivers->n; i++) {
+        struct backend_device *b = d->drivers->device[i];
+        store_unwatch_own(&d->xen->store, b);
+        disconnect(b);
+        b->state = XenbusStateClosed;
+        store_drop(&d->xen->store, b->back);
+    }
 }
 
 void drivers_fini(struct domain *d)

@@ -11,7 +11,7 @@ _Static_assert(XENSTORE_REL_PATH_MAX + 32 <= PATH_MOST, "a relative path and the
 
 /* A message, taken apart. */
 struct request {
-    struct store *s;
+    struct store_guest *g;          /* who asks */
     struct store_transaction *t;    /* NULL: outside of any */
     struct store_node *root;        /* the tree that it is about */
     char path[PATH_MOST];           /* of the first text, absolute */
@@ -24,9 +24,9 @@ struct request {
 
 static void reply(struct request *r, const void *payload, u32 len)
 {
-    struct xsd_sockmsg h = r->s->in.head;
+    struct xsd_sockmsg h = r->g->in.head;
     h.len = len;
-    store_send(r->s, &h, payload);
+    store_send(r->g, &h, payload);
 }
 
 static int reply_text(struct request *r, const char *text)
@@ -37,16 +37,16 @@ static int reply_text(struct request *r, const char *text)
 
 static int reply_ok(struct request *r) { return reply_text(r, "OK"); }
 
-static void reply_error(struct store *s, int error)
+static void reply_error(struct store_guest *g, int error)
 {
     const char *name = "EIO";
     for (unsigned i = 0; i < ARRAY_LEN(xsd_errors); i++)
         if (xsd_errors[i].errnum == error)
             name = xsd_errors[i].errstring;
-    struct xsd_sockmsg h = s->in.head;
+    struct xsd_sockmsg h = g->in.head;
     h.type = XS_ERROR;
     h.len = strlen(name) + 1;
-    store_send(s, &h, name);
+    store_send(g, &h, name);
 }
 
 /* --- nodes: 0 after a reply, or an error --- */
@@ -56,7 +56,7 @@ static int do_directory(struct request *r)
     struct store_node *n;
     char list[XENSTORE_PAYLOAD_MAX];
     u32 len = 0;
-    int error = store_get(r->root, r->s->domid, r->path, PERM_READ, &n);
+    int error = store_get(r->root, r->g->domid, r->path, PERM_READ, &n);
     for (u32 i = 0; !error && i < n->nchildren; i++) {
         size_t size = strlen(n->child[i]->name) + 1;
         if (len + size > sizeof list)
@@ -72,7 +72,7 @@ static int do_directory(struct request *r)
 static int do_read(struct request *r)
 {
     struct store_node *n;
-    int error = store_get(r->root, r->s->domid, r->path, PERM_READ, &n);
+    int error = store_get(r->root, r->g->domid, r->path, PERM_READ, &n);
     if (!error && n->len > XENSTORE_PAYLOAD_MAX)
         return E2BIG;
     if (!error)
@@ -85,7 +85,7 @@ static int changed(struct request *r, bool whole)
 {
     if (r->t)
         return store_transaction_note(r->t, r->path, whole);
-    store_changed(r->s, r->path, whole);
+    store_changed(r->g->store, r->path, whole);
     return 0;
 }
 
@@ -98,20 +98,20 @@ static int done(struct request *r, int error, bool whole)
 
 static int do_write(struct request *r)
 {
-    return done(r, store_set(r->root, r->s->domid, r->path, r->rest, r->rest_len), false);
+    return done(r, store_set(r->root, r->g->domid, r->path, r->rest, r->rest_len), false);
 }
 
 static int do_mkdir(struct request *r)
 {
     if (store_find(r->root, r->path))
-        return store_may_see(r->root, r->s->domid, r->path) ? reply_ok(r) : EACCES;
-    return done(r, store_set(r->root, r->s->domid, r->path, NULL, 0), false);
+        return store_may_see(r->root, r->g->domid, r->path) ? reply_ok(r) : EACCES;
+    return done(r, store_set(r->root, r->g->domid, r->path, NULL, 0), false);
 }
 
 static int do_rm(struct request *r)
 {
     bool was = store_find(r->root, r->path);
-    int error = store_remove(r->root, r->s->domid, r->path);
+    int error = store_remove(r->root, r->g->domid, r->path);
     return was || error ? done(r, error, true) : reply_ok(r);
 }
 
@@ -124,7 +124,7 @@ static int do_get_perms(struct request *r)
     struct store_node *n;
     char list[STORE_PERMS_MOST * 8];
     u32 len = 0;
-    int error = store_get(r->root, r->s->domid, r->path, PERM_READ, &n);
+    int error = store_get(r->root, r->g->domid, r->path, PERM_READ, &n);
     for (unsigned i = 0; !error && i < n->nperms; i++)
         len += sprintf(list + len, "%c%u", letters[n->perm[i].bits], n->perm[i].domid) + 1;
     if (!error)
@@ -159,7 +159,7 @@ static int do_set_perms(struct request *r)
         if (!parse_perm(p, &perm[n++]))
             return EINVAL;
     }
-    return done(r, store_set_perms(r->root, r->s->domid, r->path, perm, n), false);
+    return done(r, store_set_perms(r->root, r->g->domid, r->path, perm, n), false);
 }
 
 /* --- watches --- */
@@ -173,24 +173,24 @@ static const char *token_of(const struct request *r)
 static int do_watch(struct request *r)
 {
     const char *token = token_of(r);
-    int error = token ? store_watch_add(r->s, r->path, r->relative, token) : EINVAL;
+    int error = token ? store_watch_add(r->g, r->path, r->relative, token) : EINVAL;
     if (error)
         return error;
     reply_ok(r);
-    store_event(r->s, &r->s->watch[r->s->nwatches - 1], r->path);
+    store_event(&r->g->store->watch[r->g->store->nwatches - 1], r->path);
     return 0;
 }
 
 static int do_unwatch(struct request *r)
 {
     const char *token = token_of(r);
-    int error = token ? store_watch_drop(r->s, r->path, token) : EINVAL;
+    int error = token ? store_watch_drop(r->g, r->path, token) : EINVAL;
     return error ? error : reply_ok(r);
 }
 
 static int do_reset_watches(struct request *r)
 {
-    store_reset_guest(r->s);
+    store_reset_guest(r->g);
     return reply_ok(r);
 }
 
@@ -202,7 +202,7 @@ static int do_transaction_start(struct request *r)
     u32 id;
     if (r->t)
         return EBUSY; /* none within another */
-    int error = store_transaction_start(r->s, &id);
+    int error = store_transaction_start(r->g, &id);
     if (error)
         return error;
     snprintf(text, sizeof text, "%u", id);
@@ -216,7 +216,7 @@ static int do_transaction_end(struct request *r)
         return EINVAL;
     if (!r->t)
         return ENOENT;
-    int error = store_transaction_end(r->s, r->t->id, commit);
+    int error = store_transaction_end(r->g, r->t->id, commit);
     return error ? error : reply_ok(r);
 }
 
@@ -237,7 +237,9 @@ static int do_is_domain_introduced(struct request *r)
     u16 domid;
     if (!parse_domid(r->text, &domid))
         return EINVAL;
-    return reply_text(r, domid == 0 || domid == r->s->domid ? "T" : "F");
+    char path[32];
+    snprintf(path, sizeof path, "/local/domain/%u", domid);
+    return reply_text(r, domid == 0 || store_find(r->g->store->root, path) ? "T" : "F");
 }
 
 static int do_for_domain_0(struct request *r) { return EACCES; }
@@ -268,7 +270,7 @@ static bool take_path(struct request *r, bool special)
     if (!len || len >= (absolute ? XENSTORE_ABS_PATH_MAX : XENSTORE_REL_PATH_MAX))
         return false;
     r->relative = !absolute;
-    len = snprintf(r->path, sizeof r->path, "%s%s", absolute ? "" : r->s->home, r->text);
+    len = snprintf(r->path, sizeof r->path, "%s%s", absolute ? "" : r->g->home, r->text);
     if (len > 1 && r->path[len - 1] == '/')
         r->path[len - 1] = 0;
     return *r->path == '@' || store_path_ok(r->path);
@@ -276,8 +278,8 @@ static bool take_path(struct request *r, bool special)
 
 static int take_arguments(struct request *r, u8 arg)
 {
-    u8 *payload = r->s->in.payload;
-    u32 len = r->s->in.head.len;
+    u8 *payload = r->g->in.payload;
+    u32 len = r->g->in.head.len;
     if (!arg)
         return 0;
     u8 *end = memchr(payload, 0, len);
@@ -291,18 +293,18 @@ static int take_arguments(struct request *r, u8 arg)
 
 static int take_transaction(struct request *r)
 {
-    u32 id = r->s->in.head.tx_id;
-    r->t = id ? store_transaction_find(r->s, id) : NULL;
-    r->root = r->t ? r->t->root : r->s->root;
+    u32 id = r->g->in.head.tx_id;
+    r->t = id ? store_transaction_find(r->g, id) : NULL;
+    r->root = r->t ? r->t->root : r->g->store->root;
     return id && !r->t ? ENOENT : 0;
 }
 
-void store_request(struct store *s)
+void store_request(struct store_guest *g)
 {
-    struct request r = { .s = s };
-    u32 type = s->in.head.type;
+    struct request r = { .g = g };
+    u32 type = g->in.head.type;
     int error = type < XS_TYPE_COUNT && messages[type].handler ? 0 : ENOSYS;
-    s->requests++;
+    g->requests++;
     if (!error)
         error = take_arguments(&r, messages[type].arg);
     if (!error)
@@ -310,5 +312,5 @@ void store_request(struct store *s)
     if (!error)
         error = messages[type].handler(&r);
     if (error)
-        reply_error(s, error);
+        reply_error(g, error);
 }

@@ -11,98 +11,104 @@
 
 /* --- out --- */
 
-static void die(struct store *s)
+static void die(struct store_guest *g)
 {
-    s->dead = true;
-    free(s->out);
-    s->out = NULL;
-    s->out_len = s->out_done = 0;
+    g->dead = true;
+    free(g->out);
+    g->out = NULL;
+    g->out_len = g->out_done = 0;
 }
 
-void store_send(struct store *s, const struct xsd_sockmsg *head, const void *payload)
+void store_send(struct store_guest *g, const struct xsd_sockmsg *head, const void *payload)
 {
     u32 size = sizeof *head + head->len;
-    u8 *more = !s->dead && s->out_len + size <= STORE_OUT_MOST ? realloc(s->out, s->out_len + size) : NULL;
+    u8 *more = !g->dead && g->out_len + size <= STORE_OUT_MOST ? realloc(g->out, g->out_len + size) : NULL;
     if (!more) {
-        die(s);
+        die(g);
         return;
     }
-    s->out = more;
-    memcpy(s->out + s->out_len, head, sizeof *head);
-    memcpy(s->out + s->out_len + sizeof *head, payload, head->len);
-    s->out_len += size;
+    g->out = more;
+    memcpy(g->out + g->out_len, head, sizeof *head);
+    memcpy(g->out + g->out_len + sizeof *head, payload, head->len);
+    g->out_len += size;
 }
 
-void store_event(struct store *s, const struct store_watch *w, const char *path)
+void store_event(const struct store_watch *w, const char *path)
 {
+    struct store_guest *g = w->guest;
     char text[XENSTORE_PAYLOAD_MAX];
-    size_t home = strlen(s->home);
-    const char *told = w->relative && strncmp(path, s->home, home) == 0 ? path + home : path;
+    size_t home = strlen(g->home);
+    const char *told = w->relative && strncmp(path, g->home, home) == 0 ? path + home : path;
     size_t plen = strlen(told) + 1, tlen = strlen(w->token) + 1;
     if (plen + tlen > sizeof text)
         return; /* more than a message may hold */
     memcpy(text, told, plen);
     memcpy(text + plen, w->token, tlen);
-    store_send(s, &(struct xsd_sockmsg){ .type = XS_WATCH_EVENT, .len = plen + tlen }, text);
+    store_send(g, &(struct xsd_sockmsg){ .type = XS_WATCH_EVENT, .len = plen + tlen }, text);
 }
 
-static void refuse(struct store *s, struct xenstore_domain_interface *ring, u32 why)
+static void refuse(struct store_guest *g, struct xenstore_domain_interface *ring, u32 why)
 {
     ring->error = why;
-    die(s);
+    die(g);
 }
 
 /* As much of what waits as there is room for. True if something moved. */
-static bool flush(struct store *s, struct xenstore_domain_interface *ring)
+static bool flush(struct store_guest *g, struct xenstore_domain_interface *ring)
 {
     u32 prod = ring->rsp_prod, cons = ring->rsp_cons, start = prod;
     if (prod - cons > XENSTORE_RING_SIZE) {
-        refuse(s, ring, XENSTORE_ERROR_RINGIDX);
+        refuse(g, ring, XENSTORE_ERROR_RINGIDX);
         return false;
     }
-    while (s->out_done < s->out_len && prod - cons < XENSTORE_RING_SIZE)
-        ring->rsp[MASK_XENSTORE_IDX(prod++)] = s->out[s->out_done++];
+    while (g->out_done < g->out_len && prod - cons < XENSTORE_RING_SIZE)
+        ring->rsp[MASK_XENSTORE_IDX(prod++)] = g->out[g->out_done++];
     ring->rsp_prod = prod;
-    if (s->out_done == s->out_len)
-        s->out_done = s->out_len = 0;
+    if (g->out_done == g->out_len)
+        g->out_done = g->out_len = 0;
     return prod != start;
 }
 
 /* --- in --- */
 
-static u32 wanted(const struct store *s)
+static u32 wanted(const struct store_guest *g)
 {
-    return s->have < sizeof s->in.head ? sizeof s->in.head : sizeof s->in.head + s->in.head.len;
+    return g->have < sizeof g->in.head ? sizeof g->in.head : sizeof g->in.head + g->in.head.len;
 }
 
 /* Take bytes of the request until it is whole. False: more must come, or the guest speaks no sense. */
-static bool receive(struct store *s, struct xenstore_domain_interface *ring)
+static bool receive(struct store_guest *g, struct xenstore_domain_interface *ring)
 {
     u32 prod = ring->req_prod, cons = ring->req_cons;
     if (prod - cons > XENSTORE_RING_SIZE)
-        refuse(s, ring, XENSTORE_ERROR_RINGIDX);
-    while (!s->dead && cons != prod) {
-        ((u8 *)&s->in)[s->have++] = ring->req[MASK_XENSTORE_IDX(cons++)];
-        if (s->have == sizeof s->in.head && s->in.head.len > XENSTORE_PAYLOAD_MAX)
-            refuse(s, ring, XENSTORE_ERROR_PROTO);
-        if (s->have >= sizeof s->in.head && s->have == wanted(s))
+        refuse(g, ring, XENSTORE_ERROR_RINGIDX);
+    while (!g->dead && cons != prod) {
+        ((u8 *)&g->in)[g->have++] = ring->req[MASK_XENSTORE_IDX(cons++)];
+        if (g->have == sizeof g->in.head && g->in.head.len > XENSTORE_PAYLOAD_MAX)
+            refuse(g, ring, XENSTORE_ERROR_PROTO);
+        if (g->have >= sizeof g->in.head && g->have == wanted(g))
             break;
     }
     ring->req_cons = cons;
-    return !s->dead && s->have >= sizeof s->in.head && s->have == wanted(s);
+    return !g->dead && g->have >= sizeof g->in.head && g->have == wanted(g);
 }
 
-bool store_serve(struct store *s, struct xenstore_domain_interface *ring)
+bool store_deliver(struct store_guest *g, struct xenstore_domain_interface *ring)
 {
-    if (s->dead)
+    return !g->dead && g->out_len && flush(g, ring);
+}
+
+bool store_serve(struct store_guest *g, struct xenstore_domain_interface *ring)
+{
+    if (g->dead)
         return false;
-    bool moved = flush(s, ring);
-    while (!s->dead && s->out_len == 0 && receive(s, ring)) {
-        store_request(s);
-        s->have = 0;
-        store_run_watches(s);
-        if (!s->dead)
-            moved |= flush(s, ring);
+    bool moved = flush(g, ring);
+    while (!g->dead && g->out_len == 0 && receive(g, ring)) {
+        store_request(g);
+        g->have = 0;
+        store_run_watches(g->store);
+        if (!g->dead)
+            moved |= flush(g, ring);
     }
     return moved;
 }

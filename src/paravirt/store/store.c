@@ -6,27 +6,38 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-bool store_init(struct store *s, u16 domid)
+bool store_init(struct store *s)
 {
-    *s = (struct store){ .domid = domid, .root = store_tree_new() };
-    snprintf(s->home, sizeof s->home, "/local/domain/%u/", domid);
+    *s = (struct store){ .root = store_tree_new() };
     return s->root;
-}
-
-void store_reset_guest(struct store *s)
-{
-    store_drop_watches(s, false);
-    store_drop_transactions(s);
 }
 
 void store_fini(struct store *s)
 {
-    store_drop_watches(s, true);
-    store_drop_transactions(s);
+    store_unwatch_own(s, NULL);
     free(s->watch);
-    free(s->out);
     store_tree_free(s->root);
     *s = (struct store){ 0 };
+}
+
+void store_reset_guest(struct store_guest *g)
+{
+    store_drop_watches(g);
+    store_drop_transactions(g);
+}
+
+void store_introduce(struct store *s, struct store_guest *g, u16 domid)
+{
+    *g = (struct store_guest){ .store = s, .domid = domid };
+    snprintf(g->home, sizeof g->home, "/local/domain/%u/", domid);
+}
+
+void store_release(struct store_guest *g)
+{
+    if (g->store)
+        store_reset_guest(g);
+    free(g->out);
+    *g = (struct store_guest){ .dead = true };
 }
 
 /* --- domain 0 --- */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The store: a tree of small texts by which domains find one another's devices. xenstored lives in domain 0; here it
- * is modelled, with two that speak to it: the guest, over two rings in a page of its own, and domain 0's drivers, by
- * calls.
+ * is modelled, with two kinds that speak to it: guests, each over two rings in a page of its own, and domain 0's
+ * drivers, by calls.
  *
  *     tree.c           nodes, paths, permissions, quotas of nodes
  *     watch.c          who hears of a change
@@ -21,11 +21,13 @@ enum { STORE_WATCHES_MOST = 128, STORE_TRANSACTIONS_MOST = 10, STORE_CHANGES_MOS
 enum { STORE_OUT_MOST = 1 << 20 };  /* bytes that wait for a guest that does not read */
 
 struct store;
+struct store_guest;
 
 struct store_watch {
     char *path;                     /* absolute, or a special name that begins with '@' */
-    char *token;                    /* the guest's; NULL: a watch of domain 0's, */
-    void (*fire)(void *opaque);     /* which is called, never from within a change, but soon */
+    struct store_guest *guest;      /* who set it; NULL: domain 0, */
+    char *token;                    /* the guest's */
+    void (*fire)(void *opaque);     /* or called for domain 0, never from within a change, but soon */
     void *opaque;
     bool relative;                  /* the guest named it from its home, and hears of it so */
     bool due;
@@ -43,11 +45,17 @@ struct store_transaction {
 struct store {
     struct store_node *root;
     u64 generation;                 /* counts all changes */
-    struct store_watch *watch; u32 nwatches, guest_watches;
+    struct store_watch *watch; u32 nwatches;
+};
+
+/* A domain that speaks to it. Its storage is the domain's. */
+struct store_guest {
+    struct store *store;            /* NULL: not introduced */
+    u16 domid;
+    char home[24];                  /* its path, with a slash at the end */
+    u32 watches;                    /* that it has set */
     struct store_transaction *transaction[STORE_TRANSACTIONS_MOST];
     u32 last_id;
-    u16 domid;                      /* of the guest */
-    char home[24];                  /* its path, with a slash at the end */
     struct { struct xsd_sockmsg head; u8 payload[XENSTORE_PAYLOAD_MAX + 1]; } in; /* a NUL behind the longest */
     u32 have;                       /* bytes of the request that have come */
     u8 *out; u32 out_len, out_done; /* replies and events that wait for room in the ring */
@@ -56,11 +64,16 @@ struct store {
 };
 
 /* False: no memory. */
-bool store_init(struct store *s, u16 domid);
-void store_fini(struct store *s);
+bool store_init(struct store *s);
+void store_fini(struct store *s);   /* after its guests have gone */
+void store_introduce(struct store *s, struct store_guest *g, u16 domid);
+/* Its watches, transactions and whatever waits for it go; what it wrote stays. */
+void store_release(struct store_guest *g);
 
 /* Answer what is in the ring as far as there is room. True: the guest must be told. */
-bool store_serve(struct store *s, struct xenstore_domain_interface *ring);
+bool store_serve(struct store_guest *g, struct xenstore_domain_interface *ring);
+/* Events that others have caused. True: the guest must be told. */
+bool store_deliver(struct store_guest *g, struct xenstore_domain_interface *ring);
 /* Call domain 0's watches that are due, until none is. */
 void store_run_watches(struct store *s);
 
@@ -74,22 +87,23 @@ void store_drop(struct store *s, const char *path);
 /* The node belongs to `owner`; `other` may what bits say, the rest nothing. */
 void store_own(struct store *s, const char *path, u16 owner, u16 other, u8 bits);
 bool store_watch_own(struct store *s, const char *path, void (*fire)(void *opaque), void *opaque);
+void store_unwatch_own(struct store *s, const void *opaque);    /* all that were set with it */
 
 /* --- inside --- */
 void store_changed(struct store *s, const char *path, bool whole);
-struct store_transaction *store_transaction_find(struct store *s, u32 id);
-int store_transaction_start(struct store *s, u32 *id);
-int store_transaction_end(struct store *s, u32 id, bool commit);
+struct store_transaction *store_transaction_find(struct store_guest *g, u32 id);
+int store_transaction_start(struct store_guest *g, u32 *id);
+int store_transaction_end(struct store_guest *g, u32 id, bool commit);
 int store_transaction_note(struct store_transaction *t, const char *path, bool whole);
 /* The guest's watch. Path as it was given. */
-int store_watch_add(struct store *s, const char *path, bool relative, const char *token);
-int store_watch_drop(struct store *s, const char *path, const char *token);
-void store_drop_watches(struct store *s, bool all); /* of the guest, or all */
-void store_drop_transactions(struct store *s);
-void store_reset_guest(struct store *s); /* its watches and transactions go */
+int store_watch_add(struct store_guest *g, const char *path, bool relative, const char *token);
+int store_watch_drop(struct store_guest *g, const char *path, const char *token);
+void store_drop_watches(struct store_guest *g);
+void store_drop_transactions(struct store_guest *g);
+void store_reset_guest(struct store_guest *g); /* its watches and transactions go */
 /* Tell the guest of a change that a watch was set on, or of the watch itself. */
-void store_event(struct store *s, const struct store_watch *w, const char *path);
-void store_send(struct store *s, const struct xsd_sockmsg *head, const void *payload);
-void store_request(struct store *s);
+void store_event(const struct store_watch *w, const char *path);
+void store_send(struct store_guest *g, const struct xsd_sockmsg *head, const void *payload);
+void store_request(struct store_guest *g);
 
 #endif

@@ -8,39 +8,39 @@
 
 #include "paravirt/store/store.h"
 
-struct store_transaction *store_transaction_find(struct store *s, u32 id)
+struct store_transaction *store_transaction_find(struct store_guest *g, u32 id)
 {
     for (unsigned i = 0; i < STORE_TRANSACTIONS_MOST; i++)
-        if (s->transaction[i] && s->transaction[i]->id == id)
-            return s->transaction[i];
+        if (g->transaction[i] && g->transaction[i]->id == id)
+            return g->transaction[i];
     return NULL;
 }
 
-static u32 id_new(struct store *s)
+static u32 id_new(struct store_guest *g)
 {
     do
-        s->last_id++;
-    while (!s->last_id || store_transaction_find(s, s->last_id));
-    return s->last_id;
+        g->last_id++;
+    while (!g->last_id || store_transaction_find(g, g->last_id));
+    return g->last_id;
 }
 
-int store_transaction_start(struct store *s, u32 *id)
+int store_transaction_start(struct store_guest *g, u32 *id)
 {
     unsigned i = 0;
-    while (i < STORE_TRANSACTIONS_MOST && s->transaction[i])
+    while (i < STORE_TRANSACTIONS_MOST && g->transaction[i])
         i++;
     if (i == STORE_TRANSACTIONS_MOST)
         return ENOSPC;
     struct store_transaction *t = calloc(1, sizeof *t);
-    struct store_node *root = t ? store_tree_copy(s->root) : NULL;
+    struct store_node *root = t ? store_tree_copy(g->store->root) : NULL;
     if (!root) {
         free(t);
         return ENOMEM;
     }
-    t->id = *id = id_new(s);
+    t->id = *id = id_new(g);
     t->root = root;
-    t->generation = s->generation;
-    s->transaction[i] = t;
+    t->generation = g->store->generation;
+    g->transaction[i] = t;
     return 0;
 }
 
@@ -56,11 +56,11 @@ int store_transaction_note(struct store_transaction *t, const char *path, bool w
     return 0;
 }
 
-static void transaction_free(struct store *s, struct store_transaction *t)
+static void transaction_free(struct store_guest *g, struct store_transaction *t)
 {
     for (unsigned i = 0; i < STORE_TRANSACTIONS_MOST; i++)
-        if (s->transaction[i] == t)
-            s->transaction[i] = NULL;
+        if (g->transaction[i] == t)
+            g->transaction[i] = NULL;
     for (u32 i = 0; i < t->nchanges; i++)
         free(t->change[i].path);
     store_tree_free(t->root);
@@ -68,8 +68,9 @@ static void transaction_free(struct store *s, struct store_transaction *t)
 }
 
 /* The copy becomes the tree, and then the watches hear of it. */
-static void adopt(struct store *s, struct store_transaction *t)
+static void adopt(struct store_guest *g, struct store_transaction *t)
 {
+    struct store *s = g->store;
     struct store_node *old = s->root;
     s->root = t->root;
     t->root = old;
@@ -77,21 +78,21 @@ static void adopt(struct store *s, struct store_transaction *t)
         store_changed(s, t->change[i].path, t->change[i].whole);
 }
 
-int store_transaction_end(struct store *s, u32 id, bool commit)
+int store_transaction_end(struct store_guest *g, u32 id, bool commit)
 {
-    struct store_transaction *t = store_transaction_find(s, id);
+    struct store_transaction *t = store_transaction_find(g, id);
     if (!t)
         return ENOENT;
-    int error = commit && t->generation != s->generation ? EAGAIN : 0;
+    int error = commit && t->generation != g->store->generation ? EAGAIN : 0;
     if (commit && !error)
-        adopt(s, t);
-    transaction_free(s, t);
+        adopt(g, t);
+    transaction_free(g, t);
     return error;
 }
 
-void store_drop_transactions(struct store *s)
+void store_drop_transactions(struct store_guest *g)
 {
     for (unsigned i = 0; i < STORE_TRANSACTIONS_MOST; i++)
-        if (s->transaction[i])
-            transaction_free(s, s->transaction[i]);
+        if (g->transaction[i])
+            transaction_free(g, g->transaction[i]);
 }

@@ -20,10 +20,10 @@ void store_changed(struct store *s, const char *path, bool whole)
         if (!above && !at_or_below(path, w->path))
             continue;
         const char *told = above ? w->path : path;
-        if (!w->token)
+        if (!w->guest)
             w->due = true;
-        else if (store_may_see(s->root, s->domid, told))
-            store_event(s, w, told);
+        else if (store_may_see(s->root, w->guest->domid, told))
+            store_event(w, told);
     }
 }
 
@@ -41,46 +41,49 @@ static struct store_watch *watch_new(struct store *s, const char *path)
 
 static void watch_free(struct store *s, u32 i)
 {
-    s->guest_watches -= s->watch[i].token != NULL;
+    if (s->watch[i].guest)
+        s->watch[i].guest->watches--;
     free(s->watch[i].path);
     free(s->watch[i].token);
     memmove(s->watch + i, s->watch + i + 1, (--s->nwatches - i) * sizeof *s->watch);
 }
 
-static u32 watch_find(const struct store *s, const char *path, const char *token)
+static u32 watch_find(const struct store_guest *g, const char *path, const char *token)
 {
+    const struct store *s = g->store;
     for (u32 i = 0; i < s->nwatches; i++) {
         const struct store_watch *w = &s->watch[i];
-        if (w->token && strcmp(w->path, path) == 0 && strcmp(w->token, token) == 0)
+        if (w->guest == g && strcmp(w->path, path) == 0 && strcmp(w->token, token) == 0)
             return i;
     }
     return s->nwatches;
 }
 
-int store_watch_add(struct store *s, const char *path, bool relative, const char *token)
+int store_watch_add(struct store_guest *g, const char *path, bool relative, const char *token)
 {
-    if (watch_find(s, path, token) < s->nwatches)
+    if (watch_find(g, path, token) < g->store->nwatches)
         return EEXIST;
-    if (s->guest_watches == STORE_WATCHES_MOST)
+    if (g->watches == STORE_WATCHES_MOST)
         return E2BIG;
     char *copy = strdup(token);
-    struct store_watch *w = copy ? watch_new(s, path) : NULL;
+    struct store_watch *w = copy ? watch_new(g->store, path) : NULL;
     if (!w) {
         free(copy);
         return ENOMEM;
     }
     w->token = copy;
     w->relative = relative;
-    s->guest_watches++;
+    w->guest = g;
+    g->watches++;
     return 0;
 }
 
-int store_watch_drop(struct store *s, const char *path, const char *token)
+int store_watch_drop(struct store_guest *g, const char *path, const char *token)
 {
-    u32 i = watch_find(s, path, token);
-    if (i == s->nwatches)
+    u32 i = watch_find(g, path, token);
+    if (i == g->store->nwatches)
         return ENOENT;
-    watch_free(s, i);
+    watch_free(g->store, i);
     return 0;
 }
 
@@ -111,9 +114,16 @@ void store_run_watches(struct store *s)
     }
 }
 
-void store_drop_watches(struct store *s, bool all)
+void store_drop_watches(struct store_guest *g)
+{
+    for (u32 i = g->store->nwatches; i-- > 0;)
+        if (g->store->watch[i].guest == g)
+            watch_free(g->store, i);
+}
+
+void store_unwatch_own(struct store *s, const void *opaque)
 {
     for (u32 i = s->nwatches; i-- > 0;)
-        if (all || s->watch[i].token)
+        if (!s->watch[i].guest && (!opaque || s->watch[i].opaque == opaque))
             watch_free(s, i);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Grants and event channels: how two domains share a page and ring one another's bell. */
-#include "split.h"
+#include "domains/domains.h"
 
 #define REFS 512
 #define FIRST_REF 8 /* those before are reserved */
@@ -59,6 +59,33 @@ _Bool share_revoke(u32 ref)
     return was == old;
 }
 
+u16 share_self(void) { return store_read_number("domid"); }
+
+int share_map(u16 domid, u32 ref, void *page, u32 *handle)
+{
+    struct gnttab_map_grant_ref map = { .host_addr = (u32)page, .flags = GNTMAP_host_map, .ref = ref, .dom = domid };
+    hypercall3(__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, &map, 1);
+    *handle = map.handle;
+    return map.status;
+}
+
+int share_unmap(void *page, u32 handle)
+{
+    struct gnttab_unmap_grant_ref unmap = { .host_addr = (u32)page, .handle = handle };
+    hypercall3(__HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref, &unmap, 1);
+    return unmap.status;
+}
+
+int share_copy(u16 domid, u32 ref, void *to, u32 len)
+{
+    struct gnttab_copy copy = { .source = { .u.ref = ref, .domid = domid }, .len = len, .flags = GNTCOPY_source_gref };
+    copy.dest.u.gmfn = machine_frame[((u32)to - VIRT_BASE) >> 12];
+    copy.dest.domid = DOMID_SELF;
+    copy.dest.offset = (u32)to & 4095;
+    hypercall3(__HYPERVISOR_grant_table_op, GNTTABOP_copy, &copy, 1);
+    return copy.status;
+}
+
 /* --- event channels --- */
 
 u32 event_new(u16 domid)
@@ -67,6 +94,18 @@ u32 event_new(u16 domid)
     if (hypercall2(__HYPERVISOR_event_channel_op, EVTCHNOP_alloc_unbound, &a))
         kernel_panic("no event channel");
     return a.port;
+}
+
+u32 event_bind(u16 domid, u32 port)
+{
+    struct evtchn_bind_interdomain b = { .remote_dom = domid, .remote_port = port };
+    return hypercall2(__HYPERVISOR_event_channel_op, EVTCHNOP_bind_interdomain, &b) ? 0 : b.local_port;
+}
+
+void event_close(u32 port)
+{
+    struct evtchn_close c = { port };
+    hypercall2(__HYPERVISOR_event_channel_op, EVTCHNOP_close, &c);
 }
 
 void event_notify(u32 port)

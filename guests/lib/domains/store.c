@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The store: a message is a header and texts, in a ring of bytes; the answer comes in another. */
-#include "split.h"
+#include "domains/domains.h"
 
 /* The header says which errors exist, if their numbers are known. */
 #include <xen/io/xs_wire.h>
@@ -47,10 +47,10 @@ static u32 length(const char *s)
     return n;
 }
 
-/* The path, a NUL, and perhaps a value. The answer's payload into buf, ended; its type. */
-static u32 ask(u32 type, u32 tx, const char *path, const char *value, char *buf, u32 size)
+/* The path, a NUL, and perhaps a value of so many bytes. The answer's payload into buf, ended; its type. */
+static u32 ask_bytes(u32 type, u32 tx, const char *path, const char *value, u32 value_len, char *buf, u32 size)
 {
-    u32 path_len = length(path) + 1, value_len = value ? length(value) : 0;
+    u32 path_len = length(path) + 1;
     struct xsd_sockmsg h = { type, 1, tx, path_len + value_len };
     char c;
     put(&h, sizeof h);
@@ -65,6 +65,11 @@ static u32 ask(u32 type, u32 tx, const char *path, const char *value, char *buf,
     }
     buf[h.len < size - 1 ? h.len : size - 1] = 0;
     return h.type;
+}
+
+static u32 ask(u32 type, u32 tx, const char *path, const char *value, char *buf, u32 size)
+{
+    return ask_bytes(type, tx, path, value, value ? length(value) : 0, buf, size);
 }
 
 _Bool store_read(const char *path, char *buf, u32 size)
@@ -99,14 +104,37 @@ void store_write(u32 tx, const char *path, const char *value)
     }
 }
 
-void store_write_number(u32 tx, const char *path, u32 value)
+/* In decimal, at the end of text. */
+static char *decimal(char text[16], u32 value)
 {
-    char text[16], *p = text + sizeof text;
+    char *p = text + 16;
     *--p = 0;
     do
         *--p = '0' + value % 10;
     while (value /= 10);
-    store_write(tx, path, p);
+    return p;
+}
+
+void store_write_number(u32 tx, const char *path, u32 value)
+{
+    char text[16];
+    store_write(tx, path, decimal(text, value));
+}
+
+/* Two texts: "nOWNER", nobody else may anything; "rDOMID". */
+void store_show(const char *path, u16 domid)
+{
+    char perms[32] = "n", answer[32], text[16], *p = perms + 1;
+    const char *number = decimal(text, share_self());
+    store_write(0, path, "");
+    for (u32 n = length(number) + 1; n; n--)
+        *p++ = *number++;
+    *p++ = 'r';
+    number = decimal(text, domid);
+    for (u32 n = length(number) + 1; n; n--)
+        *p++ = *number++;
+    if (ask_bytes(XS_SET_PERMS, 0, path, perms, p - perms, answer, sizeof answer) != XS_SET_PERMS)
+        kernel_panic("the store refused permissions");
 }
 
 u32 store_begin(void)
