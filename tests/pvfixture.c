@@ -98,7 +98,7 @@ static u32 make_image(u8 *file, const struct image *i)
     return code_at + i->code_len;
 }
 
-bool fixture_machine(struct fixture *f, const char *path, void (*adjust)(struct vm_config *c))
+static bool machine_beside(struct fixture *f, const char *path, const struct fixture *other, void (*adjust)(struct vm_config *c))
 {
     struct vm_config c;
     vm_config_defaults(&c);
@@ -109,6 +109,7 @@ bool fixture_machine(struct fixture *f, const char *path, void (*adjust)(struct 
     c.ram_size = 32 << 20;
     c.serial[0] = f->console;
     c.max_cycles = 2000000000;
+    c.neighbor = other ? other->vm : NULL;
     if (adjust)
         adjust(&c);
     f->vm = vm_new(&c, &f->err);
@@ -116,9 +117,14 @@ bool fixture_machine(struct fixture *f, const char *path, void (*adjust)(struct 
     return f->vm;
 }
 
+bool fixture_machine(struct fixture *f, const char *path, void (*adjust)(struct vm_config *c))
+{
+    return machine_beside(f, path, NULL, adjust);
+}
+
 bool fixture_kernel(struct fixture *f, const char *path) { return fixture_machine(f, path, NULL); }
 
-bool fixture_open_machine(struct fixture *f, const struct image *img, void (*adjust)(struct vm_config *c))
+bool fixture_open_beside(struct fixture *f, const struct image *img, const struct fixture *other, void (*adjust)(struct vm_config *c))
 {
     char path[] = "/tmp/emu-pv-XXXXXX";
     u8 *file = calloc(1, 16384);
@@ -129,7 +135,12 @@ bool fixture_open_machine(struct fixture *f, const struct image *img, void (*adj
     bool written = fd >= 0 && write(fd, file, len) == (ssize_t)len;
     free(file);
     close(fd);
-    return written && fixture_machine(f, f->path, adjust);
+    return written && machine_beside(f, f->path, other, adjust);
+}
+
+bool fixture_open_machine(struct fixture *f, const struct image *img, void (*adjust)(struct vm_config *c))
+{
+    return fixture_open_beside(f, img, NULL, adjust);
 }
 
 bool fixture_open(struct fixture *f, const struct image *img) { return fixture_open_machine(f, img, NULL); }
@@ -242,6 +253,19 @@ static const char *complain(const char *what, u32 mfn, u32 have, u32 want)
     return text;
 }
 
+/* Another domain's frame: is there a mapping of a grant that allows it? The dead's tables are walked no more. */
+static bool granted(const struct domain *d, u64 pte)
+{
+    if (d->buried)
+        return true;
+    for (u32 i = 0; i < GRANT_HANDLES; i++) {
+        const struct grant_mapping *m = &d->grants->mapping[i];
+        if (m->parts & PART_HOST && m->mfn == (pte & 0xffffffffff000) >> 12 && !(pte & PTE_RW && m->readonly))
+            return true;
+    }
+    return false;
+}
+
 static const char *tally_table(struct domain *d, u32 mfn, struct tally *t)
 {
     enum frame_type type = d->frame[mfn].type;
@@ -251,6 +275,8 @@ static const char *tally_table(struct domain *d, u32 mfn, struct tally *t)
         u64 pte = table[i];
         u32 to = (pte & 0xffffffffff000) >> 12;
         if (!(pte & PTE_P))
+            continue;
+        if (type == TYPE_L1 && mfn_is_foreign(to) && granted(d, pte))
             continue;
         if (to >= d->nframes || (d->frame[to].owner != OWNER_DOMAIN && d->frame[to].owner != OWNER_SHARED))
             return complain("foreign frame mapped in a table", mfn, to, 0);
@@ -298,6 +324,21 @@ static const char *compare(struct domain *d, const struct tally *t)
     return "";
 }
 
+/* Uses of a grant by guests are mappings that they hold. */
+static const char *compare_grants(const struct domain *d)
+{
+    for (u32 ref = 0; ref < GRANT_REFS; ref++) {
+        const struct grant_active *a = &d->grants->active[ref];
+        const struct domain *user = a->domid >= DOMID_GUEST && a->domid <= XEN_DOMAINS_MOST ? d->xen->domain[a->domid - DOMID_GUEST] : NULL;
+        u32 uses = 0;
+        for (u32 i = 0; user && i < GRANT_HANDLES; i++)
+            uses += user->grants->mapping[i].parts && user->grants->mapping[i].domid == d->domid && user->grants->mapping[i].ref == ref;
+        if (user && uses != (u32)a->readers + a->writers)
+            return complain("uses of a grant", a->mfn, a->readers + a->writers, uses);
+    }
+    return "";
+}
+
 const char *audit(struct fixture *f)
 {
     struct domain *d = f->d;
@@ -309,6 +350,8 @@ const char *audit(struct fixture *f)
             wrong = tally_table(d, i, t);
     if (!*wrong)
         wrong = compare(d, t);
+    if (!*wrong)
+        wrong = compare_grants(d);
     free(t);
     return wrong;
 }

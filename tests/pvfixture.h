@@ -42,6 +42,8 @@ bool fixture_kernel(struct fixture *f, const char *path);
 bool fixture_machine(struct fixture *f, const char *path, void (*adjust)(struct vm_config *c));
 /* fixture_open() with such a machine. */
 bool fixture_open_machine(struct fixture *f, const struct image *img, void (*adjust)(struct vm_config *c));
+/* A second domain beside that of another fixture, which must be closed after it. */
+bool fixture_open_beside(struct fixture *f, const struct image *img, const struct fixture *other, void (*adjust)(struct vm_config *c));
 void fixture_close(struct fixture *f);
 const char *fixture_output(const struct fixture *f);
 

@@ -1,55 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Grant tables: what a guest may give, who may use it, what is counted, and what happens when it is taken back too early. */
-#include <string.h>
+#include "pvgrant.h"
 
-#include "check.h"
-#include "paravirt/grant.h"
-#include "pvfixture.h"
-
+#undef WITH
 #define WITH(f) struct fixture f; if (!CHECK(fixture_open(&f, &good_image)) || !open_table(&f)) { fixture_close(&f); return; }
-#define DONE(f) do { CHECK_STR(audit(&f), ""); fixture_close(&f); } while (0)
-#define RW (PTE_P | PTE_RW)
-#define TABLE PAGE(60)      /* where the guest maps its grant table's first frame */
-#define OP PAGE(61)         /* arguments */
-
-static s32 grant_op(struct fixture *f, u32 cmd, void *op, u32 size)
-{
-    poke(f, OP, op, size);
-    s32 rc = call(f, __HYPERVISOR_grant_table_op, cmd, OP, 1, 0);
-    for (u32 i = 0; i < size; i++)
-        ((u8 *)op)[i] = physmap_load(&f->vm->map, (pte_of(f, OP + i) & 0xffffffffff000) | ((OP + i) & 0xfff), 1);
-    return rc;
-}
-
-static bool open_table(struct fixture *f)
-{
-    struct gnttab_setup_table32 s = { DOMID_SELF, 2, -100, PAGE(59) };
-    return CHECK_EQ(grant_op(f, GNTTABOP_setup_table, &s, sizeof s), 0) && CHECK_EQ(s.status, GNTST_okay) &&
-           CHECK_EQ(update_va(f, TABLE, maddr(peek32(f, PAGE(59))) | RW), 0);
-}
-
-static void grant(struct fixture *f, u32 ref, u16 domid, u16 flags, u32 mfn)
-{
-    struct grant_entry_v1 e = { flags, domid, mfn };
-    poke(f, TABLE + ref * sizeof e, &e, sizeof e);
-}
-
-static u16 flags_of(struct fixture *f, u32 ref) { return peek32(f, TABLE + ref * 8); }
-
-static s16 map_at(struct fixture *f, u32 ref, u32 flags, u64 host_addr, u32 *handle)
-{
-    struct gnttab_map_grant_ref m = { .host_addr = host_addr, .flags = flags, .ref = ref, .dom = DOMID_GUEST, .status = -100 };
-    CHECK_EQ(grant_op(f, GNTTABOP_map_grant_ref, &m, sizeof m), 0);
-    *handle = m.handle;
-    return m.status;
-}
-
-static s16 unmap_at(struct fixture *f, u64 host_addr, u64 dev_addr, u32 handle)
-{
-    struct gnttab_unmap_grant_ref u = { .host_addr = host_addr, .dev_bus_addr = dev_addr, .handle = handle, .status = -100 };
-    CHECK_EQ(grant_op(f, GNTTABOP_unmap_grant_ref, &u, sizeof u), 0);
-    return u.status;
-}
 
 /* --- the table --- */
 
@@ -185,10 +139,10 @@ static void test_map(void)
     u32 mfn = mfn_of(&f, PAGE(1)), rw, ro;
     u64 maps = f.vm->ledger.count[EV_PV_GRANT_MAP];
     grant(&f, 1, DOMID_GUEST, GTF_permit_access, mfn);
-    CHECK_EQ(map_at(&f, 1, GNTMAP_host_map | GNTMAP_device_map, PAGE(2), &rw), GNTST_okay);
+    CHECK_EQ(map_at(&f, DOMID_GUEST, 1, GNTMAP_host_map | GNTMAP_device_map, PAGE(2), &rw), GNTST_okay);
     CHECK_EQ(pte_of(&f, PAGE(2)) & ~0xfffull, maddr(mfn));
     CHECK(pte_of(&f, PAGE(2)) & PTE_RW);
-    CHECK_EQ(map_at(&f, 1, GNTMAP_host_map | GNTMAP_readonly, PAGE(3), &ro), GNTST_okay); /* the same grant twice */
+    CHECK_EQ(map_at(&f, DOMID_GUEST, 1, GNTMAP_host_map | GNTMAP_readonly, PAGE(3), &ro), GNTST_okay); /* the same grant twice */
     CHECK(!(pte_of(&f, PAGE(3)) & PTE_RW));
     CHECK(rw != ro);
     CHECK_EQ(flags_of(&f, 1), GTF_permit_access | GTF_reading | GTF_writing);
@@ -214,12 +168,12 @@ static void test_map_by_entry(void)
     CHECK_EQ(table_find_l1(f.d, PAGE(2), &l1, &slot), 0);
     grant(&f, 1, DOMID_GUEST, GTF_permit_access, mfn);
     u64 entry = maddr(l1) + slot * 8;
-    CHECK_EQ(map_at(&f, 1, GNTMAP_host_map | GNTMAP_contains_pte, entry, &handle), GNTST_okay);
+    CHECK_EQ(map_at(&f, DOMID_GUEST, 1, GNTMAP_host_map | GNTMAP_contains_pte, entry, &handle), GNTST_okay);
     CHECK_EQ(pte_of(&f, PAGE(2)) & ~0xfffull, maddr(mfn));
     CHECK_EQ(unmap_at(&f, entry, 0, handle), GNTST_okay);
-    CHECK_EQ(map_at(&f, 1, GNTMAP_host_map | GNTMAP_contains_pte, entry + 4, &handle), GNTST_general_error);
-    CHECK_EQ(map_at(&f, 1, GNTMAP_host_map | GNTMAP_contains_pte, maddr(mfn), &handle), GNTST_general_error); /* no page table */
-    CHECK_EQ(map_at(&f, 1, GNTMAP_host_map | GNTMAP_contains_pte, ~7ull, &handle), GNTST_general_error);
+    CHECK_EQ(map_at(&f, DOMID_GUEST, 1, GNTMAP_host_map | GNTMAP_contains_pte, entry + 4, &handle), GNTST_general_error);
+    CHECK_EQ(map_at(&f, DOMID_GUEST, 1, GNTMAP_host_map | GNTMAP_contains_pte, maddr(mfn), &handle), GNTST_general_error); /* no page table */
+    CHECK_EQ(map_at(&f, DOMID_GUEST, 1, GNTMAP_host_map | GNTMAP_contains_pte, ~7ull, &handle), GNTST_general_error);
     DONE(f);
 }
 
@@ -234,11 +188,11 @@ static void test_map_refused(void)
     grant_op(&f, GNTTABOP_map_grant_ref, &m, sizeof m);
     CHECK_EQ(m.status, GNTST_bad_gntref);
     grant(&f, 1, DOMID_GUEST, GTF_permit_access, mfn_of(&f, PAGE(1)));
-    CHECK_EQ(map_at(&f, 1, 0, PAGE(2), &handle), GNTST_bad_gntref);
-    CHECK_EQ(map_at(&f, 1, GNTMAP_host_map, XEN_VIRT_START, &handle), GNTST_general_error);
-    CHECK_EQ(map_at(&f, 1, GNTMAP_host_map, 0xff000000, &handle), GNTST_general_error);
-    CHECK_EQ(map_at(&f, 1, GNTMAP_host_map, 0x1234500000000ull, &handle), GNTST_general_error);
-    CHECK_EQ(map_at(&f, 1, GNTMAP_host_map, 0x1000, &handle), GNTST_general_error); /* no table there */
+    CHECK_EQ(map_at(&f, DOMID_GUEST, 1, 0, PAGE(2), &handle), GNTST_bad_gntref);
+    CHECK_EQ(map_at(&f, DOMID_GUEST, 1, GNTMAP_host_map, XEN_VIRT_START, &handle), GNTST_general_error);
+    CHECK_EQ(map_at(&f, DOMID_GUEST, 1, GNTMAP_host_map, 0xff000000, &handle), GNTST_general_error);
+    CHECK_EQ(map_at(&f, DOMID_GUEST, 1, GNTMAP_host_map, 0x1234500000000ull, &handle), GNTST_general_error);
+    CHECK_EQ(map_at(&f, DOMID_GUEST, 1, GNTMAP_host_map, 0x1000, &handle), GNTST_general_error); /* no table there */
     CHECK_EQ(flags_of(&f, 1), GTF_permit_access);      /* nothing stayed counted */
     CHECK_EQ(unmap_at(&f, PAGE(2), 0, 0), GNTST_bad_handle);
     CHECK_EQ(unmap_at(&f, PAGE(2), 0, 0xffffffff), GNTST_bad_handle);
@@ -250,7 +204,7 @@ static void test_unmap_wrong(void)
     WITH(f);
     u32 mfn = mfn_of(&f, PAGE(1)), handle;
     grant(&f, 1, DOMID_GUEST, GTF_permit_access, mfn);
-    CHECK_EQ(map_at(&f, 1, GNTMAP_host_map | GNTMAP_device_map, PAGE(2), &handle), GNTST_okay);
+    CHECK_EQ(map_at(&f, DOMID_GUEST, 1, GNTMAP_host_map | GNTMAP_device_map, PAGE(2), &handle), GNTST_okay);
     CHECK_EQ(unmap_at(&f, PAGE(3), 0, handle), GNTST_bad_virt_addr);
     CHECK_EQ(unmap_at(&f, 0, maddr(mfn) + 4096, handle), GNTST_bad_dev_addr);
     CHECK_EQ(update_va(&f, PAGE(2), maddr(mfn_of(&f, PAGE(4))) | RW), 0); /* the guest overwrote the mapping by itself */
@@ -268,12 +222,12 @@ static void test_handles_run_out(void)
     u32 handle, mfn = mfn_of(&f, PAGE(1));
     grant(&f, 1, DOMID_GUEST, GTF_permit_access, mfn);
     for (u32 i = 0; i < GRANT_HANDLES; i++)
-        if (!CHECK_EQ(map_at(&f, 1, GNTMAP_device_map, 0, &handle), GNTST_okay) || !CHECK_EQ(handle, i))
+        if (!CHECK_EQ(map_at(&f, DOMID_GUEST, 1, GNTMAP_device_map, 0, &handle), GNTST_okay) || !CHECK_EQ(handle, i))
             break;
-    CHECK_EQ(map_at(&f, 1, GNTMAP_device_map, 0, &handle), GNTST_no_device_space);
+    CHECK_EQ(map_at(&f, DOMID_GUEST, 1, GNTMAP_device_map, 0, &handle), GNTST_no_device_space);
     CHECK_STR(audit(&f), "");
     CHECK_EQ(unmap_at(&f, 0, maddr(mfn), 17), GNTST_okay);
-    CHECK_EQ(map_at(&f, 1, GNTMAP_device_map, 0, &handle), GNTST_okay);
+    CHECK_EQ(map_at(&f, DOMID_GUEST, 1, GNTMAP_device_map, 0, &handle), GNTST_okay);
     CHECK_EQ(handle, 17);
     DONE(f);
 }

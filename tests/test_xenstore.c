@@ -1,91 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The store as the guest meets it: every message over the rings, watches, transactions, permissions, quotas, and rings gone mad. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "check.h"
-#include "pvfixture.h"
-
-#define WITH(f) struct fixture f; if (!CHECK(fixture_open(&f, &good_image))) { fixture_close(&f); return; }
-#define DONE(f) do { CHECK_STR(audit(&f), ""); fixture_close(&f); } while (0)
-
-static struct xenstore_domain_interface *ring_of(struct fixture *f) { return (void *)frame_hva(f->d, f->d->store_mfn); }
-
-static void kick(struct fixture *f)
-{
-    struct evtchn_send send = { f->d->store_port };
-    poke(f, PAGE(62), &send, sizeof send);
-    CHECK_EQ(call(f, __HYPERVISOR_event_channel_op, EVTCHNOP_send, PAGE(62), 0, 0), 0);
-}
-
-/* What has come back by now is appended to got. */
-static u32 collect(struct fixture *f, u8 *got, u32 n)
-{
-    struct xenstore_domain_interface *ring = ring_of(f);
-    while (ring->rsp_cons != ring->rsp_prod)
-        got[n++] = ring->rsp[MASK_XENSTORE_IDX(ring->rsp_cons++)];
-    return n;
-}
-
-/* Put bytes into the request ring, as far as there is room at a time, and kick. Returns how many came back. */
-static u32 ask(struct fixture *f, const void *bytes, u32 len, u8 *got)
-{
-    struct xenstore_domain_interface *ring = ring_of(f);
-    u32 n = 0, done = 0, before;
-    do {
-        while (done < len && ring->req_prod - ring->req_cons < XENSTORE_RING_SIZE)
-            ring->req[MASK_XENSTORE_IDX(ring->req_prod++)] = ((const u8 *)bytes)[done++];
-        kick(f);
-        before = n;
-        n = collect(f, got, n);
-    } while (done < len || n != before);
-    return n;
-}
-
-/* --- one message at a time: its reply's payload, and the events that came with it --- */
-
-struct answer {
-    u32 type, len, events;
-    char text[8192];            /* payload, ended */
-    char event[512];            /* of the last event: path, a space, token */
-};
-
-static void take(struct answer *a, const u8 *got, u32 n)
-{
-    for (u32 at = 0; at + sizeof(struct xsd_sockmsg) <= n;) {
-        struct xsd_sockmsg h;
-        memcpy(&h, got + at, sizeof h);
-        const char *payload = (const char *)got + at + sizeof h;
-        if (h.type == XS_WATCH_EVENT) {
-            a->events++;
-            snprintf(a->event, sizeof a->event, "%s %s", payload, payload + strlen(payload) + 1);
-        } else {
-            a->type = h.type;
-            a->len = h.len;
-            memcpy(a->text, payload, h.len);
-            a->text[h.len] = 0;
-            CHECK_EQ(h.req_id, 7);
-        }
-        at += sizeof h + h.len;
-    }
-}
-
-static struct answer tell(struct fixture *f, u32 type, u32 tx, const void *payload, u32 len)
-{
-    static u8 request[8192], got[65536];
-    struct answer a = { .type = ~0u };
-    struct xsd_sockmsg h = { type, 7, tx, len };
-    memcpy(request, &h, sizeof h);
-    memcpy(request + sizeof h, payload, len);
-    take(&a, got, ask(f, request, sizeof h + len, got));
-    return a;
-}
-
-#define TELL(f, type, tx, text) tell(f, type, tx, text, sizeof text)              /* with the last NUL */
-#define TELL_OPEN(f, type, tx, text) tell(f, type, tx, text, sizeof text - 1)     /* without: a value */
-#define CHECK_ERROR(a, name) do { struct answer a_ = (a); CHECK_EQ(a_.type, XS_ERROR); CHECK_STR(a_.text, name); } while (0)
-#define CHECK_OK(a, t) do { struct answer a_ = (a); CHECK_EQ(a_.type, t); CHECK_STR(a_.text, "OK"); } while (0)
+#include "pvstore.h"
 
 /* --- reading what the tools wrote --- */
 
@@ -93,7 +8,7 @@ static void test_read(void)
 {
     WITH(f);
     CHECK_STR(TELL(&f, XS_READ, 0, "domid").text, "1");
-    struct answer a = TELL(&f, XS_READ, 0, "/local/domain/1/name");
+    struct store_answer a = TELL(&f, XS_READ, 0, "/local/domain/1/name");
     CHECK_EQ(a.type, XS_READ);
     CHECK_EQ(a.len, 3); /* a value has no NUL */
     CHECK_STR(a.text, "emu");
@@ -136,20 +51,20 @@ static void test_bad_paths(void)
     static const char *const bad[] = { "data//a", "data/a b", "data/\x80", "/", "//a", "data/a\n", "data/%s" };
     for (unsigned i = 0; i < ARRAY_LEN(bad); i++) {
         check_context("path '%s'", bad[i]);
-        struct answer a = tell(&f, XS_WRITE, 0, bad[i], strlen(bad[i]) + 1);
+        struct store_answer a = store_tell(&f, XS_WRITE, 0, bad[i], strlen(bad[i]) + 1);
         CHECK_EQ(a.type, XS_ERROR);
         CHECK_STR(a.text, strcmp(bad[i], "/") ? "EINVAL" : "EACCES");
     }
     check_context(NULL);
     static char longest[XENSTORE_PAYLOAD_MAX];
     memset(longest, 'x', sizeof longest);
-    CHECK_ERROR(tell(&f, XS_READ, 0, longest, sizeof longest), "EINVAL");       /* no end */
+    CHECK_ERROR(store_tell(&f, XS_READ, 0, longest, sizeof longest), "EINVAL");       /* no end */
     longest[XENSTORE_REL_PATH_MAX] = 0;
-    CHECK_ERROR(tell(&f, XS_READ, 0, longest, XENSTORE_REL_PATH_MAX + 1), "EINVAL");
+    CHECK_ERROR(store_tell(&f, XS_READ, 0, longest, XENSTORE_REL_PATH_MAX + 1), "EINVAL");
     memcpy(longest, "data/", 5);
     longest[XENSTORE_REL_PATH_MAX - 1] = 0;
-    CHECK_OK(tell(&f, XS_WRITE, 0, longest, XENSTORE_REL_PATH_MAX), XS_WRITE);
-    CHECK_ERROR(tell(&f, XS_READ, 0, "", 0), "EINVAL");
+    CHECK_OK(store_tell(&f, XS_WRITE, 0, longest, XENSTORE_REL_PATH_MAX), XS_WRITE);
+    CHECK_ERROR(store_tell(&f, XS_READ, 0, "", 0), "EINVAL");
     DONE(f);
 }
 
@@ -165,7 +80,7 @@ static void test_permissions(void)
     CHECK_ERROR(TELL(&f, XS_RM, 0, "name"), "EACCES");
     CHECK_ERROR(TELL(&f, XS_RM, 0, "/"), "EINVAL");
     CHECK_ERROR(TELL(&f, XS_SET_PERMS, 0, "name\0b1"), "EACCES");
-    struct answer a = TELL(&f, XS_GET_PERMS, 0, "name");
+    struct store_answer a = TELL(&f, XS_GET_PERMS, 0, "name");
     CHECK_EQ(a.type, XS_GET_PERMS);
     CHECK(a.len == 6 && !memcmp(a.text, "n0\0r1", 6));
     CHECK_OK(TELL_OPEN(&f, XS_WRITE, 0, "data/mine\0x"), XS_WRITE);
@@ -206,7 +121,7 @@ static void test_domains(void)
 static void test_watches(void)
 {
     WITH(f);
-    struct answer a = TELL(&f, XS_WATCH, 0, "data\0tok");
+    struct store_answer a = TELL(&f, XS_WATCH, 0, "data\0tok");
     CHECK_EQ(a.events, 1); /* once when it is set */
     CHECK_STR(a.event, "data tok");
     CHECK_STR(a.text, "OK");
@@ -238,12 +153,12 @@ static void test_watch_of_a_secret(void)
 {
     WITH(f);
     u8 got[512];
-    struct answer a = { 0 };
+    struct store_answer a = { 0 };
     CHECK_EQ(TELL(&f, XS_WATCH, 0, "/\0all").events, 1);
     store_put(&f.d->xen->store, "/tool/key", "secret");
     store_put(&f.d->xen->store, "/local/domain/1/news", "open");
-    kick(&f);
-    take(&a, got, collect(&f, got, 0));
+    store_kick(&f);
+    store_take(&a, got, store_collect(&f, got, 0));
     CHECK_EQ(a.events, 1);
     CHECK_STR(a.event, "/local/domain/1/news all");
     CHECK_ERROR(TELL(&f, XS_READ, 0, "/tool/key"), "EACCES");
@@ -263,7 +178,7 @@ static void test_transaction(void)
     CHECK_STR(TELL(&f, XS_READ, t, "data/a").text, "1");
     CHECK_ERROR(TELL(&f, XS_READ, 0, "data/a"), "ENOENT");      /* not seen from outside */
     CHECK_ERROR(TELL(&f, XS_TRANSACTION_START, t, ""), "EBUSY");
-    struct answer a = TELL(&f, XS_TRANSACTION_END, t, "T");
+    struct store_answer a = TELL(&f, XS_TRANSACTION_END, t, "T");
     CHECK_STR(a.text, "OK");
     CHECK_STR(a.event, "data/a w");
     CHECK_STR(TELL(&f, XS_READ, 0, "data/a").text, "1");
@@ -290,20 +205,20 @@ static void test_transaction(void)
 
 /* --- quotas --- */
 
-static struct answer write_numbered(struct fixture *f, u32 tx, unsigned i)
+static struct store_answer write_numbered(struct fixture *f, u32 tx, unsigned i)
 {
     char text[32];
-    return tell(f, XS_WRITE, tx, text, sprintf(text, "data/n%u", i) + 1);
+    return store_tell(f, XS_WRITE, tx, text, sprintf(text, "data/n%u", i) + 1);
 }
 
 static void test_quotas(void)
 {
     WITH(f);
     static char big[3000] = "data/v";
-    CHECK_ERROR(tell(&f, XS_WRITE, 0, big, 7 + STORE_VALUE_MOST + 1), "ENOSPC");
-    CHECK_OK(tell(&f, XS_WRITE, 0, big, 7 + STORE_VALUE_MOST), XS_WRITE);
+    CHECK_ERROR(store_tell(&f, XS_WRITE, 0, big, 7 + STORE_VALUE_MOST + 1), "ENOSPC");
+    CHECK_OK(store_tell(&f, XS_WRITE, 0, big, 7 + STORE_VALUE_MOST), XS_WRITE);
     CHECK_EQ(TELL(&f, XS_READ, 0, "data/v").len, STORE_VALUE_MOST);
-    struct answer a = { 0 };
+    struct store_answer a = { 0 };
     unsigned made = 0;
     while (made < 2000 && (a = write_numbered(&f, 0, made)).type == XS_WRITE)
         made++;
@@ -315,7 +230,7 @@ static void test_quotas(void)
     CHECK_OK(write_numbered(&f, 0, 5000), XS_WRITE);
     for (unsigned i = 0; i < STORE_WATCHES_MOST; i++) {
         char text[32];
-        CHECK_STR(tell(&f, XS_WATCH, 0, text, sprintf(text, "data/n1%ct%u", 0, i) + 1).text, "OK");
+        CHECK_STR(store_tell(&f, XS_WATCH, 0, text, sprintf(text, "data/n1%ct%u", 0, i) + 1).text, "OK");
     }
     CHECK_ERROR(TELL(&f, XS_WATCH, 0, "data\0more"), "E2BIG");
     for (unsigned i = 0; i < STORE_TRANSACTIONS_MOST; i++)
@@ -334,10 +249,10 @@ static void test_pieces(void)
     WITH(f);
     u8 got[2048];
     struct { struct xsd_sockmsg h; char text[6]; } piece = { { XS_READ, 1, 0, 6 }, "domid" };
-    CHECK_EQ(ask(&f, &piece, 10, got), 0); /* half a header: it waits */
-    CHECK_EQ(ask(&f, (u8 *)&piece + 10, sizeof piece.h + 6 - 10, got), sizeof piece.h + 1);
+    CHECK_EQ(store_ask(&f, &piece, 10, got), 0); /* half a header: it waits */
+    CHECK_EQ(store_ask(&f, (u8 *)&piece + 10, sizeof piece.h + 6 - 10, got), sizeof piece.h + 1);
     memcpy(piece.text, "domidx", 6);       /* a path without an end */
-    CHECK_EQ(ask(&f, &piece, sizeof piece.h + 6, got), sizeof piece.h + 7);
+    CHECK_EQ(store_ask(&f, &piece, sizeof piece.h + 6, got), sizeof piece.h + 7);
     CHECK_STR((char *)got + sizeof piece.h, "EINVAL");
     DONE(f);
 }
@@ -346,14 +261,14 @@ static void test_pieces(void)
 static void test_no_room_for_replies(void)
 {
     WITH(f);
-    struct xenstore_domain_interface *ring = ring_of(&f);
+    struct xenstore_domain_interface *ring = store_ring_of(&f);
     struct { struct xsd_sockmsg h; char text[6]; } m = { { XS_READ, 1, 0, 6 }, "domid" };
     u32 size = sizeof m.h + 6, n = 0;
     for (u32 i = 0; i < 500; i++)
         if (ring->req_prod - ring->req_cons + size <= XENSTORE_RING_SIZE) {
             for (u32 j = 0; j < size; j++)
                 ring->req[MASK_XENSTORE_IDX(ring->req_prod++)] = ((u8 *)&m)[j];
-            kick(&f);
+            store_kick(&f);
             n++;
         }
     CHECK_EQ(ring->rsp_prod - ring->rsp_cons, XENSTORE_RING_SIZE);
@@ -361,8 +276,8 @@ static void test_no_room_for_replies(void)
     u32 len = 0, before;
     do {
         before = len;
-        len = collect(&f, got, len);
-        kick(&f);
+        len = store_collect(&f, got, len);
+        store_kick(&f);
     } while (len != before);
     CHECK_EQ(len, n * (sizeof m.h + 1));
     DONE(f);
@@ -371,10 +286,10 @@ static void test_no_room_for_replies(void)
 static void mad(struct fixture *f, u32 why)
 {
     CHECK(f->d->store.dead);
-    CHECK_EQ(ring_of(f)->error, why);
-    u32 prod = ring_of(f)->rsp_prod;
-    kick(f);
-    CHECK_EQ(ring_of(f)->rsp_prod, prod);
+    CHECK_EQ(store_ring_of(f)->error, why);
+    u32 prod = store_ring_of(f)->rsp_prod;
+    store_kick(f);
+    CHECK_EQ(store_ring_of(f)->rsp_prod, prod);
     CHECK(!f->d->ended); /* only the store is lost to it */
 }
 
@@ -383,11 +298,11 @@ static void test_mad_rings(void)
     static const struct { u32 req_ahead, rsp_behind; } wrong[] = { { 1025, 0 }, { 0x80000000, 0 }, { 0xffffffff, 0 }, { 0, 1025 }, { 0, 0x80000001 } };
     for (unsigned i = 0; i < ARRAY_LEN(wrong); i++) {
         WITH(f);
-        struct xenstore_domain_interface *ring = ring_of(&f);
+        struct xenstore_domain_interface *ring = store_ring_of(&f);
         check_context("wrong indices %u", i);
         ring->req_prod = ring->req_cons + wrong[i].req_ahead;
         ring->rsp_cons = ring->rsp_prod - wrong[i].rsp_behind;
-        kick(&f);
+        store_kick(&f);
         mad(&f, XENSTORE_ERROR_RINGIDX);
         DONE(f);
     }
@@ -401,7 +316,7 @@ static void test_mad_lengths(void)
         WITH(f);
         u8 got[64];
         struct xsd_sockmsg h = { XS_READ, 1, 0, lens[i] };
-        CHECK_EQ(ask(&f, &h, sizeof h, got), 0);
+        CHECK_EQ(store_ask(&f, &h, sizeof h, got), 0);
         mad(&f, XENSTORE_ERROR_PROTO);
         DONE(f);
     }
@@ -411,7 +326,7 @@ static void test_mad_lengths(void)
 static void test_unread_events(void)
 {
     WITH(f);
-    struct answer a = TELL(&f, XS_WATCH, 0, "data\0w");
+    struct store_answer a = TELL(&f, XS_WATCH, 0, "data\0w");
     CHECK_EQ(a.events, 1);
     for (u32 i = 0; i < 200000 && !f.d->store.dead; i++)
         store_put(&f.d->xen->store, "/local/domain/1/data/x", "1");
@@ -435,7 +350,7 @@ static void fuzz(unsigned rounds)
 {
     WITH(f);
     u64 seed = check_seed();
-    struct xenstore_domain_interface *ring = ring_of(&f);
+    struct xenstore_domain_interface *ring = store_ring_of(&f);
     static const char *const paths[] = { "data", "data/a", "device", "/", "/local/domain/0", "name", "@x", "data/a/b/c", "" };
     for (unsigned i = 0; i < rounds && !f.d->store.dead; i++) {
         u8 m[128] = { 0 };
@@ -449,7 +364,7 @@ static void fuzz(unsigned rounds)
         memcpy(bytes + sizeof h, m, h.len);
         if (check_random(&seed) % 500 == 0)
             ring->rsp_cons -= check_random(&seed) % 2;
-        ask(&f, bytes, sizeof h + h.len, got);
+        store_ask(&f, bytes, sizeof h + h.len, got);
     }
     CHECK(!f.d->ended);
     DONE(f);
