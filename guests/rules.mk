@@ -11,7 +11,10 @@ GUESTS_XEN := nullcall pair split
 GUESTS_PARTS := netload
 GUEST_BORROWS_xen := lib/domains/store lib/domains/share split/xenbus
 GUEST_BORROWS_native :=
-GUEST_PROGRAMS := $(filter-out $(GUESTS_ALONE:%=guests/%) $(GUESTS_XEN:%=guests/%) $(GUESTS_PARTS:%=guests/%) guests/lib,$(patsubst %/,%,$(sort $(dir $(wildcard guests/*/*.c)))))
+# Kernels of several files with programs for ring 3: guests/NAME/*.c, NAME/KIND/*.c and, linked by itself and put into the image, NAME/user.
+# What is linked first lies lowest: guests/lib/native maps 4 MiB, until a kernel has tables of its own.
+GUESTS_SYSTEM := lmbench
+GUEST_PROGRAMS := $(filter-out $(GUESTS_ALONE:%=guests/%) $(GUESTS_XEN:%=guests/%) $(GUESTS_PARTS:%=guests/%) $(GUESTS_SYSTEM:%=guests/%) guests/lib,$(patsubst %/,%,$(sort $(dir $(wildcard guests/*/*.c)))))
 GUEST_NAMES := $(notdir $(GUEST_PROGRAMS))
 GUEST_KINDS := native $(if $(wildcard guests/lib/xen/link.ld),xen)
 GUEST_OUT := build/guests
@@ -58,6 +61,22 @@ $(GUEST_OUT)/$(1).$(2).elf: $(patsubst guests/%,$(GUEST_OUT)/$(2)/%.o,$(wildcard
 GUEST_IMAGES += $(GUEST_OUT)/$(1).$(2).elf
 endef
 $(foreach n,$(GUESTS_PARTS),$(foreach k,$(GUEST_KINDS),$(eval $(call guest_parts,$(n),$(k)))))
+define guest_user
+$(GUEST_OUT)/user/%.o: guests/%
+	@mkdir -p $$(@D)
+	$$(CC) $$(GUEST_CFLAGS) -c -o $$@ $$<
+$(GUEST_OUT)/$(1).user: $(patsubst guests/%,$(GUEST_OUT)/user/%.o,$(wildcard guests/$(1)/user/*.c)) guests/$(1)/user/link.ld
+	$$(CC) $$(GUEST_LDFLAGS) -Wl,-T,guests/$(1)/user/link.ld -o $$@.elf $$(filter %.o,$$^)
+	objcopy -O binary $$@.elf $$@
+endef
+define guest_system
+$(GUEST_OUT)/$(2)/$(1)/%.o: GUEST_CFLAGS += -Iguests/$(1) -Iguests/$(1)/$(2) -DPROGRAM='"$(GUEST_OUT)/$(1).user"'
+$(GUEST_OUT)/$(2)/$(1)/entry.S.o: $(GUEST_OUT)/$(1).user
+$(GUEST_OUT)/$(1).$(2).elf: $(call guest_lib,$(2)) $(patsubst guests/%,$(GUEST_OUT)/$(2)/%.o,$(wildcard guests/$(1)/$(2)/*.c guests/$(1)/*.[cS])) guests/lib/$(2)/link.ld
+	$$(CC) $$(GUEST_LDFLAGS) -Wl,-T,guests/lib/$(2)/link.ld -o $$@ $$(filter %.o,$$^)
+GUEST_IMAGES += $(GUEST_OUT)/$(1).$(2).elf
+endef
+$(foreach n,$(GUESTS_SYSTEM),$(eval $(call guest_user,$(n)))$(foreach k,$(GUEST_KINDS),$(eval $(call guest_system,$(n),$(k)))))
 
 guests: $(GUEST_IMAGES)
 

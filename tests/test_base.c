@@ -136,7 +136,7 @@ static void check_shipped(const char *name)
 static void test_profiles_shipped(void)
 {
     static const char *const expected[] = { "broadwell", "curriculum", "haswell", "ivybridge", "merom", "modern", "nehalem", "p4-2006", "penryn", "prescott",
-                                            "sandybridge", "skylake", "westmere" };
+                                            "sandybridge", "skylake", "westmere", "xeon-2003" };
     unsigned found = 0;
     char **names = profile_names();
     for (char **n = names; *n; n++) {

@@ -274,7 +274,7 @@ static const struct { const char *name, *arg; } samples[] = {
     { "profile", "modern" }, { "serial", "none" },   { "display", "none" },    { "nographic", NULL },  { "device", "isa-debug-exit,iobase=0x501,iosize=2" },
     { "no-reboot", NULL },  { "max-seconds", "1.5" }, { "max-cycles", "0x10" }, { "gdb", "tcp::1234" }, { "D", "/dev/null" },  { "trace", "irq,e*" }, { "trace-json", "x" }, { "trace-json-limit", "9" },
     { "stats", NULL },      { "dump-bt", "/dev/null" },     { "screen-text", NULL }, { "d", "int,in_asm,guest_errors" }, { "S", NULL }, { "s", NULL },        { "cpu", "core2" },
-    { "smp", "2" },         { "machine", "pc" },     { "kvm", "model" },       { "hw", "ept,no-vpid" }, { "switch-engine-at", "2.5s:bt" }, { "vm", "a.conf" }, { "timing", "model" }, { "exec", "interpret" }, { "bt-cache", "32M" }, { "clock", "virtual" },
+    { "smp", "2" },         { "machine", "pc" },     { "kvm", "model" },       { "hw", "ept,no-vpid" }, { "switch-engine-at", "2.5s:bt" }, { "vm", "a.conf" }, { "timing", "model" }, { "exec", "interpret" }, { "bt-cache", "32M" }, { "shadow-spaces", "1" }, { "clock", "virtual" },
     { "bios", "b" }, { "L", "." }, { "hda", "x" }, { "hdb", "x" }, { "hdc", "x" }, { "hdd", "x" }, { "cdrom", "x" }, { "fda", "x" }, { "fdb", "x" },
     { "drive", "file=x,index=1,media=disk,format=raw" }, { "snapshot", NULL }, { "boot", "order=dc,menu=off" }, { "debugcon", "none" }, { "chardev", "socket,id=c,path=/tmp/x" },
     { "expect", "x" }, { "then", "y" }, { "type", "z" }, { "screenshot-at", "x.png:2.5s" }, { "vga", "std" },

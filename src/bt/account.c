@@ -82,7 +82,7 @@ static void account_translated(struct bt_vcpu *t, const struct unit *u)
     trace(t->cpu->tracer, BT, "unit eip=0x%x insns=0x%x bytes=0x%x host_bytes=0x%x key=0x%x", u->eip, u->nguest, u->len, u->host_len, u->key);
 }
 
-static bool insn_at_eip(struct bt_vcpu *t, struct insn *i)
+bool account_insn(struct bt_vcpu *t, struct insn *i)
 {
     u8 bytes[INSN_MAX];
     u64 n = cpu_peek(t->cpu, cpu_linear_rip(t->cpu), bytes, sizeof bytes);
@@ -93,7 +93,7 @@ static bool insn_at_eip(struct bt_vcpu *t, struct insn *i)
 static bool loads_cr3(struct bt_vcpu *t)
 {
     struct insn i;
-    return t->mnemonic == MN_MOV_CR && insn_at_eip(t, &i) && i.row->cost == COST_CR3;
+    return t->mnemonic == MN_MOV_CR && account_insn(t, &i) && i.row->cost == COST_CR3;
 }
 
 void account_callout(struct bt_vcpu *t)
@@ -108,7 +108,7 @@ void account_callout(struct bt_vcpu *t)
 void account_step(struct bt_vcpu *t)
 {
     struct insn i;
-    if (!insn_at_eip(t, &i))
+    if (!account_insn(t, &i))
         return;
     if (!rule_is_sensitive(&i)) {
         t->bt->stats.stepped++;
@@ -122,7 +122,7 @@ void account_step(struct bt_vcpu *t)
 void account_intercept(struct bt_vcpu *t)
 {
     struct insn i;
-    t->mnemonic = insn_at_eip(t, &i) ? i.mnemonic : MN_INVALID;
+    t->mnemonic = account_insn(t, &i) ? i.mnemonic : MN_INVALID;
     census_callout(t);
     ledger_charge(t->cpu->ledger, intercepts[t->cpu->stop.icept.kind]);
 }

@@ -25,5 +25,6 @@ void account_step(struct bt_vcpu *t);                       /* the same for one 
 void account_intercept(struct bt_vcpu *t);                  /* the same, from cpu->stop.icept */
 void account_fault(struct bt_vcpu *t);                      /* a fault that was not hidden: t->fault says which */
 void account_interrupt(struct bt_vcpu *t);
+bool account_insn(struct bt_vcpu *t, struct insn *i);       /* the instruction at EIP; false: it cannot be fetched or decoded */
 
 #endif

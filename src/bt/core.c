@@ -58,6 +58,7 @@ static struct bt *bt_get(struct physmap *map, u32 cache_size, struct error *err)
     b = calloc(1, sizeof *b);
     b->map = map;
     b->space_epoch = 1;
+    b->nwindows = MAX_WINDOWS;
     b->users = 1;
     if (cache_init(b, cache_size ? cache_size : CACHE_SIZE, err) < 0 || windows_init(b, err) < 0) {
         bt_put(b);
@@ -85,6 +86,8 @@ struct bt_vcpu *core_new(struct cpu *c, const struct policy *policy, void *owner
     t->policy = policy;
     t->owner = owner;
     t->context.fpu = &c->state.fpu;
+    if (c->shadow_spaces && c->shadow_spaces * 2 < b->nwindows)
+        b->nwindows = c->shadow_spaces * 2; /* a user's and a supervisor's each */
     t->context.guard = (u64)b->guard + PAGE_SIZE - 8;
     t->context.fpu_gate = (u64)b->exec + b->fpu_load;
     return t;

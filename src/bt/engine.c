@@ -115,6 +115,15 @@ static enum cpu_stop_kind deliver_pending(struct bt_vcpu *t)
     return cpu_interrupt(&v->cpu, vcpu_intr_acknowledge(v));
 }
 
+/* RF came with the IRET from a fault's handler. Only breakpoints ask for it, so the instruction that is done again runs as any other
+ * does, and meets its shadow page. Those that would show RF to the guest are stepped. */
+static bool again_after_fault(struct bt_vcpu *t)
+{
+    const struct cpu *c = t->cpu;
+    struct insn i;
+    return c->state.rflags & FLAG_RF && !(c->state.rflags & FLAG_TF) && !c->debug && !(c->state.dr[7] & 0xff) && account_insn(t, &i) && i.row->class == CLASS_PLAIN;
+}
+
 static enum cpu_stop_kind run_once(struct bt_vcpu *t, cycles_t deadline)
 {
     struct cpu *c = t->cpu;
@@ -123,6 +132,8 @@ static enum cpu_stop_kind run_once(struct bt_vcpu *t, cycles_t deadline)
         return stop;
     if (c->state.activity == CPU_HALTED)
         return STOP_HLT;
+    if (again_after_fault(t))
+        c->state.rflags &= ~(u64)FLAG_RF;
     if (!c->debug && (c->state.rflags & (FLAG_TF | FLAG_RF) || c->state.sti_shadow || c->state.movss_shadow)) {
         account_step(t); /* STI; HLT comes this way, and a REP string that was cut short (RF) */
         return cpu_step_until(c, deadline);

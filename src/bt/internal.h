@@ -67,7 +67,7 @@ struct bt {
     struct code_page *code_page, *free_code_page; u32 ncode_pages, max_code_pages; /* [0] is the one without units */
     struct code_page *code_page_hash[PAGE_HASH];
     u32 *entries;               /* the storage of their tables */
-    struct window window[MAX_WINDOWS];
+    struct window window[MAX_WINDOWS]; unsigned nwindows; /* that may be used */
     u64 window_clock;
     u64 space_epoch;            /* grows when a window or view changes hands, or a root was written; never 0 */
     struct trace_dep *traces[PAGE_HASH];

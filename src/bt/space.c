@@ -122,7 +122,7 @@ static struct window *least_recent(struct bt *b, const struct cpu *c, bool user,
 {
     struct window *any = &b->window[0], *same = NULL;
     unsigned nsame = 0;
-    for (unsigned i = 0; i < MAX_WINDOWS; i++) {
+    for (unsigned i = 0; i < b->nwindows; i++) {
         struct window *w = &b->window[i];
         if (!w->used)
             any = w;
@@ -134,7 +134,7 @@ static struct window *least_recent(struct bt *b, const struct cpu *c, bool user,
         if (!same || w->last_used < same->last_used)
             same = w;
     }
-    return nsame >= MAX_WINDOWS / 2 ? same : any;
+    return nsame >= b->nwindows / 2 ? same : any;
 }
 
 static void assign(struct bt *b, struct window *w, const struct cpu *c, bool user, u32 limit)
@@ -186,7 +186,7 @@ struct window *window_for(struct bt *b, struct cpu *c, u32 limit)
 {
     bool user = state_cpl(&c->state) == 3;
     struct window *w = NULL;
-    for (unsigned i = 0; i < MAX_WINDOWS && !w; i++)
+    for (unsigned i = 0; i < b->nwindows && !w; i++)
         if (same_kind(&b->window[i], c, user, limit) && same_space(&b->window[i], &c->mmu))
             w = &b->window[i];
     w = w ? w : new_window(b, c, user, limit);

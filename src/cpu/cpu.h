@@ -131,6 +131,7 @@ struct cpu {
     const struct cpu_accel_ops *accel;  /* NULL: the interpreter alone */
     void *accel_self;
     u32 translation_cache;              /* bytes that a translator of this processor's code may keep; 0: its own choice */
+    u32 shadow_spaces;                  /* address spaces of which it may keep shadow page tables; 0: its own choice */
 
     struct cpu_stop stop;
     struct cpu_debug *debug;        /* NULL when nobody debugs */

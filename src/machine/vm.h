@@ -122,6 +122,7 @@ struct vm_config {
     bool timing_model;              /* --timing=model */
     const struct cpu_accel_ops *accel; /* for engines whose guests run on the processor; NULL: the interpreter alone */
     u32 translation_cache;          /* bytes that a translator may keep; 0: its own choice */
+    u32 shadow_spaces;              /* address spaces of which bt keeps shadow page tables; 0: its own choice */
     bool strict_io;
     const char *hw;                 /* --hw=ept,vpid,no-ept,...: for the VT-x model; NULL: all */
     const char *kvm;                /* --kvm=host|model|NULL (auto) */

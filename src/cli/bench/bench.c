@@ -17,6 +17,7 @@ static const char usage[] =
     "Usage: emu bench exits [-engine NAME] [-hw LIST]   what exits cost: published, and in the model\n"
     "       emu bench decade                            ten years of processors: the same guests on each\n"
     "       emu bench vpid [-svg FILE]                  two machines on one processor: what VPID saves, by working set\n"
+    "       emu bench xen                               lmbench as in the Xen paper of 2003: native, Xen, VMware\n"
     "       emu bench net [-path NAME] [-engine NAME]   the ways to a network: exits, throughput, latency\n"
     "\n"
     "  -engine NAME       only rows of that engine\n"
@@ -24,7 +25,7 @@ static const char usage[] =
     "  -path NAME         of net: all, e1000-naive, e1000, virtio, vhost, vf, pv or bare\n"
     "  -svg FILE          of vpid: draw the curve\n"
     "  -json, -html FILE  of net: as one document; a page with curves over the batch's size\n"
-    "Every figure's source stands in profiles/published.def. The exit status is 1 if a row is beyond its bar.\n";
+    "Every figure's source stands in profiles/published.def or xen-2003.def. The exit status is 1 if a row is beyond its bar.\n";
 
 /* guests/NAME beside the executable, or of the current directory. */
 void bench_find_guest(const char *name, char *path, size_t size)
@@ -52,7 +53,7 @@ const struct column *bench_run(struct bench *b, const char *spec, const char *gu
 {
     struct vm_config config;
     char path[PATH_MAX + 64], key[sizeof b->run[0].key];
-    snprintf(key, sizeof key, "%s %s %s %d %s", spec, guest, profile, timing, kvm);
+    snprintf(key, sizeof key, "%s %s %s %d %s %u", spec, guest, profile, timing, kvm, b->shadow_spaces);
     for (unsigned i = 0; i < b->nruns; i++)
         if (!strcmp(b->run[i].key, key))
             return result(&b->run[i], why);
@@ -66,6 +67,7 @@ const struct column *bench_run(struct bench *b, const char *spec, const char *gu
     config.accel = &bt_accel;
     config.timing_model = timing;
     config.kvm = kvm;
+    config.shadow_spaces = b->shadow_spaces;
     config.max_cycles = LONGEST_RUN;
     bench_find_guest(guest, path, sizeof path);
     b->nruns++;
@@ -109,7 +111,7 @@ static int parse(struct bench *b, int argc, char **argv, const char **what)
 }
 
 static const struct { const char *name; unsigned (*run)(struct bench *b); } tables[] = {
-    { "exits", bench_exits }, { "decade", bench_decade }, { "vpid", bench_vpid }, { "net", bench_net },
+    { "exits", bench_exits }, { "decade", bench_decade }, { "vpid", bench_vpid }, { "net", bench_net }, { "xen", bench_xen },
 };
 
 /* The exit status: 1 if a row is beyond its bar. */
@@ -137,7 +139,7 @@ int cli_bench(int argc, char **argv)
         status = run_table(b, what);
     }
     if (status < 0) {
-        fprintf(stderr, "emu: bench %s: give exits, decade, vpid or net; `emu bench --help` says more\n", what ? what : "");
+        fprintf(stderr, "emu: bench %s: give exits, decade, vpid, net or xen; `emu bench --help` says more\n", what ? what : "");
         status = STATUS_USER;
     }
     free(b);

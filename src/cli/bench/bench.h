@@ -17,6 +17,7 @@ struct bench {
     bool json;
     const char *engine, *hw;    /* rows of that engine only; rows of kvm with this --hw. NULL: as each row says */
     const char *svg;            /* file for the plot */
+    unsigned shadow_spaces;     /* of the next bench_run(), as --shadow-spaces; 0: the engine's own choice */
     unsigned nruns;
     struct bench_run run[BENCH_RUNS];
 };
@@ -39,5 +40,7 @@ unsigned bench_vpid(struct bench *b); /* the curve too, into b->svg */
 /* One point of it. Instructions between two exits, 0: none. False with *why. */
 struct vpid_result { double lost_with, lost_without /* of the TLB at a switch, percent */, better /* time saved, percent */; u64 misses_with, misses_without; };
 bool bench_vpid_at(struct bench *b, unsigned pages, unsigned exits_every, struct vpid_result *r, struct error *why);
+/* How many of its two bars are missed: order, and two thirds of the rows within a factor of two. */
+unsigned bench_xen(struct bench *b);
 
 #endif

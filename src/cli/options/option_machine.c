@@ -198,6 +198,14 @@ int opt_bt_cache(struct options *o, const char *arg, struct error *err)
     o->vm.translation_cache = size;
     return 0;
 }
+int opt_shadow_spaces(struct options *o, const char *arg, struct error *err)
+{
+    u64 n;
+    if (parse_number(arg, &n) || !n || n > 6)
+        return error_set(err, "-shadow-spaces %s: give 1 to 6", arg);
+    o->vm.shadow_spaces = n;
+    return 0;
+}
 int opt_clock(struct options *o, const char *arg, struct error *err)
 {
     o->clock = strcmp(arg, "host") == 0 ? CLOCK_HOST : CLOCK_VIRTUAL;
