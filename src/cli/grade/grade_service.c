@@ -6,7 +6,7 @@
 
 #include "machine/vm.h"
 
-static const struct service_ops *const services[] = { &service_kvm };
+static const struct service_ops *const services[] = { &service_kvm, &service_vmx };
 
 const struct service_ops *service_find(const char *name)
 {
