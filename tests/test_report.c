@@ -351,6 +351,24 @@ static void test_html_real(void)
     free(html);
 }
 
+/* A picture of its own: a dot for every number of the first table; hostile names do no harm. */
+static void test_svg(void)
+{
+    NEED_GUESTS();
+    CHECK_EQ(run("compare --engines=bare,bt,pv guests/nano --svg=%s/a.svg --json=%s/a.json"), 0);
+    char *svg = read_whole(path_of("a.svg"));
+    CHECK_EQ(times(svg, " cycles</title>"), 10 * 3);
+    CHECK_CONTAINS(svg, ">ptemod-np-p</text>");
+    CHECK_CONTAINS(svg, "<title>bare: ");
+    well_formed(svg);
+    struct comparison *c = malloc(sizeof *c);
+    make_up(c);
+    char *hostile = report(report_dots, c);
+    CHECK(!strstr(hostile, "<script") && !strstr(hostile, "nan"));
+    well_formed(hostile);
+    free(svg), free(hostile), free(c);
+}
+
 /* Over time nothing is lost: the slices' sums are the families' counts. */
 static void test_json_timeline(void)
 {
@@ -747,7 +765,7 @@ int main(int argc, char **argv)
         { "csv_rows", test_csv_rows },
         { "html_hostile", test_html_hostile },
         { "html_empty", test_html_empty },
-        { "html_real", test_html_real },
+        { "html_real", test_html_real }, { "svg", test_svg },
         { "json_timeline", test_json_timeline },
         { "trace_sums", test_trace_sums },
         { "trace_idle", test_trace_idle },

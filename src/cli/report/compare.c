@@ -28,7 +28,7 @@ struct compare {
     struct options options;
     const char *engines;
     bool json, reasons, wall, help;
-    const char *json_file, *csv, *html, *against, *sort;    /* NULL: not asked for */
+    const char *json_file, *csv, *html, *svg, *against, *sort;    /* NULL: not asked for */
     json_t *earlier;                /* of --against, owned */
     struct trace_json *trace;       /* NULL: none */
     struct progress progress;
@@ -50,6 +50,7 @@ static const char usage[] =
     "  -json              one JSON document instead of the tables; -json=FILE: beside them\n"
     "  -csv FILE          the counts and cycles for a spreadsheet\n"
     "  -html FILE         one page with charts (docs/reports.md describes all of these)\n"
+    "  -svg FILE          what each operation costs, as a picture\n"
     "  -against FILE      what is counted differently than in an earlier JSON report; status 1 if so\n"
     "  -trace-json FILE   events over virtual time, for Perfetto or chrome://tracing\n"
     "  -wall              wall time of each run, on standard error\n"
@@ -67,7 +68,7 @@ static bool parse_own(struct compare *c, int argc, char **argv, int *i)
         { "json", &c->json }, { "reasons", &c->reasons }, { "wall", &c->wall }, { "help", &c->help },
     };
     const struct { const char *name; const char **text; } words[] = {
-        { "engines", &c->engines }, { "engine", &c->engines }, { "csv", &c->csv }, { "html", &c->html },
+        { "engines", &c->engines }, { "engine", &c->engines }, { "csv", &c->csv }, { "html", &c->html }, { "svg", &c->svg },
         { "against", &c->against }, { "sort", &c->sort },
     };
     for (unsigned f = 0; f < ARRAY_LEN(flags); f++)
@@ -255,6 +256,7 @@ static void print_reports(struct compare *c)
     write_file(c, "--json", c->json_file, report_json);
     write_file(c, "--csv", c->csv, report_csv);
     write_file(c, "--html", c->html, report_html);
+    write_file(c, "--svg", c->svg, report_dots);
     for (unsigned i = 0; c->wall && i < c->nguests; i++)
         print_wall(&c->result[i]);
 }

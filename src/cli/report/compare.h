@@ -65,6 +65,7 @@ void report_text(const struct comparison *c, bool all_reasons, FILE *out);
 void report_json(const struct comparison *c, unsigned n, FILE *out);
 void report_csv(const struct comparison *c, unsigned n, FILE *out);
 void report_html(const struct comparison *c, unsigned n, FILE *out);
+void report_dots(const struct comparison *c, unsigned n, FILE *out);
 
 /* An earlier JSON report, checked to be one; NULL with *err. Pair with json_decref(). */
 struct json_t *against_load(const char *path, struct error *err);
