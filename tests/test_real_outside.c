@@ -81,7 +81,7 @@ static void test_daemon_qcow2(void) { daemon_disk("qcow2", "true & M=$!; "); }
 /* Killed three times while the guest writes; nothing is lost. */
 static void test_daemon_killed(void)
 {
-    daemon_disk("raw", "(sleep 1.6; for k in 1 2 3; do kill -9 $Q; sleep 0.2; rm -f $D/socket; " DAEMON "echo $Q >$D/pid; sleep 0.4; done) & M=$!; ");
+    daemon_disk("raw", "(for k in 1 2 3; do until [ $(du -k $D/disk | cut -f 1) -gt $((k * 2000)) ]; do sleep 0.02; done; kill -9 $Q; sleep 0.2; rm -f $D/socket; " DAEMON "echo $Q >$D/pid; done) & M=$!; ");
     CHECK_EQ(host("grep -q ' lost ' %s/trace", folder), 0);
 }
 
