@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The small virtio devices by a driver of our own: random bytes, console. */
+/* The small virtio devices by a driver of our own: random bytes, console, balloon, keyboard, tablet; a disk with several queues. */
+#include "devices/input/i8042.h"
 #include "virtio_rigs.h"
 
 /* --- random bytes, console --- */
@@ -57,10 +58,160 @@ static void test_console(void)
     chardev_close(line);
 }
 
+/* --- balloon --- */
+
+static void test_balloon(void)
+{
+    struct vd d;
+    u32 page[4] = { (BUFFER >> 12) + 4, 0xfffff /* nowhere */, (BUFFER >> 12) + 5, 0xffffffff };
+    start_slot(&d, VIRTIO_BALLOON, NULL, 0);
+    CHECK(vd_negotiate(&d, PLAIN));
+    vd_queue(&d, 0, 8);
+    vd_queue(&d, 1, 8);
+    vd_go(&d);
+    CHECK_EQ(vd_get(&d, VD_CONFIG, 4), 0);
+    CHECK(virtio_set_balloon(d.r.device[1], d.r.platform.ram_size - (8 << 12)));
+    CHECK_EQ(vd_get(&d, VD_CONFIG, 4), 8);
+    CHECK(vd_pin(&d));
+    CHECK_EQ(vd_get(&d, VD_ISR, 1), 2);
+    for (unsigned i = 3; i < 7; i++)
+        vd_poke(&d, BUFFER + 0x1000 * i, 4, 0x1234);
+    physmap_write(&d.r.map, BUFFER, page, sizeof page);
+    CHECK_EQ(vd_exchange(&d, 0, &(struct vd_piece){ BUFFER, sizeof page, false }, 1), 0);
+    for (unsigned i = 3; i < 7; i++)
+        CHECK_EQ(vd_peek(&d, BUFFER + 0x1000 * i, 4), i == 4 || i == 5 ? 0 : 0x1234);
+    CHECK_EQ(vd_exchange(&d, 1, &(struct vd_piece){ BUFFER, sizeof page, false }, 1), 0);
+    CHECK_EQ(vd_exchange(&d, 0, &(struct vd_piece){ 0x40000000, 1 << 20, false }, 1), 0);
+    vd_put(&d, VD_CONFIG + 4, 4, 8);            /* "actual" is the driver's word, */
+    CHECK_EQ(vd_get(&d, VD_CONFIG + 4, 4), 8);
+    vd_put(&d, VD_CONFIG, 4, 77);               /* num_pages is not */
+    CHECK_EQ(vd_get(&d, VD_CONFIG, 4), 8);
+    CHECK_EQ(vd_status(&d), 0xf);
+    rig_fini(&d.r);
+}
+
+/* --- keyboard and tablet --- */
+
+static struct device *start_input(struct vd *d, enum virtio_model model)
+{
+    vd_init(d);
+    struct device *keyboard = rig_add(&d->r, &i8042_ops);
+    d->r.platform.virtio[0] = (struct virtio_slot){ .model = model };
+    vd_power_on(d);
+    return keyboard;
+}
+
+static void ready_input(struct vd *d)
+{
+    CHECK(vd_negotiate(d, PLAIN));
+    vd_queue(d, 0, 16);
+    vd_queue(d, 1, 8);
+    vd_go(d);
+    for (unsigned i = 0; i < 5; i++)
+        vd_add(d, 0, &(struct vd_piece){ BUFFER + 8 * i, 8, true }, 1);
+    vd_kick(d, 0);
+}
+
+static unsigned ask(struct vd *d, u8 select, u8 subselect)
+{
+    vd_put(d, VD_CONFIG, 1, select);
+    vd_put(d, VD_CONFIG + 1, 1, subselect);
+    return vd_get(d, VD_CONFIG + 2, 1);
+}
+
+static void check_event(struct vd *d, unsigned n, u16 type, u16 code, u32 value)
+{
+    CHECK_EQ(vd_used(d, 0, 1), 8);
+    CHECK_EQ(vd_peek(d, BUFFER + 8 * n, 2), type);
+    CHECK_EQ(vd_peek(d, BUFFER + 8 * n + 2, 2), code);
+    CHECK_EQ(vd_peek(d, BUFFER + 8 * n + 4, 4), value);
+}
+
+static void test_keyboard(void)
+{
+    struct vd d;
+    struct device *k = start_input(&d, VIRTIO_KEYBOARD);
+    CHECK_EQ(ask(&d, 1, 0), strlen("emu virtio keyboard"));
+    CHECK_EQ(vd_get(&d, VD_CONFIG + 8, 4), 0x20756d65);
+    CHECK_EQ(ask(&d, 3, 0), 8);
+    CHECK_EQ(ask(&d, 0x11, 1), 16);
+    CHECK_EQ(vd_get(&d, VD_CONFIG + 8, 4), 0xfffffffe);
+    CHECK_EQ(ask(&d, 0x11, 3), 0);
+    CHECK_EQ(ask(&d, 0x12, 0), 0);
+    CHECK_EQ(ask(&d, 0xff, 0xff), 0);
+    CHECK(keyboard_key(k, 0x1e, true));         /* no driver yet: PS/2's */
+    CHECK_EQ(in8(&d.r, 0x60), 0x1e);
+    ready_input(&d);
+    keyboard_key(k, 0x1e, true);
+    keyboard_key(k, 0xe048, true);
+    check_event(&d, 0, 1, 30, 1);
+    check_event(&d, 1, 0, 0, 0);
+    check_event(&d, 2, 1, 103, 1);
+    check_event(&d, 3, 0, 0, 0);
+    keyboard_key(k, 0x1e, false);               /* one buffer is left; the rest waits */
+    check_event(&d, 4, 1, 30, 0);
+    CHECK_EQ(vd_used(&d, 0, 1), -1);
+    vd_add(&d, 0, &(struct vd_piece){ BUFFER, 8, true }, 1);
+    vd_kick(&d, 0);
+    check_event(&d, 0, 0, 0, 0);
+    for (unsigned i = 0; i < 1000; i++)         /* more than anybody keeps */
+        CHECK(keyboard_key(k, 0x1e, i % 2));
+    CHECK_EQ(vd_exchange(&d, 1, &(struct vd_piece){ BUFFER, 8, false }, 1), 0);
+    rig_fini(&d.r);
+}
+
+static void test_tablet(void)
+{
+    struct vd d;
+    struct device *k = start_input(&d, VIRTIO_TABLET);
+    CHECK_EQ(ask(&d, 0x12, 1), 20);
+    CHECK_EQ(vd_get(&d, VD_CONFIG + 12, 4), 32767);
+    CHECK_EQ(ask(&d, 0x12, 2), 0);
+    CHECK_EQ(ask(&d, 0x11, 3), 1);
+    CHECK_EQ(ask(&d, 0x11, 1), 0x110 / 8 + 1);
+    ready_input(&d);
+    mouse_move(k, 10, -10000, 1);
+    check_event(&d, 0, 3, 0, 16383 + 320);
+    check_event(&d, 1, 3, 1, 0);
+    check_event(&d, 2, 1, 0x110, 1);
+    check_event(&d, 3, 0, 0, 0);
+    CHECK(keyboard_key(k, 0x1e, true));         /* keys are not a tablet's */
+    CHECK_EQ(in8(&d.r, 0x60), 0x1e);
+    rig_fini(&d.r);
+}
+
+/* --- a disk with several queues --- */
+
+static void test_queues(void)
+{
+    struct vd d;
+    vd_init(&d);
+    d.r.platform.virtio[0] = (struct virtio_slot){ .model = VIRTIO_BLK, .image = block_open(image, BLOCK_SNAPSHOT, &d.r.err), .queues = 4 };
+    vd_power_on(&d);
+    CHECK(vd_offered(&d) & BIT(12));
+    CHECK_EQ(vd_get(&d, VD_CONFIG + 34, 2), 4);
+    CHECK(vd_negotiate(&d, PLAIN | BIT(12)));
+    CHECK_EQ(vd_get(&d, 18, 2), 4);
+    for (unsigned q = 0; q < 4; q++)
+        vd_queue(&d, q, 8);
+    vd_go(&d);
+    for (unsigned n = 0; n < 32; n++) {
+        gpa_t header = HEADER + 32 * (n % 4);
+        struct vd_piece p[3] = { { header, 16, false }, { BUFFER, 512, n >= 16 }, { ANSWER, 1, true } };
+        vd_poke(&d, header, 8, n < 16);
+        vd_poke(&d, header + 8, 8, n % 16);
+        vd_poke(&d, BUFFER, 8, n < 16 ? 0x777 * n : 0);
+        CHECK_EQ(vd_exchange(&d, n < 16 ? n % 4 : 3 - n % 4, p, 3), n < 16 ? 1 : 513);
+        CHECK(n < 16 || vd_peek(&d, BUFFER, 8) == 0x777 * (n % 16));
+    }
+    stop_disk(&d);
+}
+
 int main(int argc, char **argv)
 {
     static const struct check tests[] = {
-        { "rng", test_rng }, { "console", test_console }, { NULL, NULL },
+        { "rng", test_rng }, { "console", test_console }, { "balloon", test_balloon }, { "keyboard", test_keyboard },
+        { "tablet", test_tablet }, { "queues", test_queues }, { NULL, NULL },
     };
     if (make_image())
         return 1;

@@ -2,7 +2,9 @@
 /* Nonsense for each virtio device: rings that change under its eyes, registers in any order, MSI-X tables gone mad. Longer under EMU_SOAK. */
 #include "virtio_rigs.h"
 
-enum { FUZZ_STEPS = 60000 };
+#include "devices/input/i8042.h"
+
+enum { FUZZ_STEPS = 60000, SOAK_TIMES = 50, VD_MSIX = VD_BAR + 0x10000 };
 
 /* Numbers that matter: small ones, and places in or near memory. */
 static u64 some_number(u64 *seed)
@@ -45,6 +47,20 @@ static void touch_register(struct vd *d, u64 *seed)
     vd_config_put(d, PCI_COMMAND, 2, PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 }
 
+/* The table of MSI-X, its pending bits, and whether it is on: messages go to addresses that make no sense, and wait behind masks. */
+static void touch_vectors(struct vd *d, u64 *seed)
+{
+    enum { AT_MSIX = 0x98 };
+    u64 v = check_random(seed);
+    if (v % 4 == 0)
+        vd_config_put(d, AT_MSIX + 2, 2, v >> 8 & 0xffff);
+    else if (v % 4 == 1)
+        vd_put(d, v >> 8 & 1 ? 16 : 26, 2, v >> 16 & 31);
+    else
+        physmap_store(&d->r.map, VD_MSIX + (v >> 8) % 0x900, 1 << (v >> 4) % 3, v >> 20 & 1 ? v >> 32 : 0xfee00000 | v >> 40);
+    physmap_load(&d->r.map, VD_MSIX + (v >> 24) % 0x900, 4);
+}
+
 /* A chain that makes some sense. */
 static void add_something(struct vd *d, u64 *seed)
 {
@@ -77,12 +93,12 @@ static void begin_again(struct vd *d, u64 *seed)
 
 static unsigned fuzz(struct vd *d, u64 *seed)
 {
-    unsigned served = 0;
-    for (unsigned i = 0; i < FUZZ_STEPS; i++) {
+    unsigned served = 0, steps = FUZZ_STEPS * (getenv("EMU_SOAK") ? SOAK_TIMES : 1);
+    for (unsigned i = 0; i < steps; i++) {
         u64 v = check_random(seed);
         if (v % 64 == 0)
             begin_again(d, seed);
-        (v % 8 < 1 ? spoil_memory : v % 8 < 2 ? touch_register : add_something)(d, seed);
+        (v % 8 < 1 ? spoil_memory : v % 8 < 2 ? touch_register : v % 16 < 3 ? touch_vectors : add_something)(d, seed);
         if (v >> 16 & 1)
             rig_run(&d->r, (v >> 20) % 100000);
         for (unsigned n = 0; n < 4; n++)
@@ -137,11 +153,30 @@ static void test_fuzz_rng(void)
     rig_fini(&d.r);
 }
 
+static void fuzz_slot(enum virtio_model model)
+{
+    u64 seed = check_seed();
+    struct vd d;
+    vd_init(&d);
+    struct device *keyboard = rig_add(&d.r, &i8042_ops);
+    d.r.platform.virtio[0] = (struct virtio_slot){ .model = model, .flavor.packed = true };
+    vd_power_on(&d);
+    for (unsigned i = 0; i < 30; i++)
+        keyboard_key(keyboard, i, true);
+    CHECK(fuzz(&d, &seed) > (model == VIRTIO_BALLOON ? 200 : 20));
+    rig_fini(&d.r);
+}
+
+static void test_fuzz_balloon(void) { fuzz_slot(VIRTIO_BALLOON); }
+static void test_fuzz_keyboard(void) { fuzz_slot(VIRTIO_KEYBOARD); }
+static void test_fuzz_tablet(void) { fuzz_slot(VIRTIO_TABLET); }
+
 int main(int argc, char **argv)
 {
     static const struct check tests[] = {
         { "fuzz_disk", test_fuzz_disk }, { "fuzz_net", test_fuzz_net }, { "fuzz_console", test_fuzz_console },
-        { "fuzz_rng", test_fuzz_rng }, { NULL, NULL },
+        { "fuzz_rng", test_fuzz_rng },
+        { "fuzz_balloon", test_fuzz_balloon }, { "fuzz_keyboard", test_fuzz_keyboard }, { "fuzz_tablet", test_fuzz_tablet }, { NULL, NULL },
     };
     if (make_image())
         return 1;

@@ -171,6 +171,8 @@ static monitor_fn run_help;
 #define run_print monitor_print
 #define run_sendkey monitor_sendkey
 #define run_type monitor_type
+#define run_mouse_move monitor_mouse_move
+#define run_balloon monitor_balloon
 
 const struct monitor_command monitor_commands[] = {
 #define COMMAND(id, name, alias, args, help) { name, alias, args, help, run_##id },

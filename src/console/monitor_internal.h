@@ -40,6 +40,6 @@ void monitor_print_place(struct monitor *m, FILE *out);
 /* Evaluate all of `text`. False with a line to `out`. */
 bool monitor_evaluate(struct monitor *m, const char *text, u64 *value, FILE *out);
 
-monitor_fn monitor_info, monitor_x, monitor_xp, monitor_print, monitor_sendkey, monitor_type;
+monitor_fn monitor_info, monitor_x, monitor_xp, monitor_print, monitor_sendkey, monitor_type, monitor_mouse_move, monitor_balloon;
 
 #endif

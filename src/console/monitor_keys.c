@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Keys by name (QEMU's names) and text for the guest's keyboard. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "console/monitor_internal.h"
 #include "devices/input/i8042.h"
 #include "devices/input/ps2.h"
+#include "devices/virtio/virtio.h"
 
 #define MAX_KEYS 8
 
@@ -53,6 +55,32 @@ void monitor_sendkey(struct monitor *m, char *args, FILE *out)
         keyboard_key(d, code[i], true);
     while (d && n--)
         keyboard_key(d, code[n], false);
+}
+
+void monitor_mouse_move(struct monitor *m, char *args, FILE *out)
+{
+    struct device *d = keyboard(m, out);
+    int dx, dy;
+    unsigned buttons = 0;
+    if (sscanf(args, "%d %d %u", &dx, &dy, &buttons) < 2)
+        fprintf(out, "mouse_move: give two numbers, right and down are positive\n");
+    else if (d)
+        mouse_move(d, dx, dy, buttons);
+}
+
+void monitor_balloon(struct monitor *m, char *args, FILE *out)
+{
+    struct vm *vm = monitor_vm(m, out);
+    char *end;
+    u64 mib = strtoull(args, &end, 10);
+    if (end == args || !mib) {
+        fprintf(out, "balloon: give the MiB that the guest shall get along with\n");
+        return;
+    }
+    for (unsigned i = 0; vm && i < vm->ndevices; i++)
+        if (vm->device[i]->ops == &virtio_set_ops && virtio_set_balloon(vm->device[i], mib << 20))
+            return;
+    fprintf(out, "this machine has no balloon; add -device virtio-balloon-pci\n");
 }
 
 void monitor_type(struct monitor *m, char *args, FILE *out)

@@ -59,7 +59,7 @@ struct vfio_slot {
 };
 
 /* A virtio device other than a network adapter. */
-enum virtio_model { VIRTIO_NONE, VIRTIO_BLK, VIRTIO_RNG, VIRTIO_CONSOLE, VIRTIO_VHOST_BLK };
+enum virtio_model { VIRTIO_NONE, VIRTIO_BLK, VIRTIO_RNG, VIRTIO_CONSOLE, VIRTIO_VHOST_BLK, VIRTIO_BALLOON, VIRTIO_KEYBOARD, VIRTIO_TABLET };
 struct virtio_slot {
     enum virtio_model model;
     u8 slot;                        /* of PCI bus 0; 0: the first that is free */
@@ -99,6 +99,7 @@ struct platform {
     struct chardev *serial[4];      /* back-end of COM1..COM4; NULL: none */
     struct chardev *parallel;       /* back-end of the printer port; NULL: there is none */
     struct chardev *debugcon;       /* where firmware's messages go; NULL: nowhere */
+    struct device *keyboard;        /* published by the keyboard controller; NULL: there is none */
     struct dma *dma;                /* published by the DMA controllers' create() */
     struct fwcfg *fwcfg;            /* published by fw_cfg's create() */
     const u8 *bios; u64 bios_size;  /* the firmware's ROM, seen at the end of 4 GiB; NULL: none, and upper memory is plain RAM */

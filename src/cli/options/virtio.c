@@ -11,7 +11,8 @@
 /* virtio-serial is the bus of consoles in QEMU; here each console has its own function. */
 static const struct { const char *name; enum virtio_model model; } models[] = {
     { "virtio-blk-pci", VIRTIO_BLK }, { "virtio-blk", VIRTIO_BLK }, { "virtio-rng-pci", VIRTIO_RNG }, { "virtio-rng", VIRTIO_RNG },
-    { "vhost-user-blk-pci", VIRTIO_VHOST_BLK }, { "vhost-user-blk", VIRTIO_VHOST_BLK }, { "virtconsole", VIRTIO_CONSOLE }, { "virtio-serial-pci", VIRTIO_NONE }, { "virtio-serial", VIRTIO_NONE },
+    { "vhost-user-blk-pci", VIRTIO_VHOST_BLK }, { "vhost-user-blk", VIRTIO_VHOST_BLK }, { "virtio-balloon-pci", VIRTIO_BALLOON }, { "virtio-balloon", VIRTIO_BALLOON },
+    { "virtio-keyboard-pci", VIRTIO_KEYBOARD }, { "virtio-tablet-pci", VIRTIO_TABLET }, { "virtconsole", VIRTIO_CONSOLE }, { "virtio-serial-pci", VIRTIO_NONE }, { "virtio-serial", VIRTIO_NONE },
 };
 
 /* The row of a name, which may end in -transitional or -non-transitional; -1. */

@@ -30,6 +30,7 @@ struct i8042 {
     struct ps2_queue answers, aux_answers;  /* the controller's own, and what it gives out as the mouse's (D3h) */
     struct ps2_keyboard keyboard;
     struct ps2_mouse mouse;
+    struct key_taker *takers;   /* others that want keys and movements */
 };
 
 static u8 mode(const struct i8042 *c) { return c->ram[0]; }
@@ -221,9 +222,19 @@ static const struct bus_ops command_port = { status_read, command_write, .reg_na
 
 /* For the console and tests */
 
+void keyboard_share(struct device *d, struct key_taker *t)
+{
+    struct i8042 *c = (struct i8042 *)d;
+    t->next = c->takers;
+    c->takers = t;
+}
+
 bool keyboard_key(struct device *d, u16 scancode_set1, bool down)
 {
     struct i8042 *c = (struct i8042 *)d;
+    for (struct key_taker *t = c->takers; t; t = t->next)
+        if (t->key(t->opaque, scancode_set1, down))
+            return true;
     bool taken = ps2_keyboard_key(&c->keyboard, scancode_set1, down);
     refill(c);
     return taken;
@@ -252,6 +263,9 @@ size_t keyboard_type(struct device *d, const char *text)
 void mouse_move(struct device *d, int dx, int dy, unsigned buttons)
 {
     struct i8042 *c = (struct i8042 *)d;
+    for (struct key_taker *t = c->takers; t; t = t->next)
+        if (t->movement(t->opaque, dx, dy, buttons))
+            return;
     ps2_mouse_move(&c->mouse, dx, dy, buttons);
     refill(c);
 }
@@ -283,6 +297,7 @@ static struct device *i8042_create(struct platform *to, struct error *err)
     if (!c)
         return NULL;
     c->to = *to;
+    to->keyboard = &c->dev;
     if (bus_add_ports(to->bus, "i8042", 0x60, 1, &data_port, c, err) ||
         bus_add_ports(to->bus, "i8042", 0x64, 1, &command_port, c, err)) {
         free(c);

@@ -20,6 +20,16 @@ size_t keyboard_type(struct device *d, const char *text);
 /* Move the mouse (counts, right and down are positive) with these buttons held: bit 0 left, 1 right, 2 middle. */
 void mouse_move(struct device *d, int dx, int dy, unsigned buttons);
 
+/* Another device for keys and movements: asked first, and if it takes one (true), the PS/2 devices do not hear of it. Its storage is the
+ * caller's, and stays as long as the machine. */
+struct key_taker {
+    bool (*key)(void *opaque, u16 scancode_set1, bool down);
+    bool (*movement)(void *opaque, int dx, int dy, unsigned buttons);
+    void *opaque;
+    struct key_taker *next;
+};
+void keyboard_share(struct device *d, struct key_taker *t);
+
 /* Lights: bit 0 Scroll Lock, 1 Num Lock, 2 Caps Lock. */
 u8 keyboard_leds(const struct device *d);
 

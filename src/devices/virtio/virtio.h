@@ -13,7 +13,7 @@
 #include "devices/device.h"
 #include "devices/virtio/virtqueue.h"
 
-enum { VIRTIO_QUEUES_MAX = 16, VIRTIO_CONFIG_MAX = 64 };
+enum { VIRTIO_QUEUES_MAX = 16, VIRTIO_CONFIG_MAX = 136 };
 enum { VIRTIO_ID_NET = 1, VIRTIO_ID_BLOCK = 2, VIRTIO_ID_CONSOLE = 3, VIRTIO_ID_RNG = 4, VIRTIO_ID_BALLOON = 5, VIRTIO_ID_INPUT = 18 };
 
 /* Device status (2.1). */
@@ -132,7 +132,14 @@ void virtio_config_write(struct virtio *v, u64 offset, unsigned size, u32 value)
 struct virtio *virtio_blk_new(const struct platform *to, const struct virtio_slot *s);
 struct virtio *virtio_net_new(const struct platform *to, const struct nic *n);
 struct virtio *virtio_rng_new(const struct platform *to, const struct virtio_slot *s);
+/* A keyboard or a tablet. */
+struct virtio *virtio_input_new(const struct platform *to, const struct virtio_slot *s);
+struct virtio *virtio_balloon_new(const struct platform *to, const struct virtio_slot *s);
 struct virtio *virtio_console_new(const struct platform *to, const struct virtio_slot *s);
+
+/* The guest shall get along with `bytes` of its memory. False: this is no balloon, or there is none among them. */
+bool virtio_balloon_leave(struct virtio *v, u64 bytes);
+bool virtio_set_balloon(struct device *set, u64 bytes);
 
 /* All of the machine's virtio devices, on its PCI bus. */
 extern const struct device_ops virtio_set_ops;

@@ -193,7 +193,7 @@ static void add_modern(struct virtio_pci *p)
 /* A transitional function is known by a device number of its own, and the subsystem says what it is (4.1.2.3). */
 static void identify(struct virtio_pci *p, bool transitional)
 {
-    static const u8 transitional_number[] = { [VIRTIO_ID_NET] = 0, [VIRTIO_ID_BLOCK] = 1, [VIRTIO_ID_CONSOLE] = 3, [VIRTIO_ID_RNG] = 5 };
+    static const u8 transitional_number[] = { [VIRTIO_ID_NET] = 0, [VIRTIO_ID_BLOCK] = 1, [VIRTIO_ID_BALLOON] = 2, [VIRTIO_ID_CONSOLE] = 3, [VIRTIO_ID_RNG] = 5 };
     const struct virtio_ops *ops = p->v->ops;
     u16 device = transitional ? TRANSITIONAL_FROM + transitional_number[ops->id] : MODERN_FROM + ops->id;
     pci_identify(&p->function, VENDOR, device, ops->pci_class, transitional ? 0 : 1);
@@ -207,9 +207,10 @@ static void make_function(struct virtio_pci *p, const struct virtio_flavor *flav
     f->dev = p;
     f->reading = flavor->no_modern ? NULL : config_reading;
     f->written = config_written;
-    identify(p, !flavor->no_legacy);
+    bool legacy = !flavor->no_legacy && p->v->ops->id <= VIRTIO_ID_BALLOON;      /* what is younger than 1.0 has no older interface */
+    identify(p, legacy);
     pci_msix_add(&p->msix, f, AT_MSIX, BAR_MSIX, p->v->queues + 1);
-    if (!flavor->no_legacy)
+    if (legacy)
         pci_set_bar(f, BAR_LEGACY, &(struct pci_bar){ .name = "virtio-legacy", .size = VIRTIO_PCI_LEGACY_PORTS, .io = true,
                                                      .ops = &virtio_pci_legacy_ops, .dev = p });
     if (!flavor->no_modern)

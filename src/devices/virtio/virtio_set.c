@@ -46,7 +46,8 @@ static int add_others(struct virtio_set *s, struct platform *to, struct error *e
 {
     static struct virtio *(*const make[])(const struct platform *to, const struct virtio_slot *slot) = {
         [VIRTIO_BLK] = virtio_blk_new, [VIRTIO_RNG] = virtio_rng_new, [VIRTIO_CONSOLE] = virtio_console_new,
-        [VIRTIO_VHOST_BLK] = vhost_blk_new,
+        [VIRTIO_VHOST_BLK] = vhost_blk_new, [VIRTIO_BALLOON] = virtio_balloon_new,
+        [VIRTIO_KEYBOARD] = virtio_input_new, [VIRTIO_TABLET] = virtio_input_new,
     };
     for (unsigned i = 0; i < VIRTIO_SLOTS_MAX; i++) {
         const struct virtio_slot *x = &to->virtio[i];
@@ -82,6 +83,15 @@ static struct device *set_create(struct platform *to, struct error *err)
     if (s)
         set_reset(&s->dev);
     return s ? &s->dev : NULL;
+}
+
+bool virtio_set_balloon(struct device *d, u64 bytes)
+{
+    struct virtio_set *s = (struct virtio_set *)d;
+    bool there = false;
+    for (unsigned i = 0; i < s->count; i++)
+        there |= virtio_balloon_leave(s->function[i]->v, bytes);
+    return there;
 }
 
 static void show_queue(const struct virtqueue *q, FILE *out)
