@@ -37,7 +37,7 @@ static void detach(void *self) { core_free(self); }
 /* An adapted instruction comes as a callout, and a habit of faulting makes one; the interpreter executes it either way. */
 static void adapt(struct bt_vcpu *t)
 {
-    bool habit = t->fault == FILL_TRACED || t->fault == FILL_MMIO || t->fault == FILL_CODE;
+    bool habit = t->fault == FILL_TRACED || t->fault == FILL_MMIO || t->fault == FILL_CODE || t->fault == FILL_DIRECT;
     if (t->context.leave == LEAVE_FAULT && habit)
         adapt_fault(t, t->context.eip);
 }

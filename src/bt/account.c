@@ -132,6 +132,8 @@ void account_fault(struct bt_vcpu *t)
     static const enum event events[] = {
         [FILL_FAULT] = EV_BT_TRUE_FAULT, [FILL_MMIO] = EV_BT_MMIO, [FILL_TRACED] = EV_BT_TRACE, [FILL_CODE] = EV_BT_CODE_TRACE,
     };
+    if (t->fault == FILL_DIRECT)
+        return;
     enum event e = t->page_fault || t->fault != FILL_FAULT ? events[t->fault] : EV_BT_EXCEPTION;
     trace(t->cpu->tracer, SHADOW, "fault=%s eip=0x%x", event_rows[e].name, t->context.eip);
     ledger_charge(t->cpu->ledger, e);

@@ -71,6 +71,8 @@ enum fill window_fill(struct bt *b, struct window *w, struct cpu *c, u32 gva, bo
     bool allowed = x.perms & PERM_W || (!w->user && !(c->mmu.cr0 & CR0_WP));
     struct grant g = { physmap_find(b->map, x.gpa), x.gpa & b->map->a20_mask & PAGE_MASK, gva_page, gva_page, gva_page + 1,
                        allowed && x.dirty && perms & PERM_W }; /* otherwise a write faults and asks again */
+    if (g.region && g.region->kind == REGION_MMIO && g.region->direct)
+        return FILL_DIRECT;
     if (!g.region || g.region->kind == REGION_MMIO || (write && g.region->kind == REGION_ROM))
         return FILL_MMIO;
     u8 marks = g.region->page_marks[(g.gpa - g.region->gpa) >> PAGE_SHIFT];

@@ -15,7 +15,7 @@
 #define REVERT_AFTER 32         /* callouts in a row that would not have faulted before it is retranslated as it was */
 
 #define MAX_RULES 32
-#define FILL_KINDS 5
+#define FILL_KINDS 6
 
 struct bt_stats {
     u64 units, insns, units_flushed, invalidated, chained, entries, callouts, adapted, reverted, untraced, hidden_faults, windows_made, windows_lost;

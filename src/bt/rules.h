@@ -21,7 +21,7 @@ enum rule {
     RULE_PUSH, RULE_POP, RULE_LEAVE,    /* 32-bit stack operations by MOV and LEA */
     RULE_CALL, RULE_RET, RULE_JMP, RULE_JCC, RULE_LOOP, RULE_JCC_ROUND /* closes a round of a loop, not the last: ends nothing */, /* control flow: ends the unit */
 };
-_Static_assert(RULE_JCC_ROUND < MAX_RULES && FILL_CODE < FILL_KINDS, "bt_stats has room for all");
+_Static_assert(RULE_JCC_ROUND < MAX_RULES && FILL_DIRECT < FILL_KINDS, "bt_stats has room for all");
 
 /* The rule for a decoded instruction under that key. `why` (may be NULL) gets a word for dumps. */
 enum rule rule_for(const struct insn *i, u32 key, const char **why);

@@ -25,6 +25,7 @@ enum fill {
     FILL_MMIO,      /* no memory there */
     FILL_TRACED,    /* a write to a traced page table */
     FILL_CODE,      /* a write to a page that holds translated code */
+    FILL_DIRECT,    /* a device in the guest's own hands: the monitor would map it, so it is no event of its */
 };
 
 /* Where the units of one guest page begin in host memory. It holds for every window that shows that guest-physical page at that guest
