@@ -114,7 +114,7 @@ static const struct { const char *args, *says; } mistakes[] = {
     { "%s/loop -device e1000,colour=red", "colour=red" },
     { "%s/loop -netdev user,id=n -device e1000,netdev=n -device e1000,netdev=n", "another adapter" },
     { "%s/loop -netdev user", "has no id" },
-    { "%s/loop -netdev tap,id=n", "no back-end" },
+    { "%s/loop -netdev bridge,id=n", "no back-end" },
     { "%s/loop -netdev user,id=n -netdev none,id=n", "two are called so" },
     { "%s/loop -netdev user,id=n,colour=red", "no option of it" },
     { "%s/loop -nic user,model=ne2k_pci", "there are e1000" },
