@@ -28,7 +28,7 @@ struct compare {
     struct options options;
     const char *engines;
     bool json, reasons, wall, help;
-    const char *json_file, *csv, *html, *svg, *against, *sort;    /* NULL: not asked for */
+    const char *json_file, *csv, *html, *svg, *against, *sort, *until;    /* NULL: not asked for */
     json_t *earlier;                /* of --against, owned */
     struct trace_json *trace;       /* NULL: none */
     struct progress progress;
@@ -56,6 +56,7 @@ static const char usage[] =
     "  -wall              wall time of each run, on standard error\n"
     "  -kvm host|model    what a kvm column runs on; default model, which repeats exactly\n"
     "  -max-cycles N      end of each run; default 4000000000\n"
+    "  -until TEXT        end of each run: the guest's console has said TEXT\n"
     "and what describes the machine, as -m, -cpu, -append, -initrd, -module: see emu --help-all\n";
 
 /* --- command line ----------------------------------------------------------------------------- */
@@ -69,7 +70,7 @@ static bool parse_own(struct compare *c, int argc, char **argv, int *i)
     };
     const struct { const char *name; const char **text; } words[] = {
         { "engines", &c->engines }, { "engine", &c->engines }, { "csv", &c->csv }, { "html", &c->html }, { "svg", &c->svg },
-        { "against", &c->against }, { "sort", &c->sort },
+        { "against", &c->against }, { "sort", &c->sort }, { "until", &c->until },
     };
     for (unsigned f = 0; f < ARRAY_LEN(flags); f++)
         if (word_is_option(argv[*i], flags[f].name, &value) && !value)
@@ -191,6 +192,7 @@ static int run_guest(struct compare *c, struct comparison *k, const char *guest,
     if (parse_engines(k, c->engines, err))
         return -1;
     for (unsigned i = 0; i < k->ncolumns; i++) {
+        k->column[i].until = c->until && *c->until ? c->until : NULL;
         k->column[i].profile = c->options.profile_said ? NULL : hw_profile(k->column[i].hw);
         run_column(c, k, &k->column[i]);
     }

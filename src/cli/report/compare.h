@@ -25,6 +25,7 @@ struct column {
     const struct engine_ops *engine;    /* NULL: this build has none of that name */
     char hw[64];                        /* behind the colon; "": the engine's default */
     const char *profile;                /* of its own: hw names a processor, and the user no profile; NULL: the comparison's */
+    const char *until;                  /* the run ends when the console has said this; NULL: nothing is waited for */
     bool measured;                      /* kvm on the host: cycles by the host's clock, not the profile */
     bool ran;                           /* the guest was started; otherwise `note` says why not */
     int status;                         /* enum exit_status, or a guest's own (odd) */

@@ -141,6 +141,31 @@ static struct vm_config column_config(const struct column *c, const struct vm_co
     return config;
 }
 
+/* --- a run that ends with a text --- */
+
+/* Stands before the console's buffer and listens. */
+struct ear {
+    struct chardev c;
+    struct chardev *console;
+    const char *until;
+    size_t matched;
+    struct vm *vm;
+};
+
+static void ear_write(struct chardev *c, u8 byte)
+{
+    struct ear *e = (struct ear *)c;
+    e->console->write(e->console, byte);
+    e->matched = byte == (u8)e->until[e->matched] ? e->matched + 1 : byte == (u8)e->until[0];
+    if (e->until[e->matched] || !e->vm)
+        return;
+    e->matched = 0;
+    vm_stop(e->vm, STATUS_POWEROFF, "the guest said: %s", e->until);
+    e->vm->engine->kick(vm_current(e->vm));
+}
+
+static int ear_read(struct chardev *c) { return -1; }
+
 void column_run(struct column *c, const char *guest, const struct vm_config *base)
 {
     char kernel[PATH_MAX];
@@ -152,12 +177,14 @@ void column_run(struct column *c, const char *guest, const struct vm_config *bas
         return;
     }
     struct chardev *console = chardev_buffer_new();
-    struct vm_config config = column_config(c, base, kernel, console);
+    struct ear ear = { .c = { .write = ear_write, .read = ear_read, .fd = -1 }, .console = console, .until = c->until };
+    struct vm_config config = column_config(c, base, kernel, c->until ? &ear.c : console);
     timeline_init(&c->timeline);
     c->timeline.observer.next = config.observer;
     config.observer = &c->timeline.observer;
     struct vm *vm = vm_new(&config, &err);
     if (vm) {
+        ear.vm = vm;
         c->measured = !strcmp(c->engine->name, "kvm") && !strcmp(config.kvm, "host");
         c->status = vm_run(vm);
         collect(c, vm, console);
