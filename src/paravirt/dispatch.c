@@ -8,6 +8,8 @@
  */
 #include "paravirt/domain.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 const struct hypercall hypercalls[] = {
@@ -25,8 +27,44 @@ const struct hypercall *hypercall_find(u32 nr)
     return NULL;
 }
 
+/* Where a call that takes a list says how long it is. 0: it takes none. */
+static unsigned list_argument(u32 nr)
+{
+    static const u8 argument[HYPERCALLS_COUNTED] = {
+        [__HYPERVISOR_mmu_update] = 1, [__HYPERVISOR_mmuext_op] = 1, [__HYPERVISOR_multicall] = 1, [__HYPERVISOR_grant_table_op] = 2,
+    };
+    return argument[nr];
+}
+
+static void count_call(struct domain *d, u32 nr, const u32 arg[6])
+{
+    struct hypercall_count *c = &d->called[nr];
+    u32 entries = list_argument(nr) ? arg[list_argument(nr)] : 0;
+    if (entries & PREEMPTED)
+        return; /* the rest of one that is counted */
+    c->calls++;
+    c->entries += entries;
+    if (entries > c->most)
+        c->most = entries;
+}
+
+void hypercalls_info(const struct domain *d, void *file)
+{
+    fprintf(file, "hypercalls by number:\n");
+    for (u32 nr = 0; nr < HYPERCALLS_COUNTED; nr++) {
+        const struct hypercall_count *c = &d->called[nr];
+        if (!c->calls)
+            continue;
+        fprintf(file, "  %2u %-22s %10" PRIu64, nr, hypercall_find(nr)->name, c->calls);
+        if (list_argument(nr))
+            fprintf(file, "  batches of %" PRIu64 ".%" PRIu64 ", at most %u", c->entries / c->calls, c->entries * 10 / c->calls % 10, c->most);
+        fputc('\n', file);
+    }
+}
+
 static s32 invoke(struct domain *d, const struct hypercall *h, const u32 arg[6])
 {
+    count_call(d, h->nr, arg);
     s32 rc = h->handler(d, arg);
     trace(&d->vm->tracer, HYPERCALL, "nr=%u name=%s a1=0x%x a2=0x%x a3=0x%x a4=0x%x result=%d", h->nr, h->name,
           arg[0], arg[1], arg[2], arg[3], rc);

@@ -92,6 +92,9 @@ struct pv_vcpu {
     cycles_t time_stamped;      /* when vcpu_time_info was written last */
 };
 
+#define PREEMPTED 0x80000000u   /* the flag that a continued call carries in the length of its list */
+#define HYPERCALLS_COUNTED 64    /* numbers; architecture and vendor calls lie below */
+
 struct domain {
     struct xen *xen;            /* the hypervisor, with all its domains */
     u16 domid;
@@ -131,6 +134,7 @@ struct domain {
     enum exit_kind end;
     char why[256];
     u64 types_made[TYPE_COUNT]; /* counted promotions, for `info` */
+    struct hypercall_count { u64 calls, entries; u32 most; } called[HYPERCALLS_COUNTED]; /* by number, those within a multicall too */
     cycles_t call_started;      /* of the hypercall that is carried out, */
     bool may_pause, paused;     /* which may, or did, stop before its end, */
     u32 rest[6];                /* with these arguments for the rest */
@@ -284,6 +288,8 @@ extern const struct hypercall hypercalls[];
 const struct hypercall *hypercall_find(u32 nr);
 /* Charge, trace and call one; -XEN_ENOSYS when there is none. */
 s32 hypercall_call(struct domain *d, u32 nr, const u32 arg[6]);
+/* For `info`: each call by number, and of those that take a list how long it was. */
+void hypercalls_info(const struct domain *d, void *file);
 /* INT 82h of ring 1: number in EAX, arguments in EBX, ECX, EDX, ESI, EDI, EBP; result in EAX. */
 void hypercall_trap(struct domain *d);
 

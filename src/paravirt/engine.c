@@ -228,6 +228,7 @@ static void pv_info(const struct vm *vm, void *file)
     fprintf(file, "page tables at mfn 0x%x; kernel stack %x:%x; event upcall %x:%x, failsafe %x:%x; %s\n", d->v.base_mfn, d->v.kernel_ss,
             d->v.kernel_sp, d->v.event_cs, d->v.event_eip, d->v.failsafe_cs, d->v.failsafe_eip, d->v.blocked ? "blocked" : "running");
     print_types(d, file);
+    hypercalls_info(d, file);
     drivers_info(d, file);
 }
 

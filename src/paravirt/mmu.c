@@ -5,7 +5,6 @@
 #include "paravirt/domain.h"
 
 #define BATCH_MOST 65536            /* entries of one call */
-#define PREEMPTED 0x80000000u       /* the flag that a continued call carries in its count */
 
 /* The domain that a call is about: only the caller's own may be named. */
 static int check_domid(u32 domid)
