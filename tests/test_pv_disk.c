@@ -125,7 +125,7 @@ static void test_bad_requests(void)
         { blk_one(BLKIF_OP_READ, 0, 5, 0, 0), BLKIF_RSP_ERROR },                        /* not granted */
         { blk_one(BLKIF_OP_READ, 0, 0xffffffff, 0, 0), BLKIF_RSP_ERROR },
         { blk_one(BLKIF_OP_DISCARD, 0, DATA_REF, 0, 0), BLKIF_RSP_EOPNOTSUPP },
-        { blk_one(BLKIF_OP_INDIRECT, 0, DATA_REF, 0, 0), BLKIF_RSP_EOPNOTSUPP },
+        { blk_one(BLKIF_OP_INDIRECT + 1, 0, DATA_REF, 0, 0), BLKIF_RSP_EOPNOTSUPP },
         { blk_one(255, 0, DATA_REF, 0, 0), BLKIF_RSP_EOPNOTSUPP },
     };
     for (unsigned i = 0; i < ARRAY_LEN(bad); i++) {
@@ -145,6 +145,57 @@ static void test_bad_requests(void)
     r = blk_one(BLKIF_OP_WRITE, 0, 100, 0, 0); /* what the disk only reads may be granted so */
     CHECK_EQ(blk_do(&b, &r), BLKIF_RSP_OKAY);
     check_context(NULL);
+    DONE_FRONT(f);
+}
+
+/* A request whose segments stand in a page of their own. */
+#pragma pack(push, 4)
+struct blk_indirect { u8 op, indirect_op; u16 segs; u64 id, sector; u16 handle; u32 grefs[8]; u8 rest[52]; };
+#pragma pack(pop)
+_Static_assert(sizeof(struct blk_indirect) == sizeof(struct blk_request), "a slot");
+
+static s16 indirect_do(struct blk *b, u8 op, u16 segs, u32 list_ref, u64 sector)
+{
+    struct blk_indirect i = { BLKIF_OP_INDIRECT, op, segs, 77, sector, 0, { list_ref } };
+    struct blk_request r;
+    memcpy(&r, &i, sizeof r);
+    blk_put(b, &r);
+    front_notify(b->f, b->port);
+    return blk_get(b, 77);
+}
+
+static void test_indirect(void)
+{
+    WITH_FRONT(f);
+    enum { LIST = DATA_REF + 15, PIECES = 60 };
+    CHECK_STR(store_text(&f.d->xen->store, BACK "/feature-max-indirect-segments"), "256");
+    struct blk b = blk_connect(&f);
+    struct blkif_request_segment list[512];
+    for (u32 i = 0; i < 512; i++) /* sector i into sector i % 8 of page i / 8 */
+        list[i] = (struct blkif_request_segment){ DATA_REF + i / 8 % 8, i % 8, i % 8 };
+    poke(&f, DATA(15), list, sizeof list);
+    CHECK_EQ(indirect_do(&b, BLKIF_OP_READ, PIECES, LIST, 2), BLKIF_RSP_OKAY);
+    for (u32 i = 0; i < PIECES; i++)
+        CHECK_EQ(peek32(&f, DATA(i / 8) + i % 8 * 512), i + 2);
+    poke32(&f, DATA(0), 999);
+    CHECK_EQ(indirect_do(&b, BLKIF_OP_WRITE, 1, LIST, 5), BLKIF_RSP_OKAY);
+    u32 word = 0;
+    CHECK(block_read(f.vm->platform.ide[0].image, 5 * 512, &word, 4) && word == 999);
+    CHECK_EQ(indirect_do(&b, BLKIF_OP_READ, 0, LIST, 0), BLKIF_RSP_ERROR);
+    CHECK_EQ(indirect_do(&b, BLKIF_OP_READ, 257, LIST, 0), BLKIF_RSP_ERROR);
+    CHECK_EQ(indirect_do(&b, BLKIF_OP_READ, 0xffff, LIST, 0), BLKIF_RSP_ERROR);
+    CHECK_EQ(indirect_do(&b, BLKIF_OP_READ, 256, LIST, 0), BLKIF_RSP_ERROR);         /* beyond the disk */
+    CHECK_EQ(indirect_do(&b, BLKIF_OP_READ, 1, 400, 0), BLKIF_RSP_ERROR);            /* the list is not granted */
+    CHECK_EQ(indirect_do(&b, BLKIF_OP_READ, 1, 0xffffffff, 0), BLKIF_RSP_ERROR);
+    CHECK_EQ(indirect_do(&b, BLKIF_OP_INDIRECT, 1, LIST, 0), BLKIF_RSP_ERROR);       /* a list of lists */
+    CHECK_EQ(indirect_do(&b, BLKIF_OP_FLUSH_DISKCACHE, 1, LIST, 0), BLKIF_RSP_ERROR);
+    list[1].gref = 400;
+    list[2].last_sect = 8;
+    poke(&f, DATA(15), list, sizeof list);
+    CHECK_EQ(indirect_do(&b, BLKIF_OP_READ, 2, LIST, 0), BLKIF_RSP_ERROR);
+    list[1].gref = DATA_REF;
+    poke(&f, DATA(15), list, sizeof list);
+    CHECK_EQ(indirect_do(&b, BLKIF_OP_READ, 3, LIST, 0), BLKIF_RSP_ERROR);
     DONE_FRONT(f);
 }
 
@@ -254,6 +305,7 @@ int main(int argc, char **argv)
         { "read-write", test_read_write },
         { "batch", test_batch },
         { "bad-requests", test_bad_requests },
+        { "indirect", test_indirect },
         { "mad-index", test_mad_index },
         { "bad-handshakes", test_bad_handshakes },
         { "pulled-away", test_pulled_away },
