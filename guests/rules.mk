@@ -8,9 +8,9 @@ GUESTS_ALONE := smp
 # Programs of several files that make sense on Xen only.
 GUESTS_XEN := nullcall pair split
 # Programs of several files: guests/NAME/*.c for both kinds, guests/NAME/KIND/*.c for one, and what they borrow from others.
-GUESTS_PARTS := netload
+GUESTS_PARTS := blkload netload
 GUEST_BORROWS_xen := lib/domains/store lib/domains/share split/xenbus
-GUEST_BORROWS_native :=
+GUEST_BORROWS_native := netload/native/pci netload/native/virtio
 # Kernels of several files with programs for ring 3: guests/NAME/*.c, NAME/KIND/*.c and, linked by itself and put into the image, NAME/user.
 # What is linked first lies lowest: guests/lib/native maps 4 MiB, until a kernel has tables of its own.
 GUESTS_SYSTEM := lmbench
@@ -56,7 +56,7 @@ endef
 $(foreach n,$(GUESTS_XEN),$(eval $(call guest_xen,$(n))))
 
 define guest_parts
-$(GUEST_OUT)/$(1).$(2).elf: $(patsubst guests/%,$(GUEST_OUT)/$(2)/%.o,$(wildcard guests/$(1)/*.c guests/$(1)/$(2)/*.c)) $(GUEST_BORROWS_$(2):%=$(GUEST_OUT)/$(2)/%.c.o) $(call guest_lib,$(2)) guests/lib/$(2)/link.ld
+$(GUEST_OUT)/$(1).$(2).elf: $(sort $(patsubst guests/%,$(GUEST_OUT)/$(2)/%.o,$(wildcard guests/$(1)/*.c guests/$(1)/$(2)/*.c)) $(GUEST_BORROWS_$(2):%=$(GUEST_OUT)/$(2)/%.c.o)) $(call guest_lib,$(2)) guests/lib/$(2)/link.ld
 	$$(CC) $$(GUEST_LDFLAGS) -Wl,-T,guests/lib/$(2)/link.ld -o $$@ $$(filter %.o,$$^)
 GUEST_IMAGES += $(GUEST_OUT)/$(1).$(2).elf
 endef

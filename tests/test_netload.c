@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "cli/bench/bench_load.h"
@@ -242,17 +243,17 @@ static void test_worker_sets_the_pace(void)
 
 /* --- whole machines --- */
 
-static const struct load_path *path(const char *name)
+static const struct load_path *path(const struct load_bench *b, const char *name)
 {
-    for (unsigned i = 0; i < bench_net_loads.npaths; i++)
-        if (!strcmp(bench_net_loads.paths[i].name, name))
-            return &bench_net_loads.paths[i];
+    for (unsigned i = 0; i < b->npaths; i++)
+        if (!strcmp(b->paths[i].name, name))
+            return &b->paths[i];
     return NULL;
 }
 
 static bool measure(struct load_result *r, const char *name, const char *engine, const char *mode, u32 size, u32 batch, u32 count)
 {
-    load_run(&(struct load){ path(name), engine, mode, size, batch, count }, r);
+    load_run(&(struct load){ path(&bench_net_loads, name), engine, mode, size, batch, count }, r);
     check_context("%s on %s, %s in batches of %u: %s", name, engine, mode, batch, r->why);
     return CHECK(r->ran);
 }
@@ -337,6 +338,59 @@ static void test_repeats(void)
     }
 }
 
+/* --- disks --- */
+
+static bool measure_disk(struct load_result *r, const char *name, const char *engine, const char *mode, u32 batch, u32 count)
+{
+    char image[64];
+    CHECK(bench_blk_loads.prepare(image));
+    load_run(&(struct load){ path(&bench_blk_loads, name), engine, mode, 4096, batch, count, image }, r);
+    unlink(image);
+    check_context("disk %s on %s, %s in batches of %u: %s", name, engine, mode, batch, r->why);
+    return CHECK(r->ran);
+}
+
+static void test_disk_exits(void)
+{
+    static struct load_result r;
+    if (measure_disk(&r, "ide", "kvm", "read", 1, 32)) {
+        CHECK_EQ(r.ledger.count[EV_KVM_IO_USER], 11 * 32);      /* seven for the drive, four for the bus master */
+        CHECK_EQ(r.ledger.count[EV_KVM_IO_KERNEL], 2 * 32);
+        CHECK_EQ(r.ledger.count[EV_HOST_DISK], 32);
+        CHECK_EQ(r.ledger.count[EV_HOST_USER_WAKE], 32);
+    }
+    if (measure_disk(&r, "virtio", "kvm", "write", 16, 32)) {
+        CHECK_EQ(load_exits(&r), 2 * 2);
+        CHECK_EQ(r.ledger.count[EV_KVM_IOEVENTFD], 2);
+        CHECK_EQ(r.ledger.count[EV_HOST_SYSCALL], 2 * 32);
+        CHECK_EQ(r.ledger.count[EV_HOST_USER_WAKE], 2 * 2);     /* by the doorbell, and by the disk */
+    }
+    if (measure_disk(&r, "vhost", "kvm", "read", 16, 32)) {
+        CHECK_EQ(load_exits(&r), 2 * 2);
+        CHECK_EQ(load_user(&r), 0);
+        CHECK_EQ(r.ledger.count[EV_HOST_WAKE], 2 * 2);
+        CHECK_EQ(r.ledger.count[EV_HOST_DISK], 32);
+    }
+}
+
+static void test_disk_engines(void)
+{
+    static const struct { const char *path, *engine; } rows[] = {
+        { "ide", "bare" }, { "ide", "bt" }, { "ide", "kvm:no-ept" }, { "virtio", "bt" }, { "virtio", "bare" }, { "vhost", "bt" }, { "vhost", "kvm:no-ept" }, { "pv", "pv" },
+    };
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        static struct load_result a, b;
+        if (!measure_disk(&a, rows[i].path, rows[i].engine, "read", 8, 32) || !measure_disk(&b, rows[i].path, rows[i].engine, "read", 8, 32))
+            continue;
+        CHECK_EQ(a.operations, 32);
+        CHECK_EQ(a.cycles, b.cycles);
+        CHECK(memcmp(&a.ledger, &b.ledger, sizeof a.ledger) == 0);
+        CHECK_EQ(a.ledger.count[EV_HOST_DISK], strcmp(rows[i].engine, "bare") ? 32 : 0);
+    }
+}
+
+/* --- the curves and the report --- */
+
 /* No path is faster than its wire, and a batch never has more exits each than a smaller one. */
 static void test_curves(void)
 {
@@ -380,7 +434,8 @@ int main(int argc, char **argv)
         { "line_rate", test_line_rate }, { "latency", test_latency }, { "source", test_source }, { "refused", test_refused }, { "worker", test_worker },
         { "charges", test_charges }, { "worker_sets_the_pace", test_worker_sets_the_pace }, { "exits_naive", test_exits_naive },
         { "exits_rings", test_exits_rings }, { "round_trip", test_round_trip }, { "engines", test_engines }, { "repeats", test_repeats },
-        { "curves", test_curves }, { "report", test_report }, { NULL, NULL },
+        { "disk_exits", test_disk_exits },
+        { "disk_engines", test_disk_engines }, { "curves", test_curves }, { "report", test_report }, { NULL, NULL },
     };
     return check_main(argc, argv, "netload", tests);
 }

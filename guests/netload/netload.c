@@ -9,51 +9,23 @@
  * is what frames cost, without the start.
  */
 #include "netload.h"
+#include "words.h"
 
 u8 net_frame[BUFFER] __attribute__((aligned(4096)));
 u32 net_naive;
 
-static struct { const char *path, *mode; u32 frame, batch, count; } load = { "", "tx", FRAME_MAX, 1, 64 };
+static struct { const char *path, *mode; u32 frame, batch, count; } load;
 
 /* --- the command line --- */
 
-/* Behind KEY= in the command line; NULL: it is not there. */
-static const char *value_of(const char *key)
-{
-    for (const char *at = kernel_command_line(); *at; at++) {
-        u32 n = 0;
-        while (key[n] && at[n] == key[n])
-            n++;
-        if (!key[n])
-            return at + n;
-    }
-    return 0;
-}
-
-static void take_number(const char *key, u32 *to)
-{
-    const char *s = value_of(key);
-    if (!s)
-        return;
-    for (*to = 0; *s >= '0' && *s <= '9'; s++)
-        *to = *to * 10 + *s - '0';
-}
-
-static _Bool is_word(const char *s, const char *word)
-{
-    while (*word && *s == *word)
-        s++, word++;
-    return !*word && (*s == ' ' || !*s);
-}
-
 static void take_command_line(void)
 {
-    load.path = value_of("path=") ? value_of("path=") : "";
-    load.mode = value_of("mode=") ? value_of("mode=") : "tx";
-    take_number("frame=", &load.frame);
-    take_number("batch=", &load.batch);
-    take_number("count=", &load.count);
-    net_naive = value_of("naive") != 0;
+    load.path = word_of("path=") ? word_of("path=") : "";
+    load.mode = word_of("mode=") ? word_of("mode=") : "tx";
+    load.frame = word_number("frame=", FRAME_MAX);
+    load.batch = word_number("batch=", 1);
+    load.count = word_number("count=", 64);
+    net_naive = word_of("naive") != 0;
     if (load.frame < 60 || load.frame > FRAME_MAX || !load.batch || !load.count)
         kernel_panic("netload: frame=60..1514, batch= and count= of at least 1");
 }
@@ -109,29 +81,14 @@ static const struct { const char *name; void (*run)(const struct net_path *p); }
     { "tx", transmit }, { "rx", receive }, { "pingpong", ping_pong },
 };
 
-/* Ten digits, whatever the number: what is printed must cost the same in every run. */
-static const char *digits(u32 n, char text[11])
-{
-    for (u32 i = 10; i; n /= 10)
-        text[--i] = '0' + n % 10;
-    text[10] = 0;
-    return text;
-}
-
-static void report(const char *mode, u32 cycles)
-{
-    char count[11], time[11];
-    print("@netload %s %s %s\n", mode, digits(load.count, count), digits(cycles, time));
-}
-
 static void run(const struct net_path *p)
 {
     for (u32 i = 0; i < sizeof modes / sizeof *modes; i++) {
-        if (!is_word(load.mode, modes[i].name))
+        if (!word_is(load.mode, modes[i].name))
             continue;
         u64 start = rdtsc();
         modes[i].run(p);
-        report(modes[i].name, rdtsc() - start);
+        word_report("netload", modes[i].name, load.count, rdtsc() - start);
         return;
     }
     kernel_panic("netload: mode= is tx, rx or pingpong");
@@ -149,7 +106,7 @@ void guest_main(void)
     take_command_line();
     make_frame();
     for (const struct net_path *const *p = net_paths; *p; p++) {
-        if (*load.path && !is_word(load.path, (*p)->name))
+        if (*load.path && !word_is(load.path, (*p)->name))
             continue;
         if ((*p)->open()) {
             run(*p);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "devices/block/block.h"
+#include "devices/block/block_host.h"
 #include "machine/outside.h"
 
 /* Where drives of a medium go when the user does not say: disks to the first free place, CDs to the second channel first. */
@@ -34,10 +35,25 @@ static int choose_place(struct vm *vm, const struct vm_drive *d, struct error *e
     return error_set(err, "%s: all %s drives are taken", d->file, media[d->media].name);
 }
 
-static struct block *open_image(const struct vm *vm, const struct vm_drive *d, struct error *err)
+/* Whose work it is on the modelled host, by the device that has the disk. */
+static void serve(struct vm *vm, struct block *b, const struct vm_drive *d, bool rings)
+{
+    unsigned n = d - vm->config.drive;
+    enum block_path path = !rings ? BLOCK_PATH_EMULATED : d->served == DRIVE_SERVED_KERNEL ? BLOCK_PATH_VHOST : BLOCK_PATH_VIRTIO;
+    path = strcmp(vm->config.engine->image, "xen-pv") == 0 ? BLOCK_PATH_PV : strcmp(vm->config.engine->name, "bare") == 0 ? BLOCK_PATH_DIRECT : path;
+    if (!d->served)
+        return;
+    block_host_init(&vm->disk_host[n], path, &vm->ledger);
+    block_serve(b, &vm->disk_host[n]);
+}
+
+static struct block *open_image(struct vm *vm, const struct vm_drive *d, bool rings, struct error *err)
 {
     unsigned flags = (d->readonly || d->media == DRIVE_CDROM ? BLOCK_READONLY : 0) | (d->snapshot || vm->config.snapshot ? BLOCK_SNAPSHOT : 0);
-    return block_open(d->file, flags, err);
+    struct block *b = block_open(d->file, flags, err);
+    if (b)
+        serve(vm, b, d, rings);
+    return b;
 }
 
 static int open_drive(struct vm *vm, const struct vm_drive *d, struct error *err)
@@ -45,7 +61,7 @@ static int open_drive(struct vm *vm, const struct vm_drive *d, struct error *err
     int place = choose_place(vm, d, err);
     if (place < 0)
         return -1;
-    struct block *b = open_image(vm, d, err);
+    struct block *b = open_image(vm, d, false, err);
     if (!b)
         return -1;
     *slot(vm, d->media, place) = b;
@@ -72,7 +88,7 @@ static int open_virtio_drive(struct vm *vm, struct virtio_slot *s, const struct 
     if (!s)
         return -1;
     s->serial = s->serial ? s->serial : d->serial;
-    s->image = open_image(vm, d, err);
+    s->image = open_image(vm, d, true, err);
     return s->image ? 0 : -1;
 }
 

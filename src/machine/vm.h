@@ -11,6 +11,7 @@
 #include "base/ledger.h"
 #include "base/trace.h"
 #include "cpu/cpu.h"
+#include "devices/block/block_host.h"
 #include "devices/device.h"
 #include "devices/vfio/host_card.h"
 #include "machine/engine.h"
@@ -34,6 +35,7 @@ struct vm_drive {
     enum drive_media media;
     int index;                      /* IDE: 0, 1 first channel, 2, 3 second; floppy 0, 1; -1: the first that is free */
     bool snapshot, readonly;
+    enum { DRIVE_NOT_SERVED, DRIVE_SERVED_USER, DRIVE_SERVED_KERNEL } served;    /* by the modelled host, and where */
     enum { DRIVE_OWN_BUS /* IDE's, the floppy controller's */, DRIVE_VIRTIO, DRIVE_APART /* some -device takes it by its id */ } bus;
     const char *id, *serial;        /* NULL: none */
 };
@@ -175,6 +177,7 @@ struct vm {
     u16 isa_level;                  /* bit by line: what devices say now */
     struct irq irq_tap;             /* an engine's: gets the lines instead. set NULL: nobody does */
     struct vfio_host *host;         /* the modelled host's devices, if it is this machine's alone; owned */
+    struct block_host disk_host[VM_MAX_DRIVES];     /* of the drives that the modelled host serves */
     struct network *network;        /* wires and back-ends; NULL: the machine has none */
     struct device *device[VM_MAX_DEVICES]; unsigned ndevices;
     struct intc *intc;              /* the interrupt controller, if the machine has one */

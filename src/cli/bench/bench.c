@@ -19,12 +19,13 @@ static const char usage[] =
     "       emu bench vpid [-svg FILE]                  two machines on one processor: what VPID saves, by working set\n"
     "       emu bench xen                               lmbench as in the Xen paper of 2003: native, Xen, VMware\n"
     "       emu bench net [-path NAME] [-engine NAME]   the ways to a network: exits, throughput, latency\n"
+    "       emu bench blk [-path NAME] [-engine NAME]   the ways to a disk\n"
     "\n"
     "  -engine NAME       only rows of that engine\n"
     "  -hw LIST           rows of kvm on that hardware instead (a processor brings its costs; emu list hw)\n"
-    "  -path NAME         of net: all, e1000-naive, e1000, virtio, vhost, vf, pv or bare\n"
+    "  -path NAME         of net: all, e1000-naive, e1000, virtio, vhost, vf, pv or bare; of blk: ide, virtio, vhost, pv or bare\n"
     "  -svg FILE          of vpid: draw the curve\n"
-    "  -json, -html FILE  of net: as one document; a page with curves over the batch's size\n"
+    "  -json, -html FILE  of net and blk: as one document; a page with curves over the batch's size\n"
     "Every figure's source stands in profiles/published.def or xen-2003.def. The exit status is 1 if a row is beyond its bar.\n";
 
 /* guests/NAME beside the executable, or of the current directory. */
@@ -111,7 +112,7 @@ static int parse(struct bench *b, int argc, char **argv, const char **what)
 }
 
 static const struct { const char *name; unsigned (*run)(struct bench *b); } tables[] = {
-    { "exits", bench_exits }, { "decade", bench_decade }, { "vpid", bench_vpid }, { "net", bench_net }, { "xen", bench_xen },
+    { "exits", bench_exits }, { "decade", bench_decade }, { "vpid", bench_vpid }, { "net", bench_net }, { "blk", bench_blk }, { "xen", bench_xen },
 };
 
 /* The exit status: 1 if a row is beyond its bar. */

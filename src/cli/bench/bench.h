@@ -35,6 +35,7 @@ void bench_find_guest(const char *name, char *path, size_t size);
 unsigned bench_exits(struct bench *b);
 unsigned bench_decade(struct bench *b);
 unsigned bench_net(struct bench *b);
+unsigned bench_blk(struct bench *b);
 unsigned bench_vpid(struct bench *b); /* the curve too, into b->svg */
 
 /* One point of it. Instructions between two exits, 0: none. False with *why. */

@@ -19,6 +19,7 @@ struct load {
     const char *engine;             /* "kvm", "kvm:no-ept", "bt", ... */
     const char *mode;               /* of the guest: tx, rx, pingpong; read, write */
     u32 size, batch, count;         /* bytes of one operation; operations at a time; of the shorter run */
+    const char *image;              /* what prepare() has made; NULL: nothing */
 };
 
 struct load_result {
@@ -65,13 +66,15 @@ struct load_bench {
     const struct load_claim *claims;    /* NULL source at the end */
     u32 overhead;                       /* bytes that the wire adds to each operation */
     double wire_gbits;                  /* what it could carry */
+    bool (*prepare)(char path[64]);     /* make a file that all loads use, to be removed at the end; NULL: none is needed */
 };
 
-extern const struct load_bench bench_net_loads;
+extern const struct load_bench bench_net_loads, bench_blk_loads;
 
 /* All results of one bench. */
 struct load_results {
     const struct load_bench *bench;
+    char image[64];
     unsigned count;
     struct load_result result[LOAD_RESULTS];
 };

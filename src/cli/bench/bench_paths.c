@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/bench/bench_load.h"
 
@@ -35,7 +36,7 @@ static void run_kind(struct load_results *all, const struct load_path *p, const 
         if (p->most && i && k->batch[i] > p->most)
             continue;
         struct load_result *r = &all->result[all->count++];
-        load_run(&(struct load){ p, engine, k->mode, k->size, k->batch[i], k->batch[i] < 16 && k->count > 2048 ? 2048 : k->count }, r);
+        load_run(&(struct load){ p, engine, k->mode, k->size, k->batch[i], k->batch[i] < 16 && k->count > 2048 ? 2048 : k->count, all->image }, r);
         r->kind = k;
     }
 }
@@ -157,14 +158,21 @@ unsigned bench_paths(struct bench *b, const struct load_bench *what)
         return BENCH_FAILED;
     }
     all->bench = what;
+    if (what->prepare && !what->prepare(all->image)) {
+        fprintf(stderr, "emu: bench %s: %s: %s\n", what->name, all->image, strerror(errno));
+        free(all);
+        return BENCH_FAILED;
+    }
     run_all(b, all);
+    if (what->prepare)
+        unlink(all->image);
     if (b->json) {
         bench_load_json(all, b->out);
     } else {
         fprintf(b->out, "%s; profile curriculum\n", what->title);
         for (const struct load_kind *k = what->kinds; k->name; k++)
             print_kind(all, k, b->out);
-        open = print_claims(all, b->out);
+        open = what->claims->source ? print_claims(all, b->out) : 0;
     }
     if (!write_page(b, all))
         open = BENCH_FAILED;

@@ -78,6 +78,13 @@ static int set_readonly(struct vm_drive *d, const char *value, struct error *err
 static int set_id(struct vm_drive *d, const char *value, struct error *err) { return d->id = value, 0; }
 static int set_serial(struct vm_drive *d, const char *value, struct error *err) { return d->serial = value, 0; }
 
+/* The modelled host's work for the disk: in user space, as QEMU does it, or in the kernel. */
+static int set_served(struct vm_drive *d, const char *value, struct error *err)
+{
+    d->served = strcmp(value, "user") == 0 ? DRIVE_SERVED_USER : strcmp(value, "kernel") == 0 ? DRIVE_SERVED_KERNEL : DRIVE_NOT_SERVED;
+    return d->served || strcmp(value, "off") == 0 ? 0 : error_set(err, "-drive served=%s: give off, user or kernel", value);
+}
+
 /* How the host caches does not matter here. */
 static int set_nothing(struct vm_drive *d, const char *value, struct error *err) { return 0; }
 
@@ -86,7 +93,7 @@ static const struct { const char *key; int (*set)(struct vm_drive *d, const char
     { "snapshot", set_snapshot }, { "readonly", set_readonly }, { "read-only", set_readonly }, { "cache", set_nothing }, { "id", set_id },
     { "aio", set_nothing }, { "discard", set_nothing }, { "werror", set_nothing }, { "rerror", set_nothing },
     { "bus", set_bus }, { "unit", set_unit }, { "driver", set_format }, { "serial", set_serial }, { "file.locking", set_nothing },
-    { "copy-on-read", set_nothing }, { "detect-zeroes", set_nothing },
+    { "served", set_served }, { "copy-on-read", set_nothing }, { "detect-zeroes", set_nothing },
 };
 
 static int set_key(struct vm_drive *d, char *word, struct error *err)

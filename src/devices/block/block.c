@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "devices/block/block_host.h"
+
 /* --- for the back-ends --- */
 
 void *block_new(const struct block_ops *ops, size_t size, const char *path, struct error *err)
@@ -57,11 +59,13 @@ static bool within(const struct block *b, u64 offset, u64 len) { return offset <
 
 bool block_read(struct block *b, u64 offset, void *buf, u64 len)
 {
+    block_host_request(b->host);
     return within(b, offset, len) && b->ops->read(b, offset, buf, len);
 }
 
 bool block_write(struct block *b, u64 offset, const void *buf, u64 len)
 {
+    block_host_request(b->host);
     return within(b, offset, len) && !b->readonly && b->ops->write(b, offset, buf, len);
 }
 
@@ -77,6 +81,7 @@ bool block_readv(struct block *b, u64 offset, const struct iovec *v, unsigned n)
 {
     u64 len = length(v, n);
     bool ok = within(b, offset, len);
+    block_host_request(b->host);
     if (ok && b->ops->readv && b->ops->readv(b, offset, v, n, len))
         return true;
     for (unsigned i = 0; i < n && ok; offset += v[i].iov_len, i++)
@@ -88,6 +93,7 @@ bool block_writev(struct block *b, u64 offset, const struct iovec *v, unsigned n
 {
     u64 len = length(v, n);
     bool ok = within(b, offset, len) && !b->readonly;
+    block_host_request(b->host);
     if (ok && b->ops->writev && b->ops->writev(b, offset, v, n, len))
         return true;
     for (unsigned i = 0; i < n && ok; offset += v[i].iov_len, i++)
@@ -108,4 +114,8 @@ bool block_zero(struct block *b, u64 offset, u64 len, bool unmap)
     return ok;
 }
 
-bool block_flush(struct block *b) { return b->readonly || b->ops->flush(b); }
+bool block_flush(struct block *b)
+{
+    block_host_request(b->host);
+    return b->readonly || b->ops->flush(b);
+}

@@ -24,6 +24,7 @@ struct block {
     const char *path;
     u64 size;                   /* bytes, a multiple of 512 */
     bool readonly;
+    struct block_host *host;    /* whose work a request is; NULL: it is not modelled */
     char trouble[160];
 };
 

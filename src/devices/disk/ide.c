@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "devices/block/block_host.h"
+
 #define COMMAND_NS 10000u           /* from a command to its first byte: nobody wants to wait for heads */
 #define BYTES_PER_US 1000u          /* between image and buffer */
 
@@ -42,7 +44,7 @@ void ide_later(struct ide_drive *d, u64 bytes, void (*step)(struct ide_drive *d)
     d->status = ST_BSY;
     d->step = step;
     c->running = d;
-    timer_set(c->clock, &c->timer, c->clock->now + clock_ns_to_cycles(c->clock, COMMAND_NS + bytes * 1000 / BYTES_PER_US));
+    timer_set(c->clock, &c->timer, c->clock->now + block_doorbell(d->image) + clock_ns_to_cycles(c->clock, COMMAND_NS + bytes * 1000 / BYTES_PER_US));
 }
 
 void ide_done(struct ide_drive *d)

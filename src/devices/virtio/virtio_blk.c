@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "devices/block/block.h"
+#include "devices/block/block_host.h"
 #include "devices/virtio/virtio.h"
 
 #define F_SEG_MAX BIT(2)
@@ -158,7 +159,7 @@ static u64 serve(struct virtio_blk *b, struct virtqueue *q, struct vq_chain *c)
 static void serve_later(struct virtio_blk *b, struct virtqueue *q)
 {
     const struct clock *clock = b->v.clock;
-    virtio_work_later(q, COMMAND_NS + (b->busy_until > clock->now ? clock_cycles_to_ns(clock, b->busy_until - clock->now) : 0));
+    virtio_work_later(q, COMMAND_NS + clock_cycles_to_ns(clock, block_doorbell(b->image)) + (b->busy_until > clock->now ? clock_cycles_to_ns(clock, b->busy_until - clock->now) : 0));
 }
 
 static bool blk_work(struct virtio *v, struct virtqueue *q)
