@@ -140,7 +140,7 @@ int cli_bench(int argc, char **argv)
         status = run_table(b, what);
     }
     if (status < 0) {
-        fprintf(stderr, "emu: bench %s: give exits, decade, vpid, net or xen; `emu bench --help` says more\n", what ? what : "");
+        fprintf(stderr, "emu: bench %s: give exits, decade, vpid, net, blk or xen; `emu bench --help` says more\n", what ? what : "");
         status = STATUS_USER;
     }
     free(b);

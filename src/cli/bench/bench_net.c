@@ -43,7 +43,7 @@ static const struct load_path paths[PATHS] = {
     [VHOST] = { "vhost", "the same rings, served in the host's kernel", "kvm", "netload", "virtio", plug_vhost },
     [VF] = { "vf", "a virtual function, assigned to the guest", "kvm", "netload", "vf", plug_vf },
     [PV] = { "pv", "Xen's split driver", "pv", "netload", "pv", plug_e1000 },
-    [BARE] = { "bare", "no monitor, the adapter itself", "bare", "netload", "e1000", plug_e1000 },
+    [BARE] = { "bare", "no monitor: the same function of the adapter, the machine's own", "bare", "netload", "vf", plug_vf },
 };
 
 /* --- what is measured --- */
