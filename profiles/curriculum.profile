@@ -36,6 +36,7 @@ exc.deliver = 317        # estimate: 1a divzero, native 889, scaled by 0.413, le
 exc.pf = 401             # estimate: 1a pgfault, native 1093, scaled by 0.413, less insn.sysret 50
 intr.deliver = 317       # estimate: as exc.deliver
 mmio.native = 1688       # estimate: as insn.in
+apic.native = 40         # estimate: no bus is crossed; order of the third-level cache
 tlb.ref = 10             # estimate: Bhargava et al. 2008 model 11 for the second-level cache
 
 mmu.walk = 207           # estimate: 1a BT, 500 (see p4-2006), scaled by 0.413

@@ -37,6 +37,7 @@ exc.deliver = 152        # estimate: 1a divzero native less the way back, 768, s
 exc.pf = 192             # estimate: 1a pgfault native less the way back, 972, scaled
 intr.deliver = 152       # estimate: as exc.deliver
 mmio.native = 2279       # estimate: as insn.in
+apic.native = 40         # estimate: no bus is crossed; order of the third-level cache
 tlb.ref = 10             # estimate: Bhargava et al. 2008 model 11 for the second-level cache
 
 mmu.walk = 99            # estimate: 1a BT, 500 (see p4-2006), scaled

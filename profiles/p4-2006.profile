@@ -34,6 +34,7 @@ exc.deliver = 768        # 1a divzero, native: 889 less the way back, insn.sysre
 exc.pf = 972             # 1a pgfault, native: 1093 less the way back, insn.sysret 121
 intr.deliver = 768       # estimate: as exc.deliver
 mmio.native = 3209       # estimate: as insn.in; an uncached register behind the same bus
+apic.native = 60         # estimate: no bus is crossed; order of the second-level cache, twice
 tlb.ref = 10             # estimate: a page-table entry from the second-level cache; Bhargava et al. 2008 model 11
 
 mmu.walk = 500           # 1a BT: pgfault 3927 less divzero 3223, less the same difference native, 1093 - 889

@@ -291,6 +291,21 @@ static void test_exits_rings(void)
     }
 }
 
+/* Its registers are its own: it leaves the guest to sleep, and for nothing else. Its DMA goes through the IOMMU. */
+static void test_exits_vf(void)
+{
+    static struct load_result r;
+    if (!measure(&r, "vf", "kvm", "tx", FULL, 256, 2048))
+        return;
+    CHECK_EQ(load_data_exits(&r), 0);
+    CHECK_EQ(load_user(&r), 0);
+    CHECK_EQ(load_exits(&r), 2048 / 256);
+    CHECK_EQ(r.ledger.count[EV_DMA], 0);
+    CHECK(r.ledger.count[EV_DMA_REMAPPED] >= 2 * 2048);     /* a descriptor and its frame */
+    CHECK(r.ledger.count[EV_IOMMU_WALK] * 100 < r.ledger.count[EV_DMA_REMAPPED]);
+    CHECK_EQ(ledger_family_count(&r.ledger, FAMILY_HOST), 0);
+}
+
 /* A frame there and back: two exits by rings, more than ten by registers. */
 static void test_round_trip(void)
 {
@@ -310,7 +325,8 @@ static void test_engines(void)
 {
     static const struct { const char *path, *engine; } rows[] = {
         { "e1000-naive", "bare" }, { "e1000-naive", "bt" }, { "e1000-naive", "kvm" }, { "e1000-naive", "kvm:no-ept" }, { "e1000", "bt" },
-        { "e1000", "bare" }, { "virtio", "bare" }, { "virtio", "bt" }, { "virtio", "kvm:no-ept" }, { "vhost", "bt" }, { "vhost", "kvm:no-pi" }, { "pv", "pv" },
+        { "e1000", "bare" }, { "virtio", "bare" }, { "virtio", "bt" }, { "virtio", "kvm:no-ept" }, { "vhost", "bt" }, { "vhost", "kvm:no-pi" }, { "vf", "kvm" },
+        { "vf", "kvm:no-pi" }, { "bare", "bare" }, { "pv", "pv" },
     };
     static const char *const modes[] = { "tx", "rx", "pingpong" };
     for (unsigned i = 0; i < ARRAY_LEN(rows); i++)
@@ -433,7 +449,7 @@ int main(int argc, char **argv)
     static const struct check tests[] = {
         { "line_rate", test_line_rate }, { "latency", test_latency }, { "source", test_source }, { "refused", test_refused }, { "worker", test_worker },
         { "charges", test_charges }, { "worker_sets_the_pace", test_worker_sets_the_pace }, { "exits_naive", test_exits_naive },
-        { "exits_rings", test_exits_rings }, { "round_trip", test_round_trip }, { "engines", test_engines }, { "repeats", test_repeats },
+        { "exits_rings", test_exits_rings }, { "exits_vf", test_exits_vf }, { "round_trip", test_round_trip }, { "engines", test_engines }, { "repeats", test_repeats },
         { "disk_exits", test_disk_exits },
         { "disk_engines", test_disk_engines }, { "curves", test_curves }, { "report", test_report }, { NULL, NULL },
     };

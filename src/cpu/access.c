@@ -151,8 +151,10 @@ static void translate(struct cpu *c, gva_t gva, enum mmu_access a, bool user, st
 static void charge_mmio(struct cpu *c, gpa_t gpa)
 {
     const struct region *r = physmap_find(c->mmu.map, gpa);
-    if (r && r->kind == REGION_MMIO)
-        ledger_guest(c->ledger, 0, r->direct ? c->cost_direct : c->cost_mmio);
+    if (!r || r->kind != REGION_MMIO)
+        return;
+    bool own = c->cost_mmio && !((gpa ^ c->state.apic_base) & PAGE_MASK);     /* the local APIC's, where no monitor has it */
+    ledger_guest(c->ledger, 0, own ? c->cost_apic : r->direct ? c->cost_direct : c->cost_mmio);
 }
 
 static u64 load_place(struct cpu *c, const struct place *p, unsigned size)

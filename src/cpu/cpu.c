@@ -16,6 +16,7 @@ void cpu_set_costs(struct cpu *c, const struct profile *p)
     c->cost_pf = p->value[COMP_EXC_PF];
     c->cost_intr = p->value[COMP_INTR_DELIVER];
     c->cost_mmio = c->cost_direct = p->value[COMP_MMIO_NATIVE];
+    c->cost_apic = p->value[COMP_APIC_NATIVE];
     c->cost_tlb_ref = p->value[COMP_TLB_REF];
 }
 

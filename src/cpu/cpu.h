@@ -111,7 +111,7 @@ struct cpu {
     struct ledger *ledger;
     const struct tracer *tracer;
     u32 cost[COST_COUNT];           /* cycles by class, from the profile */
-    u32 cost_exc, cost_pf, cost_intr, cost_mmio, cost_tlb_ref;
+    u32 cost_exc, cost_pf, cost_intr, cost_apic, cost_mmio, cost_tlb_ref;
     u32 cost_direct;        /* of an access to a device in the guest's own hands, whatever the engine makes of the others */
     bool timing_model;              /* charge page-walk references too */
     u64 icount;                     /* instructions retired since reset */

@@ -49,8 +49,10 @@ struct load_path {
 /* One kind of load, at several batch sizes (0 ends the list). */
 struct load_kind { const char *name, *help, *mode; u32 size, batch[LOAD_BATCHES + 1], count; };
 
-/* What somebody has said about one load on one path. Within 15 % of the band it is met; counts must be in it. */
-enum load_claimed { CLAIM_EXITS, CLAIM_EXITS_PER_BATCH, CLAIM_DATA_EXITS, CLAIM_USER, CLAIM_KRATE, CLAIM_GBITS, CLAIM_US, CLAIM_CPU, CLAIM_LOSS };
+/* What somebody has said about one load on one path. Within 15 % of the band it is met, DMA within 10 %; counts must be in it. An overhead, and
+ * how often the IOTLB is hit, have no bar. */
+enum load_claimed { CLAIM_EXITS, CLAIM_EXITS_PER_BATCH, CLAIM_DATA_EXITS, CLAIM_USER, CLAIM_KRATE, CLAIM_GBITS, CLAIM_US, CLAIM_CPU, CLAIM_LOSS,
+                    CLAIM_DMA_NS, CLAIM_DMA_MISS_NS, CLAIM_IOTLB_HITS };
 struct load_claim {
     const char *source, *path, *kind;
     u32 batch;
@@ -96,6 +98,7 @@ double load_cpu(const struct load_result *r);           /* percent of one proces
 const struct load_result *load_find(const struct load_results *all, const char *path, const char *kind, u32 batch);
 /* What the claim is about, as it came out; and how that is judged. */
 double load_claim_value(const struct load_results *all, const struct load_claim *c, const struct load_result *r);
+bool load_claim_has_bar(const struct load_claim *c);
 bool load_claim_met(const struct load_claim *c, double value);
 /* "9 to 9.5"; returns buf. */
 const char *load_band(const struct load_claim *c, char buf[32]);

@@ -66,6 +66,9 @@ static const struct load_claim claims[] = {
     { "A3", "virtio", "tx", 1024, CLAIM_KRATE, { 1000, 1000 }, "about 1,000,000 packets/s" },
     { "A3", "vhost", "tx", 1024, CLAIM_USER, { 0, 0 }, "minimal, none to user space" },
     { "A3", "vf", "tx", 1024, CLAIM_DATA_EXITS, { 0, 0 }, "none on the data path" },
+    { "A2", "bare", "tx", 64, CLAIM_DMA_NS, { 50, 50 }, "DMA without an IOMMU, ns" },
+    { "A2", "vf", "round-trip", 1, CLAIM_DMA_MISS_NS, { 150, 150 }, "DMA with it, when it must walk, ns" },
+    { "A2", "vf", "tx", 64, CLAIM_IOTLB_HITS, { 0, 100 }, "DMA that needs no walk, %" },
 #define A4(path, batch, gbits_low, gbits_high, us, cpu, loss_low, loss_high) \
     { "A4", path, "tx", batch, CLAIM_GBITS, { gbits_low, gbits_high }, "throughput, Gb/s" }, \
     { "A4", path, "round-trip", 1, CLAIM_US, { us, us }, "latency, us" }, \

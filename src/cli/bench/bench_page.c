@@ -104,7 +104,7 @@ static void claim_row(const struct load_results *all, const struct load_claim *c
     cell("td class=\"words\"", c->text, out);
     cell("td", load_band(c, band), out);
     fprintf(out, "<td>%.3f</td>", value);
-    cell("td class=\"words\"", c->what == CLAIM_LOSS ? "no bar" : load_claim_met(c, value) ? "met" : "not met", out);
+    cell("td class=\"words\"", !load_claim_has_bar(c) ? "no bar" : load_claim_met(c, value) ? "met" : "not met", out);
     fputs("</tr>\n", out);
 }
 
