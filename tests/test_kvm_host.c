@@ -27,6 +27,8 @@ static struct error err;
 /* --- a host that refuses: the n-th call of that request from now on fails --- */
 
 static struct { unsigned long request; int errnum; } refuse;
+/* And one that emulates nothing any more after `left` entries: KVM_EXIT_INTERNAL_ERROR each time. */
+static struct { struct kvm_run *run; unsigned left; } give_up;
 
 int ioctl(int fd, unsigned long request, ...)
 {
@@ -37,6 +39,12 @@ int ioctl(int fd, unsigned long request, ...)
     if (refuse.errnum && request == refuse.request) {
         errno = refuse.errnum;
         return -1;
+    }
+    if (request == KVM_RUN && give_up.run && !give_up.run->immediate_exit && give_up.left-- == 0) {
+        give_up.left = 0;
+        give_up.run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
+        give_up.run->internal.suberror = KVM_INTERNAL_ERROR_EMULATION;
+        return 0;
     }
     return syscall(SYS_ioctl, fd, request, arg);
 }
@@ -549,6 +557,40 @@ static void test_bad_state(void)
     vm_free(vm);
 }
 
+/* --- instructions that KVM refuses --- */
+
+/* The interpreter goes on with whatever KVM gives back, wherever it gives up: between two exits, behind an I/O exit that is not complete. */
+static void test_refused_instructions(void)
+{
+    NEEDS_KVM();
+    for (unsigned after = 0; after < 12; after++) {
+        struct cpu_state end[2];
+        static char log[2][sizeof rec.log];
+        for (int gives_up = 0; gives_up < 2; gives_up++) {
+            struct vm *vm = make(IRQCHIP_OFF, host_mix);
+            if (!vm)
+                return;
+            check_context("after %u entries", after);
+            bus_add_mmio(&vm->bus, "recorder", MMIO_AT, PAGE_SIZE, &rec_mmio, "m", &err);
+            give_up.run = gives_up ? vcpu_of(vm)->run : NULL;
+            give_up.left = after;
+            run_to_hlt(vm);
+            give_up.run = NULL;
+            vm->engine->get_state(vm->vcpu[0], &end[gives_up]);
+            memcpy(log[gives_up], rec.log, sizeof rec.log);
+            if (gives_up) {
+                CHECK(vcpu_of(vm)->interpreted > 0);
+                CHECK_EQ(vm->ledger.count[EV_KVMHOST_INTERPRETED], vcpu_of(vm)->interpreted);
+            }
+            vm_free(vm);
+        }
+        CHECK_STR(log[1], log[0]);
+        CHECK_EQ(end[1].rip, end[0].rip);
+        for (unsigned i = 0; i < 8; i++)
+            CHECK_EQ(end[1].gpr[i], end[0].gpr[i]);
+    }
+}
+
 /* --- kicks --- */
 
 static struct { struct vcpu *v; atomic_bool stop; u64 kicks; } storm;
@@ -722,7 +764,7 @@ int main(int argc, char **argv)
         { "ticks", test_ticks }, { "chips_reset", test_chips_reset }, { "chips_refused", test_chips_refused }, { "doorbell", test_doorbell },
         { "irqfd", test_irqfd }, { "coalesced", test_coalesced }, { "dirty", test_dirty }, { "rom", test_rom }, { "slots", test_slots },
         { "breakpoints", test_breakpoints }, { "stats", test_stats }, { "params", test_params }, { "device", test_device }, { "broken", test_broken },
-        { "bad_state", test_bad_state }, { "kick_storm", test_kick_storm }, { "taken_interrupt", test_taken_interrupt }, { "agreement", test_agreement },
+        { "bad_state", test_bad_state }, { "refused_instructions", test_refused_instructions }, { "kick_storm", test_kick_storm }, { "taken_interrupt", test_taken_interrupt }, { "agreement", test_agreement },
         { "leaks", test_leaks },
         { NULL, NULL },
     };

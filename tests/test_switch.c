@@ -214,6 +214,48 @@ static void test_tick(void)
     same_guest("build/guests/tick.native.elf", plan);
 }
 
+/* Flat code, which every KVM runs, now on the host's processor and now on ours: ports count every step of the way. */
+static struct { u64 writes, wrong; } seen;
+static u64 no_read(void *dev, u64 offset, unsigned size) { return 0; }
+static void count_write(void *dev, u64 offset, unsigned size, u64 value) { seen.wrong += value != seen.writes++; }
+
+static void test_host(void)
+{
+    /* xor eax, eax; mov edx, 5000h; 1: out dx, eax; inc eax; fninit; fld1; fstp qword [8000h]; cmp eax, 1200; jb 1b; hlt */
+    static const u8 code[] = { 0x31, 0xc0, 0xba, 0x00, 0x50, 0x00, 0x00, 0xef, 0x40, 0xdb, 0xe3, 0xd9, 0xe8, 0xdd, 0x1d, 0x00, 0x80, 0x00, 0x00,
+                               0x3d, 0xb0, 0x04, 0x00, 0x00, 0x72, 0xed, 0xf4 };
+    static const struct bus_ops port = { no_read, count_write, 4, 4 };
+    static const char *const turns[] = { "kvm-host", "interpreter", "kvm-host", "bt", "kvm-host", "kvm-model" };
+    struct host_findings f;
+    struct cpu_state s;
+    u64 random = check_seed();
+    if (host_try(&f, &err) < 0)
+        SKIP("%s", err.text);
+    struct vm *vm = lockstep_machine(&bare_engine, false);
+    bus_add_ports(&vm->bus, "seen", 0x5000, 4, &port, vm, &err);
+    physmap_write(&vm->map, 0x100000, code, sizeof code);
+    state_flat32(&s, 0x100000, 0x7000);
+    vm->engine->set_state(vm->vcpu[0], &s);
+    enum exit_kind e = EXIT_DEADLINE;
+    unsigned n = 0;
+    memset(&seen, 0, sizeof seen);
+    for (; e == EXIT_DEADLINE && n < 20000; n++) {
+        const char *name = turns[n % ARRAY_LEN(turns)];
+        if (!switch_to(vm, name))
+            break;
+        e = run_some(vm, strcmp(name, "kvm-host") ? 1 + check_random(&random) % 20000 : 20000000);
+    }
+    check_context("%u switches", n);
+    CHECK_EQ(e, EXIT_HLT);
+    CHECK_EQ(seen.writes, 1200);
+    CHECK_EQ(seen.wrong, 0);
+    CHECK(n > 6);
+    vm->engine->get_state(vm->vcpu[0], &s);
+    CHECK_EQ(s.gpr[RAX], 1200);
+    CHECK_EQ(physmap_load(&vm->map, 0x8000, 8), 0x3ff0000000000000);
+    vm_free(vm);
+}
+
 /* A switch that cannot be ends the run, and says so. */
 static void test_refused(void)
 {
@@ -260,7 +302,7 @@ static void test_linux(void)
 int main(int argc, char **argv)
 {
     static const struct check tests[] = {
-        { "names", test_names }, { "costs", test_costs }, { "programs", test_programs }, { "nano", test_nano }, { "tick", test_tick }, { "refused", test_refused }, { "linux", test_linux },
+        { "names", test_names }, { "costs", test_costs }, { "programs", test_programs }, { "nano", test_nano }, { "tick", test_tick }, { "host", test_host }, { "refused", test_refused }, { "linux", test_linux },
         { NULL, NULL },
     };
     return check_main(argc, argv, "switch", tests);
