@@ -139,7 +139,7 @@ static void receive(struct gdb *g)
     if (!g->layout)
         g->layout = choose_layout(g);
     ssize_t n = read(g->in, chunk, sizeof chunk);
-    if (n <= 0 && errno != EINTR)
+    if (n == 0 || (n < 0 && errno != EINTR))
         gdb_drop(g);
     for (ssize_t i = 0; i < n && g->in >= 0; i++)
         on_frame(g, gdb_framer_feed(&g->framer, chunk[i]));
