@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "hwassist/hwassist.h"
 #include "console/screen_diff.h"
 
 static char folder[] = "/tmp/emu-test-XXXXXX";
@@ -79,6 +80,19 @@ static void test_screen(void)
     }
 }
 
+/* The host's processor, from the firmware on: real mode and flat code. Where KVM is software that takes a minute. */
+static void test_host(void)
+{
+    struct error why;
+    char detail[160];
+    if (kvm_host_backend.probe(detail, sizeof detail, &why) < 0)
+        SKIP("%s", why.text);
+    if (strstr(detail, "in software") && !getenv("EMU_SOAK"))
+        SKIP("the host's KVM is software, and firmware takes long on it; make soak does it");
+    CHECK_EQ(run("kvm -kvm host -hda", "serial", "--expect 'name? ' --then 'anna\\n' --expect welcome --expect name --max-seconds 110"), 0);
+    CHECK_STR(out, "name? anna\nwelcome\nname");
+}
+
 static void test_typed_first(void)
 {
     CHECK_EQ(run("bt", "screen", "-serial none --type 'ab\\n' --expect again --screen-text --max-cycles 20000000000"), 0);
@@ -146,7 +160,7 @@ static void test_screen_diff(void)
 int main(int argc, char **argv)
 {
     static const struct check tests[] = {
-        { "serial", test_serial }, { "screen", test_screen }, { "typed_first", test_typed_first }, { "missing", test_missing }, { "goes_on", test_goes_on },
+        { "serial", test_serial }, { "screen", test_screen }, { "host", test_host }, { "typed_first", test_typed_first }, { "missing", test_missing }, { "goes_on", test_goes_on },
         { "same_every_time", test_same_every_time }, { "mistakes", test_mistakes }, { "screen_diff", test_screen_diff }, { NULL, NULL },
     };
     if (!mkdtemp(folder))

@@ -23,6 +23,7 @@ static const struct setting settings[] = {
     { "kvm model", &kvm_engine, NULL, true },
     { "kvm model, no EPT", &kvm_engine, "no-ept", true },
 };
+static const struct setting host = { "kvm host", &kvm_engine, NULL, false };
 
 struct outcome { int status; char reason[256], text[65536]; u64 now, insns, hash; };
 
@@ -33,7 +34,7 @@ static struct vm_config config_of(const struct setting *on, unsigned processors)
     c.engine = on->engine;
     c.accel = on->translated ? &bt_accel : NULL;
     c.hw = on->hw;
-    c.kvm = "model";
+    c.kvm = on == &host ? "host" : "model";
     c.smp = processors;
     c.no_reboot = true;
     c.max_seconds = 300;
@@ -89,6 +90,21 @@ static void test_guest(void)
         }
     }
     check_context(NULL);
+}
+
+static void test_host(void)
+{
+    for (unsigned n = 1; n <= VM_MAX_VCPUS; n *= 2) {
+        struct vm_config c = config_of(&host, n);
+        struct outcome o;
+        char expected[80];
+        c.kernel = GUEST;
+        snprintf(expected, sizeof expected, "@smp processors %u counted %u\n", n, n * 2000);
+        if (!run(&c, &o))
+            SKIP("%s", o.reason);
+        check_context("kvm host, %u processors", n);
+        CHECK_STR(o.text, expected);
+    }
 }
 
 /* The same input, the same counts; and the translator as an accelerator makes no difference at all. */
@@ -204,7 +220,7 @@ static void test_linux_kvm(void)
 int main(int argc, char **argv)
 {
     static const struct check tests[] = {
-        { "guest", test_guest }, { "determinism", test_determinism }, { "refused", test_refused }, { "dead", test_dead }, { "init", test_init },
+        { "guest", test_guest }, { "host", test_host }, { "determinism", test_determinism }, { "refused", test_refused }, { "dead", test_dead }, { "init", test_init },
         { "linux_bt", test_linux_bt }, { "linux_bare", test_linux_bare }, { "linux_kvm", test_linux_kvm }, { NULL, NULL },
     };
     return check_main(argc, argv, "smp", tests);

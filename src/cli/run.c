@@ -18,6 +18,7 @@
 #include "cli/stats.h"
 #include "cli/terminal.h"
 #include "console/gdb.h"
+#include "hwassist/hwassist.h"
 #include "console/monitor.h"
 
 enum { HOTTEST_UNITS = 20 };
@@ -289,6 +290,16 @@ static struct vm *new_vm(struct run *r, struct error *err)
     return vm;
 }
 
+/* Which of the two it is, and with what, nobody should have to guess. */
+static void say_backend(const struct vm *vm)
+{
+    char text[512];
+    if (vm->engine != &kvm_engine)
+        return;
+    kvm_describe(&vm->config, text, sizeof text);
+    fprintf(stderr, "emu: kvm: %s\n", text);
+}
+
 static int run_vm(struct run *r, struct error *err)
 {
     signals_install();
@@ -297,6 +308,7 @@ static int run_vm(struct run *r, struct error *err)
     r->vm = new_vm(r, err);
     if (!r->vm)
         return -1;
+    say_backend(r->vm);
     background_ready(&r->background);
     signals_watch(r->vm);
     console_attach(&r->console, r->vm);

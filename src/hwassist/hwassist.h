@@ -17,6 +17,10 @@ extern const struct engine_ops kvm_model_backend, kvm_host_backend;
 /* Which one would run for this --kvm=... (may be NULL), and why: a sentence for people. NULL with *err. */
 const struct engine_ops *kvm_choose(const char *want, char *why, size_t size, struct error *err);
 
+/* What a machine of this configuration runs on, for its start: which backend, why, and with which features. Ends without a newline. */
+struct vm_config;
+void kvm_describe(const struct vm_config *c, char *text, size_t size);
+
 /* One modelled processor goes from one virtual machine to another, both of kvm's model: charged to the second. What its TLB held, and what
  * of that is lost: everything without VPID, with it what the first has displaced. False: not both are the model's. */
 struct tlb_loss;

@@ -5,6 +5,7 @@
 
 #include "hwassist/host/host.h"
 #include "hwassist/hwassist.h"
+#include "hwassist/vmx/caps.h"
 
 /* Auto: the host where a guest kernel runs on the hardware; a host that emulates it in software is slower than the model, and shows nothing. */
 static const struct engine_ops *choose_auto(char *why, size_t size)
@@ -32,6 +33,24 @@ const struct engine_ops *kvm_choose(const char *want, char *why, size_t size, st
         return &kvm_host_backend;
     error_set(err, "--kvm=%s: there are host (the real /dev/kvm), model (VT-x as a model) and auto", want);
     return NULL;
+}
+
+static const char *const irqchip_names[] = { [IRQCHIP_OFF] = "off", [IRQCHIP_SPLIT] = "split", [IRQCHIP_ON] = "on" };
+
+void kvm_describe(const struct vm_config *c, char *text, size_t size)
+{
+    char why[200], features[256];
+    struct error err;
+    u32 set;
+    const struct engine_ops *b = kvm_choose(c->kvm, why, sizeof why, &err);
+    *text = 0;
+    if (b == &kvm_host_backend) {
+        host_params(HOST_MODULES, features, sizeof features);
+        snprintf(text, size, "%s; %s; kernel_irqchip=%s", why, features, irqchip_names[c->kernel_irqchip]);
+    } else if (b && vmx_features_parse(c->hw, &set, &err) == 0) {
+        vmx_features_format(set, features, sizeof features);
+        snprintf(text, size, "%s; --hw=%s", why, features);
+    }
 }
 
 static int probe(char *detail, size_t size, struct error *why)
