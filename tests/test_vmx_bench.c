@@ -215,7 +215,7 @@ static void test_batches(void)
 
 static u64 interrupt_exits(const struct ledger *l)
 {
-    static const enum event exits[] = { EV_KVM_EXTINT, EV_KVM_INTR_WINDOW, EV_KVM_EOI, EV_KVM_INJECT };
+    static const enum event exits[] = { EV_KVM_EXTINT, EV_KVM_PREEMPTION, EV_KVM_INTR_WINDOW, EV_KVM_EOI, EV_KVM_INJECT };
     u64 n = 0;
     for (unsigned i = 0; i < ARRAY_LEN(exits); i++)
         n += l->count[exits[i]];
@@ -239,7 +239,7 @@ static void test_interrupts(void)
         }
     }
     CHECK(interrupt_exits(&c[0]->ledger) > 2000 && c[0]->ledger.count[EV_KVM_APIC] > 2000);
-    CHECK(c[2]->ledger.count[EV_KVM_EXTINT] > 1000);
+    CHECK(c[2]->ledger.count[EV_KVM_PREEMPTION] > 1000);
     CHECK_EQ(c[2]->ledger.count[EV_KVM_APIC] + c[2]->ledger.count[EV_KVM_INJECT], 0);
     CHECK_EQ(interrupt_exits(&c[3]->ledger), 0);
     CHECK(c[3]->ledger.count[EV_KVM_POSTED] > 1000);

@@ -53,6 +53,8 @@ static inline void machine_init(struct machine *m)
     if (hostmem_init(&m->host, &err) < 0)
         abort();
     vmx_init(&m->x, &m->g.cpu, &m->host, FEATURE_ALL);
+    if (vmx_begin(&m->x))
+        abort();
     write_controls(&m->x);
     write_host(&m->x.vmcs);
     map_all(m, GUEST_RAM >> PAGE_SHIFT);

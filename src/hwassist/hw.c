@@ -11,7 +11,7 @@ static void print_generation(const struct generation *g, FILE *out)
 {
     struct profile p;
     struct error err;
-    char features[120];
+    char features[160];
     vmx_features_format(g->features, features, sizeof features);
     fprintf(out, "%-12s %-5s %-7s ", g->name, g->year ? g->year : "", g->launch);
     if (profile_load(&p, g->name, &err) == 0) {

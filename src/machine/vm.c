@@ -33,6 +33,7 @@ void vm_config_defaults(struct vm_config *c)
         .debug_exit_port = 0xf4,
         .debug_exit_size = 1,
         .rtc_base = 1577836800,
+        .model_irqchip = IRQCHIP_ON,
     };
 }
 

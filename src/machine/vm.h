@@ -129,6 +129,7 @@ struct vm_config {
     const char *hw;                 /* --hw=ept,vpid,no-ept,...: for the VT-x model; NULL: all */
     const char *kvm;                /* --kvm=host|model|NULL (auto) */
     enum kernel_irqchip kernel_irqchip; /* who has the interrupt controllers on the host's KVM */
+    enum kernel_irqchip model_irqchip;  /* and on the model's; default: its small KVM has all */
     struct tracer tracer;
     struct ledger_observer *observer; /* of the ledger; NULL: none. A chain, which outlives the vm */
     struct net_wire_counts *wire_counts; /* gets what has come to the far end of the first modelled wire, when all is over; NULL: nobody asks */

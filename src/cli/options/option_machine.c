@@ -101,6 +101,7 @@ int opt_smp(struct options *o, const char *arg, struct error *err)
 static int set_irqchip(struct options *o, const char *arg, struct error *err)
 {
     o->vm.kernel_irqchip = strcmp(arg, "on") == 0 ? IRQCHIP_ON : strcmp(arg, "split") == 0 ? IRQCHIP_SPLIT : IRQCHIP_OFF;
+    o->vm.model_irqchip = o->vm.kernel_irqchip;
     return CHOICE("machine kernel_irqchip", "on", "split", "off");
 }
 

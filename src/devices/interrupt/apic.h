@@ -43,6 +43,8 @@ void apic_enable(struct apic_bus *b, unsigned cpu, bool on);
  * interrupts in service come back. False: that APIC is off. */
 bool apic_export(struct apic_bus *b, unsigned cpu, u8 page[PAGE_SIZE]);
 void apic_import(struct apic_bus *b, unsigned cpu, const u8 page[PAGE_SIZE]);
+/* When that processor's local APIC makes its next timer interrupt: virtual cycles, CLOCK_NEVER: none is due. */
+cycles_t apic_timer_due(const struct apic_bus *b, unsigned cpu);
 /* Is it the 8259A that wants the processor, past the local APIC's own requests? */
 bool apic_is_external(const struct apic_bus *b, unsigned cpu);
 /* That interrupt's end, which the hardware has done in the page, is told to the I/O APIC if it is level triggered. */

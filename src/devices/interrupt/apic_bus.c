@@ -147,6 +147,12 @@ bool apic_export(struct apic_bus *b, unsigned cpu, u8 page[PAGE_SIZE])
 }
 
 void apic_import(struct apic_bus *b, unsigned cpu, const u8 page[PAGE_SIZE]) { lapic_from_page(&b->lapic[cpu], page); }
+cycles_t apic_timer_due(const struct apic_bus *b, unsigned cpu)
+{
+    const struct timer *t = &b->lapic[cpu].expiry;
+    return timer_armed(t) ? t->when : CLOCK_NEVER;
+}
+
 bool apic_is_external(const struct apic_bus *b, unsigned cpu) { return lapic_external(&b->lapic[cpu]); }
 
 void apic_ended(struct apic_bus *b, unsigned cpu, u8 vector)

@@ -16,7 +16,7 @@
 
 int kvm_apic_vm_init(struct kvm_vm *vm, struct vm *machine, struct error *err)
 {
-    bool wanted = vm->features & FEATURE_TPR && vm->features & FEATURE_EPT && machine->platform.apic;
+    bool wanted = vm->features & FEATURE_APIC_ACCESS && machine->platform.apic;
     vm->apic.hpa = wanted ? hostmem_alloc(&vm->host) : 0;
     if (!wanted)
         return 0;
@@ -35,6 +35,8 @@ void kvm_apic_setup(struct kvm_vcpu *k)
     if (!k->vm->apic.hpa)
         return;
     k->vmx.apic = &k->vm->apic;
+    k->shadow.apic_gpa = KVM_LAPIC_GPA;
+    k->shadow.apic_access = k->vm->apic.hpa;
     k->apic_page = hostmem_alloc(&k->vm->host);
     vmwrite(c, VIRTUAL_APIC_ADDR, k->apic_page);
     vmwrite(c, APIC_ACCESS_ADDR, k->vm->apic.hpa);

@@ -20,6 +20,9 @@ static int model_vm_init(struct vm *vm, struct error *err)
         free(kvm);
         return -1;
     }
+    kvm->irqchip = vm->config.model_irqchip;
+    if (kvm->irqchip == IRQCHIP_OFF)
+        kvm->features &= ~(u32)(FEATURE_TPR | FEATURE_APIC_ACCESS | FEATURE_APICV | FEATURE_PI | FEATURE_TIMER); /* they serve a local APIC of the kernel's */
     kvm_ept_init(kvm);
     if (kvm_apic_vm_init(kvm, vm, err) < 0) {
         hostmem_fini(&kvm->host);
@@ -70,7 +73,12 @@ static int model_vcpu_init(struct vcpu *v, struct error *err)
         free(k);
         return -1;
     }
-    kvm_setup_vmcs(k);
+    if (kvm_setup_vmcs(k, err) < 0) {
+        shadow_fini(&k->shadow);
+        cpu_fini(&k->emulator);
+        free(k);
+        return -1;
+    }
     v->cpu.cost_mmio = 0; /* devices' memory exits: what is reached without is the virtual-APIC page, and that is memory */
     v->engine_data = k;
     return 0;
@@ -113,7 +121,7 @@ static void refresh_ept(struct kvm_vcpu *k)
     if (!k->vm->ept_root || !k->vm->ept_stale)
         return;
     kvm_ept_zap(k->vm);
-    vmx_invalidate(&k->vmx);
+    vmx_invept(&k->vmx, INVEPT_SINGLE, vmcs_get(&k->vmx.vmcs, VMCSI_EPT_POINTER), 0);
 }
 
 static bool failed(struct kvm_vcpu *k, struct exit *e)
@@ -137,6 +145,7 @@ static bool enter(struct kvm_vcpu *k, cycles_t deadline, bool step, struct exit 
     kvm_prepare_injection(k);
     kvm_refresh_root(k);
     kvm_apic_enter(k);
+    kvm_timer_enter(k);
     enum vmx_outcome outcome = vmx_enter(&k->vmx, !k->vmx.vmcs.launched, deadline, step);
     kvm_apic_leave(k);
     k->quiet = outcome == VMX_DEADLINE || outcome == VMX_ATTENTION;
@@ -240,7 +249,7 @@ static void print_memory(const struct kvm_vcpu *k, FILE *out)
 {
     const struct shadow *s = &k->shadow;
     if (k->vm->ept_root) {
-        fprintf(out, "EPT: %" PRIu64 " entries filled, %" PRIu64 " of them 2 MiB\n", k->vm->ept_fills, k->vm->ept_large_fills);
+        fprintf(out, "EPT: %" PRIu64 " entries filled, %" PRIu64 " of them large pages\n", k->vm->ept_fills, k->vm->ept_large_fills);
         if (!k->cpu->accel) /* an accelerator looks things up for itself too: its walks are not the processor's */
             fprintf(out, "EPT: %" PRIu64 " references of walks\n", k->vmx.ept.refs);
     } else
@@ -266,7 +275,7 @@ static void print_vcpu(const struct kvm_vcpu *k, FILE *out)
 static void model_info(const struct vm *vm, void *file)
 {
     const struct kvm_vm *kvm = vm->engine_data;
-    char features[120];
+    char features[160];
     vmx_features_format(kvm->features, features, sizeof features);
     fprintf(file, "VT-x model, --hw=%s: ", features);
     for (unsigned i = 0; i < vm->nvcpus; i++)

@@ -74,6 +74,8 @@ static bool on_hlt(struct kvm_vcpu *k, struct exit *e)
 {
     kvm_skip(k);
     k->cpu->state.activity = CPU_HALTED;
+    if (k->vm->irqchip == IRQCHIP_OFF) /* who waits for interrupts is there */
+        kvm_charge(k, EV_KVM_IRQ_USER);
     return true;
 }
 

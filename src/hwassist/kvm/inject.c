@@ -102,6 +102,8 @@ static void inject_interrupt(struct kvm_vcpu *k)
     k->cpu->state.activity = CPU_ACTIVE;
     write_event(k, &t);
     kvm_charge(k, EV_KVM_INJECT);
+    if (k->vm->irqchip == IRQCHIP_OFF)
+        kvm_charge(k, EV_KVM_IRQ_USER);
 }
 
 void kvm_prepare_injection(struct kvm_vcpu *k)

@@ -8,9 +8,9 @@ static const struct { u16 first, last; } kernel_ports[] = {
     { 0x40, 0x43 }, { 0x61, 0x61 },                   /* 8254 */
 };
 
-static bool is_kernel_port(u16 port)
+static bool is_kernel_port(const struct kvm_vcpu *k, u16 port)
 {
-    for (unsigned i = 0; i < ARRAY_LEN(kernel_ports); i++)
+    for (unsigned i = 0; k->vm->irqchip == IRQCHIP_ON && i < ARRAY_LEN(kernel_ports); i++)
         if (port >= kernel_ports[i].first && port <= kernel_ports[i].last)
             return true;
     return false;
@@ -34,7 +34,7 @@ bool kvm_on_io(struct kvm_vcpu *k, struct exit *e)
     u16 port = q >> 16;
     unsigned size = (q & 7) + 1;
     bool is_in = q >> 3 & 1, string = q >> 4 & 1;
-    kvm_charge(k, is_kernel_port(port) ? EV_KVM_IO_KERNEL : EV_KVM_IO_USER);
+    kvm_charge(k, is_kernel_port(k, port) ? EV_KVM_IO_KERNEL : EV_KVM_IO_USER);
     if (string)
         return kvm_emulate(k);
     kvm_skip(k); /* first: a device that looks at the processor sees it behind the instruction */

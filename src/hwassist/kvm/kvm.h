@@ -26,6 +26,7 @@ struct kvm_vm {
     u32 features;
     struct hostmem host;
     hpa_t ept_root;                     /* 0 without EPT */
+    enum kernel_irqchip irqchip;        /* which interrupt controllers the small KVM has itself; the others are in user space */
     u64 ept_fills, ept_large_fills;
     struct apic_access apic;            /* hpa 0: the processor does not serve the guest's APIC */
     bool ept_stale;                     /* the memory map changed: build anew */
@@ -57,7 +58,7 @@ struct kvm_vcpu {
 static inline bool kvm_has(const struct kvm_vcpu *k, u32 feature) { return k->vm->features & feature; }
 
 /* setup.c: VMCS of a new vcpu. */
-void kvm_setup_vmcs(struct kvm_vcpu *k);
+int kvm_setup_vmcs(struct kvm_vcpu *k, struct error *err);
 
 /* views.c */
 void kvm_load(struct kvm_vcpu *k);
@@ -98,6 +99,9 @@ void kvm_apic_setup(struct kvm_vcpu *k);
 void kvm_apic_enter(struct kvm_vcpu *k);
 void kvm_apic_leave(struct kvm_vcpu *k);
 bool kvm_apic_delivers(const struct kvm_vcpu *k);
+/* timer.c: before an entry. */
+void kvm_timer_enter(struct kvm_vcpu *k);
+
 bool kvm_on_apic_access(struct kvm_vcpu *k, struct exit *e);
 bool kvm_on_apic_write(struct kvm_vcpu *k, struct exit *e);
 bool kvm_on_eoi(struct kvm_vcpu *k, struct exit *e);

@@ -20,8 +20,10 @@ bool kvm_emulate_access(struct kvm_vcpu *k, struct exit *e)
 static enum event event_of_device(const struct kvm_vcpu *k, gpa_t gpa)
 {
     gpa_t page = gpa & PAGE_MASK;
-    if (page == KVM_LAPIC_GPA || page == KVM_IOAPIC_GPA)
-        return EV_KVM_APIC;
+    if (page == KVM_LAPIC_GPA)
+        return k->vm->irqchip == IRQCHIP_OFF ? EV_KVM_APIC_USER : EV_KVM_APIC;
+    if (page == KVM_IOAPIC_GPA)
+        return k->vm->irqchip == IRQCHIP_ON ? EV_KVM_APIC : EV_KVM_APIC_USER;
     return bus_is_bell(&k->v->vm->bus, gpa) ? EV_KVM_IOEVENTFD : EV_KVM_MMIO;
 }
 
@@ -63,7 +65,8 @@ bool kvm_on_page_fault(struct kvm_vcpu *k, struct exit *e)
 bool kvm_on_invlpg(struct kvm_vcpu *k, struct exit *e)
 {
     gva_t gva = vmread(&k->vmx.vmcs, EXIT_QUALIFICATION);
-    mmu_invlpg(&k->cpu->mmu, gva);
+    if (kvm_has(k, FEATURE_VPID)) /* otherwise the next entry drops everything */
+        vmx_invvpid(&k->vmx, INVVPID_ADDRESS, vmcs_get(&k->vmx.vmcs, VMCSI_VPID), gva);
     mmu_invlpg(&k->emulator.mmu, gva);
     kvm_skip(k);
     return true;

@@ -2,6 +2,8 @@
 /* A new vcpu's VMCS: what exits, and the host to come back to. */
 #include "hwassist/kvm/kvm.h"
 
+#include <string.h>
+
 /* MSRs that the guest reads and writes itself: they are loaded and saved with it. Everything else exits. */
 static const u32 passed_through[] = { 0x174, 0x175, 0x176 /* SYSENTER */, 0xc0000100, 0xc0000101, 0xc0000102 /* FS, GS, kernel GS base */,
                                       0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084 /* STAR to SFMASK */ };
@@ -25,6 +27,22 @@ static hpa_t new_msr_bitmap(struct hostmem *h)
     return frame;
 }
 
+/* All ports exit; or all but the one that KVM left to guests for years, the POST card's, where nothing answers. */
+static u32 io_control(struct kvm_vcpu *k)
+{
+    enum { POST_PORT = 0x80 };
+    struct vmcs *c = &k->vmx.vmcs;
+    if (!kvm_has(k, FEATURE_EXITLESS_IO))
+        return PROC_IO;
+    hpa_t a = hostmem_alloc(&k->vm->host), b = hostmem_alloc(&k->vm->host);
+    memset(hostmem_table(&k->vm->host, a), 0xff, PAGE_SIZE);
+    memset(hostmem_table(&k->vm->host, b), 0xff, PAGE_SIZE);
+    ((u8 *)hostmem_table(&k->vm->host, a))[POST_PORT / 8] &= ~BIT(POST_PORT % 8);
+    vmwrite(c, IO_BITMAP_A, a);
+    vmwrite(c, IO_BITMAP_B, b);
+    return PROC_IO_BITMAPS;
+}
+
 /* Bits that the monitor keeps to itself. With EPT: what changes the mode, and what VMX fixes. Without: all that the shadow
  * tables depend on, and everything else but the bits of lazy FPU switching, as KVM did. */
 static u64 cr0_mask(const struct kvm_vcpu *k)
@@ -42,7 +60,7 @@ static void setup_execution(struct kvm_vcpu *k)
     bool ept = kvm_has(k, FEATURE_EPT);
     u32 paging = ept ? 0 : PROC_CR3_LOAD | PROC_CR3_STORE | PROC_INVLPG;
     vmwrite(c, PIN_CONTROLS, k->vmx.caps.pin.must | PIN_EXTINT | PIN_NMI | PIN_VIRTUAL_NMI);
-    vmwrite(c, PROC_CONTROLS, k->vmx.caps.proc.must | PROC_HLT | PROC_IO | PROC_DR | PROC_MWAIT | PROC_MONITOR | PROC_RDPMC | PROC_TSC_OFFSET |
+    vmwrite(c, PROC_CONTROLS, k->vmx.caps.proc.must | PROC_HLT | io_control(k) | PROC_DR | PROC_MWAIT | PROC_MONITOR | PROC_RDPMC | PROC_TSC_OFFSET |
                                   PROC_MSR_BITMAPS | PROC_SECONDARY | paging);
     vmwrite(c, PROC2_CONTROLS, PROC2_WBINVD | (ept ? PROC2_EPT : 0) | (kvm_has(k, FEATURE_VPID) ? PROC2_VPID : 0) |
                                    (kvm_has(k, FEATURE_UG) ? PROC2_UG : 0));
@@ -81,11 +99,14 @@ static void setup_host(struct vmcs *c)
     vmwrite(c, HOST_RIP, kernel + 0x100000);
 }
 
-void kvm_setup_vmcs(struct kvm_vcpu *k)
+int kvm_setup_vmcs(struct kvm_vcpu *k, struct error *err)
 {
     vmx_init(&k->vmx, k->cpu, &k->vm->host, k->vm->features);
+    if (vmx_begin(&k->vmx))
+        return error_set(err, "no memory of the modelled host is left for another processor's VMCS; use a smaller -smp");
     setup_execution(k);
     setup_transitions(k);
     kvm_apic_setup(k);
     setup_host(&k->vmx.vmcs);
+    return 0;
 }

@@ -294,15 +294,17 @@ static u8 leaf_perms(const struct shadow *s, const struct xlat *x, bool write, b
     return is_watched(s, x->gpa >> PAGE_SHIFT) || !is_memory(s, x->gpa, true) ? perms & ~PERM_W : perms;
 }
 
-static void set_leaf(struct shadow *s, u64 *entry, gpa_t gpa, u8 perms)
+static void set_leaf(struct shadow *s, u64 *entry, hpa_t hpa, u8 perms)
 {
     if (*entry & SPTE_P)
         rmap_remove(s, entry);
-    *entry = ((gpa & PAGE_MASK) + HOST_GUEST_HPA) | SPTE_P | SPTE_A | SPTE_D | (perms & PERM_W ? SPTE_W : 0) |
+    *entry = (hpa & PAGE_MASK) | SPTE_P | SPTE_A | SPTE_D | (perms & PERM_W ? SPTE_W : 0) |
              (perms & PERM_USER ? SPTE_U : 0) | (perms & PERM_X ? 0 : SPTE_NX);
     rmap_add(s, entry);
     s->fills++;
 }
+
+static bool is_apic(const struct shadow *s, gpa_t gpa) { return s->apic_access && (gpa & PAGE_MASK) == s->apic_gpa; }
 
 static void fill(struct shadow *s, gva_t gva, const struct xlat *x, bool write, bool user)
 {
@@ -310,8 +312,10 @@ static void fill(struct shadow *s, gva_t gva, const struct xlat *x, bool write, 
     if (s->stale)
         shadow_load_root(s);
     u64 *entry = descend(s, gva, x);
-    u8 perms = leaf_perms(s, x, write, user); /* after descend(): it may have begun to track this very page */
-    set_leaf(s, entry, x->gpa, perms);
+    if (is_apic(s, x->gpa))
+        set_leaf(s, entry, s->apic_access, x->perms);
+    else
+        set_leaf(s, entry, x->gpa + HOST_GUEST_HPA, leaf_perms(s, x, write, user)); /* after descend(): it may have begun to track this very page */
 }
 
 enum shadow_result shadow_fault(struct shadow *s, gva_t gva, u32 error, struct mmu_fault *f)
@@ -324,7 +328,7 @@ enum shadow_result shadow_fault(struct shadow *s, gva_t gva, u32 error, struct m
     if (refused)
         return SHADOW_TRUE_FAULT;
     s->device = x.gpa;
-    if (!is_memory(s, x.gpa, write))
+    if (!is_memory(s, x.gpa, write) && !is_apic(s, x.gpa))
         return SHADOW_MMIO;
     fill(s, gva, &x, write, user);
     return write && is_watched(s, x.gpa >> PAGE_SHIFT) ? SHADOW_PT_WRITE : SHADOW_FILLED;
@@ -371,7 +375,7 @@ static void prefill(struct shadow *s, struct shadow_page *p, gpa_t at, u64 len)
         return;
     if (is_watched(s, gpa >> PAGE_SHIFT) || !is_memory(s, gpa, true))
         perms &= ~PERM_W;
-    set_leaf(s, entry, gpa, perms);
+    set_leaf(s, entry, gpa + HOST_GUEST_HPA, perms);
     s->prefills++;
 }
 

@@ -48,6 +48,7 @@ struct shadow {
     hpa_t root;                 /* PAE: the frame with the four pointers, or the PML4's shadow */
     hpa_t pae_frame;
     bool stale;                 /* the root must be made anew before the next entry */
+    gpa_t apic_gpa; hpa_t apic_access; /* where the guest has its local APIC, and the APIC-access page; 0: there is none */
     gpa_t device;               /* what the last SHADOW_MMIO was about */
     bool in_walk;               /* writes are A and D bits of our own walk */
     struct phys_observer observer;

@@ -2,7 +2,6 @@
 /* Two-dimensional paging: the small KVM fills the EPT, one page at a time, as violations tell what the guest uses. */
 #include "hwassist/kvm/kvm.h"
 
-#define LARGE_PAGE ((u64)2 << 20)
 /* Write and execute without read is a misconfiguration: the mark of a gpa that has no memory, so that the next access needs no lookup.
  * KVM's own trick. */
 #define MMIO_MARK (EPT_W | EPT_X)
@@ -40,11 +39,19 @@ void kvm_ept_zap(struct kvm_vm *vm)
     vm->ept_stale = false;
 }
 
-/* May the 2 MiB around gpa be one page? All of it in one region of RAM. */
-static bool may_be_large(const struct kvm_vcpu *k, gpa_t gpa, const struct region *r)
+static u64 size_at(unsigned level) { return BIT(PAGE_SHIFT + 9 * (level - 1)); }
+
+/* Level of the largest page that gpa can be in: all of it in one region of RAM. */
+static unsigned level_for(const struct kvm_vcpu *k, gpa_t gpa, const struct region *r)
 {
-    gpa_t base = gpa & ~(LARGE_PAGE - 1);
-    return kvm_has(k, FEATURE_EPT_2M) && r->kind == REGION_RAM && base >= r->gpa && base + LARGE_PAGE <= r->gpa + r->size;
+    static const u32 needs[] = { [2] = FEATURE_EPT_2M, [3] = FEATURE_EPT_1G };
+    for (unsigned level = 3; level > 1; level--) {
+        u64 size = size_at(level);
+        gpa_t base = gpa & ~(size - 1);
+        if (kvm_has(k, needs[level]) && r->kind == REGION_RAM && base >= r->gpa && base + size <= r->gpa + r->size)
+            return level;
+    }
+    return 1;
 }
 
 /* The entry of `level` for gpa, tables above made where there are none. */
@@ -83,11 +90,10 @@ enum tdp_result kvm_ept_fill(struct kvm_vcpu *k, gpa_t gpa, bool write)
     }
     if (r->kind == REGION_ROM && write)
         return TDP_MMIO;
-    bool large = may_be_large(k, gpa, r);
-    u64 size = large ? LARGE_PAGE : PAGE_SIZE;
-    *entry_of(vm, gpa, large ? 2 : 1) =
-        ((gpa & ~(size - 1)) + HOST_GUEST_HPA) | EPT_WB | EPT_R | EPT_X | (r->kind == REGION_RAM ? EPT_W : 0) | (large ? EPT_PS : 0);
+    unsigned level = level_for(k, gpa, r);
+    *entry_of(vm, gpa, level) = ((gpa & ~(size_at(level) - 1)) + HOST_GUEST_HPA) | EPT_WB | EPT_R | EPT_X | (r->kind == REGION_RAM ? EPT_W : 0) |
+                                (level > 1 ? EPT_PS : 0);
     vm->ept_fills++;
-    vm->ept_large_fills += large;
+    vm->ept_large_fills += level > 1;
     return TDP_FILLED;
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "hwassist/vmx/caps.h"
+#include "hwassist/vmx/vmx.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define REVISION 0x454d55 /* VMCS revision identifier */
 
 struct feature_row { const char *name; u32 bit, needs; };
 static const struct feature_row feature_rows[] = {
@@ -15,6 +14,9 @@ static const struct feature_row feature_rows[] = {
 
 static const struct feature_row *find_feature(const char *name, size_t len)
 {
+    static const char unrestricted[] = "unrestricted"; /* the manual's word */
+    if (len == sizeof unrestricted - 1 && !memcmp(name, unrestricted, len))
+        return find_feature("ug", 2);
     for (unsigned i = 0; i < ARRAY_LEN(feature_rows); i++)
         if (strlen(feature_rows[i].name) == len && !memcmp(feature_rows[i].name, name, len))
             return &feature_rows[i];
@@ -34,7 +36,7 @@ static int parse_one(const char *word, size_t len, u32 *features, struct error *
     bool no = len > 3 && !memcmp(word, "no-", 3);
     const struct feature_row *f = find_feature(word + 3 * no, len - 3 * no);
     const struct generation *g = generation_find(word);
-    char known[120];
+    char known[160];
     if (f) {
         *features = no ? without(*features, f->bit) : *features | f->bit;
         return 0;
@@ -46,7 +48,7 @@ static int parse_one(const char *word, size_t len, u32 *features, struct error *
     else if (len == 4 && !memcmp(word, "none", 4))
         *features = 0;
     else {
-        vmx_features_format(FEATURE_ALL, known, sizeof known);
+        vmx_features_format(FEATURE_EVERY, known, sizeof known);
         return error_set(err, "--hw: unknown feature '%.*s'; there are %s, each also as no-NAME, all, none, and the processors of `emu list hw`", (int)len,
                          word, known);
     }
@@ -100,7 +102,7 @@ void vmx_caps_init(struct vmx_caps *c, u32 features, u8 phys_bits)
                   PROC_CR3_STORE | PROC_CR8_LOAD | PROC_CR8_STORE | PROC_DR | PROC_IO | PROC_IO_BITMAPS | PROC_MSR_BITMAPS | PROC_MONITOR | PROC_PAUSE |
                   PROC_SECONDARY | PROC_NMI_WINDOW | (features & FEATURE_TPR ? PROC_TPR_SHADOW : 0);
     c->proc2.may = PROC2_DESCRIPTOR_TABLE | PROC2_WBINVD | (ept ? PROC2_EPT : 0) | (features & FEATURE_VPID ? PROC2_VPID : 0) | (ug ? PROC2_UG : 0) |
-                   (features & FEATURE_TPR ? PROC2_APIC_ACCESSES : 0) | (features & FEATURE_APICV ? PROC2_APIC_REGISTERS | PROC2_VIRTUAL_INTERRUPTS : 0);
+                   (features & FEATURE_APIC_ACCESS ? PROC2_APIC_ACCESSES : 0) | (features & FEATURE_APICV ? PROC2_APIC_REGISTERS | PROC2_VIRTUAL_INTERRUPTS : 0);
     c->exit = (struct control_caps){ 0x36dfb, 0x36dff | EXIT_HOST_64 | EXIT_ACK_INTR | EXIT_SAVE_PAT | EXIT_LOAD_PAT | EXIT_SAVE_EFER | EXIT_LOAD_EFER |
                                                (features & FEATURE_TIMER ? EXIT_SAVE_TIMER : 0) };
     c->entry = (struct control_caps){ 0x11fb, 0x11ff | ENTRY_IA32E | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER };
@@ -115,7 +117,7 @@ static u64 pair(struct control_caps c) { return (u64)c.may << 32 | c.must; }
 static u64 ept_vpid_cap(u32 f)
 {
     u64 ept = BIT(0) /* execute-only */ | BIT(6) /* 4 levels */ | BIT(14) /* write-back tables */ | BIT(20) | BIT(25) | BIT(26) /* INVEPT */;
-    return (f & FEATURE_EPT ? ept : 0) | (f & FEATURE_EPT_2M ? BIT(16) : 0) | (f & FEATURE_EPT_AD ? BIT(21) : 0) |
+    return (f & FEATURE_EPT ? ept : 0) | (f & FEATURE_EPT_2M ? BIT(16) : 0) | (f & FEATURE_EPT_1G ? BIT(17) : 0) | (f & FEATURE_EPT_AD ? BIT(21) : 0) |
            (f & FEATURE_VPID ? BIT(32) | BIT(40) | BIT(41) | BIT(42) | BIT(43) : 0);
 }
 
@@ -124,7 +126,7 @@ bool vmx_caps_rdmsr(const struct vmx_caps *c, u32 msr, u64 *value)
     const struct control_caps old_proc = { c->proc.must | PROC_CR3_LOAD | PROC_CR3_STORE, c->proc.may };
     const struct control_caps old_exit = { c->exit.must | 4, c->exit.may }, old_entry = { c->entry.must | 4, c->entry.may };
     const u64 values[] = {
-        REVISION | (u64)4096 << 32 | (u64)6 << 50 | BIT(54) | BIT(55), /* BASIC: size, write-back, INS/OUTS information, TRUE controls */
+        VMCS_REVISION | (u64)4096 << 32 | (u64)6 << 50 | BIT(54) | BIT(55), /* BASIC: size, write-back, INS/OUTS information, TRUE controls */
         pair(c->pin), pair(old_proc), pair(old_exit), pair(old_entry),
         PREEMPTION_TIMER_SHIFT | BIT(6) | (c->features & FEATURE_UG ? BIT(5) : 0) | (u64)4 << 16, /* MISC: HLT activity state, four CR3 targets */
         c->cr0_fixed0, c->cr0_fixed1, c->cr4_fixed0, c->cr4_fixed1,

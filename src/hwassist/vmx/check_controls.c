@@ -34,11 +34,12 @@ static bool virtual_nmis(const struct vmx *x)
     return implies(get(x, VMCSI_PIN_CONTROLS) & PIN_VIRTUAL_NMI, get(x, VMCSI_PIN_CONTROLS) & PIN_NMI);
 }
 static bool vpid(const struct vmx *x) { return implies(secondary(x, PROC2_VPID), get(x, VMCSI_VPID)); }
-static bool eptp(const struct vmx *x)
+bool vmx_eptp_ok(const struct vmx *x, u64 e)
 {
-    u64 e = get(x, VMCSI_EPT_POINTER), reserved = 0xf80 | (x->caps.features & FEATURE_EPT_AD ? 0 : EPTP_AD);
-    return implies(secondary(x, PROC2_EPT), (e & 7) == EPTP_WB && (e & 0x38) == EPTP_WALK_4 && !(e & reserved) && !(e >> x->caps.phys_bits));
+    u64 reserved = 0xf80 | (x->caps.features & FEATURE_EPT_AD ? 0 : EPTP_AD);
+    return (e & 7) == EPTP_WB && (e & 0x38) == EPTP_WALK_4 && !(e & reserved) && !(e >> x->caps.phys_bits);
 }
+static bool eptp(const struct vmx *x) { return implies(secondary(x, PROC2_EPT), vmx_eptp_ok(x, get(x, VMCSI_EPT_POINTER))); }
 static bool reserved_ok(const struct vmx *x, u64 hpa, u64 align) { return !(hpa & (align - 1)) && !(hpa >> x->caps.phys_bits); }
 static bool tpr_shadow_on(const struct vmx *x) { return get(x, VMCSI_PROC_CONTROLS) & PROC_TPR_SHADOW; }
 static bool virtual_apic(const struct vmx *x) { return implies(tpr_shadow_on(x), frame_ok(x, get(x, VMCSI_VIRTUAL_APIC_ADDR))); }

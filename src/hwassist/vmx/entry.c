@@ -8,10 +8,11 @@ void vmx_init(struct vmx *x, struct cpu *cpu, struct hostmem *host, u32 features
 {
     x->cpu = cpu;
     x->host = host;
+    x->current = VMX_NO_REGION;
     vmx_caps_init(&x->caps, features, cpu->mmu.phys_bits);
     vmcs_init(&x->vmcs, &cpu->state, features);
     ept_init(&x->ept, host, &cpu->mmu, features);
-    host_view_init(&x->host_view, host);
+    host_view_init(&x->host_view, host, &x->ept);
 }
 
 static enum vmx_outcome fail(struct vmx *x, enum vm_insn_error error, const char *check)
@@ -30,14 +31,21 @@ static enum vmx_outcome fail_guest_state(struct vmx *x, u64 qualification, const
     return VMX_EXIT;
 }
 
-/* Without a VPID every entry (and exit) drops all translations, SDM vol. 3, 29.4.3.1. */
-static void flush_without_vpid(struct vmx *x)
+static u16 vpid_in_use(const struct vmx *x)
 {
     bool secondary = vmcs_get(&x->vmcs, VMCSI_PROC_CONTROLS) & PROC_SECONDARY;
-    if (secondary && vmcs_get(&x->vmcs, VMCSI_PROC2_CONTROLS) & PROC2_VPID)
-        return;
-    x->tlb_flushes++;
-    mmu_flush(&x->cpu->mmu, true);
+    return secondary && vmcs_get(&x->vmcs, VMCSI_PROC2_CONTROLS) & PROC2_VPID ? vmcs_get(&x->vmcs, VMCSI_VPID) : 0;
+}
+
+/* Without a VPID every entry (and exit) drops all translations, SDM vol. 3, 29.4.3.1. With one, those of another do not serve. */
+static void tag_tlb(struct vmx *x)
+{
+    u16 vpid = vpid_in_use(x);
+    if (!vpid)
+        x->tlb_flushes++;
+    if (!vpid || vpid != x->vpid)
+        mmu_flush(&x->cpu->mmu, true);
+    x->vpid = vpid;
 }
 
 /* SDM vol. 3, 27.4: an MSR that cannot be loaded fails the entry; the qualification is the number of its entry. */
@@ -141,6 +149,8 @@ enum vmx_outcome vmx_enter(struct vmx *x, bool launch, cycles_t deadline, bool s
     unsigned msr;
     if (x->aborted)
         return VMX_ABORT;
+    if (!x->root || x->current == VMX_NO_REGION)
+        return VMX_FAIL;
     if (launch == x->vmcs.launched)
         return fail(x, launch ? VMFAIL_LAUNCH_NOT_CLEAR : VMFAIL_RESUME_NOT_LAUNCHED, NULL);
     if ((x->vmcs.dirty & DIRTY_CONTROLS && (bad = vmx_check_controls(x))) || (bad = vmx_check_event(x)))
@@ -153,11 +163,14 @@ enum vmx_outcome vmx_enter(struct vmx *x, bool launch, cycles_t deadline, bool s
     if ((msr = vmx_load_entry_msrs(x)))
         return fail_msr(x, msr);
     x->vmcs.launched = true;
-    x->entries++;
+    x->entries += !x->inside;
     if (x->apic)
         x->apic->current = x;
-    flush_without_vpid(x);
+    if (!x->inside)
+        tag_tlb(x);
     vapic_enter(x);
     vmx_want_windows(x);
-    return leave(x, run(x, deadline, step));
+    enum vmx_outcome outcome = run(x, deadline, step);
+    x->inside = outcome == VMX_DEADLINE || outcome == VMX_ATTENTION || outcome == VMX_DEBUG;
+    return leave(x, outcome);
 }

@@ -18,7 +18,7 @@ static bool misconfigured(const struct ept *e, u64 entry, unsigned level, bool l
     if (level == 4)
         reserved |= 0xf8;
     else if (!leaf)
-        reserved |= 0x78;
+        reserved |= 0xf8;
     else if (level > 1)
         reserved |= (BIT(12 + 9 * (level - 1)) - 1) & ~(BIT(12) - 1);
     if ((entry & (EPT_R | EPT_W)) == EPT_W || entry & reserved)
@@ -28,7 +28,7 @@ static bool misconfigured(const struct ept *e, u64 entry, unsigned level, bool l
 
 static bool is_leaf(const struct ept *e, u64 entry, unsigned level)
 {
-    return level == 1 || (level == 2 && entry & EPT_PS && e->large_pages);
+    return level == 1 || (entry & EPT_PS && level <= e->largest);
 }
 
 static int refuse(struct mmu_fault *f, gpa_t gpa, u64 qualification, bool misconfig)
@@ -66,6 +66,13 @@ static bool apic_allows(const struct ept *e, gpa_t gpa, enum mmu_access a)
     return set && set[reg / 64] >> reg % 64 & 1;
 }
 
+/* An APIC-access exit: the qualification is the kind of access. */
+static int refuse_apic(struct ept *e, struct mmu_fault *f, gpa_t gpa, enum mmu_access a)
+{
+    e->apic_refused = true;
+    return refuse(f, gpa, a, false);
+}
+
 static int translate(struct stage2 *s, gpa_t gpa, enum mmu_access a, bool paging_structure, gpa_t *out, u8 *perms, struct mmu_fault *f)
 {
     struct ept *e = (struct ept *)s;
@@ -97,10 +104,8 @@ static int translate(struct stage2 *s, gpa_t gpa, enum mmu_access a, bool paging
     if (e->eptp & EPTP_AD)
         set_flags(path, n, want & EPT_W);
     s->by_register = e->apic_access && level == 1 && EPT_FRAME(entry) == e->apic_access;
-    if (s->by_register && !apic_allows(e, gpa, a)) {
-        e->apic_refused = true;
-        return refuse(f, gpa, a, false);
-    }
+    if (s->by_register && !apic_allows(e, gpa, a))
+        return refuse_apic(e, f, gpa, a);
     u64 offset = gpa & (BIT(PAGE_SHIFT + 9 * (level - 1)) - 1);
     *out = physmap_address(EPT_FRAME(entry) | offset);
     *perms = (allowed & EPT_R ? PERM_R : 0) | (allowed & EPT_W ? PERM_W : 0) | (allowed & EPT_X ? PERM_X : 0);
@@ -109,18 +114,23 @@ static int translate(struct stage2 *s, gpa_t gpa, enum mmu_access a, bool paging
 
 void ept_init(struct ept *e, const struct hostmem *host, struct mmu *mmu, u32 features)
 {
-    *e = (struct ept){ .stage2 = { .translate = translate }, .host = host, .phys_bits = mmu->phys_bits, .large_pages = features & FEATURE_EPT_2M,
+    *e = (struct ept){ .stage2 = { .translate = translate }, .host = host, .phys_bits = mmu->phys_bits, .largest = features & FEATURE_EPT_1G ? 3 : features & FEATURE_EPT_2M ? 2 : 1,
                        .walk_refs = &mmu->walk_refs };
 }
 
 static int translate_host(struct stage2 *s, gpa_t hpa, enum mmu_access a, bool paging_structure, gpa_t *out, u8 *perms, struct mmu_fault *f)
 {
+    struct ept *e = ((struct host_view *)s)->ept;
+    e->apic_refused = false;
+    s->by_register = !paging_structure && e->apic_access && (hpa & PAGE_MASK) == e->apic_access;
+    if (s->by_register && !apic_allows(e, hpa, a))
+        return refuse_apic(e, f, hpa, a);
     *out = paging_structure ? hpa : physmap_address(hpa);
     *perms = PERM_R | PERM_W | PERM_X;
     return 0;
 }
 
-void host_view_init(struct stage2 *s, struct hostmem *host)
+void host_view_init(struct host_view *v, struct hostmem *host, struct ept *ept)
 {
-    *s = (struct stage2){ .translate = translate_host, .tables = &host->map };
+    *v = (struct host_view){ .stage2 = { .translate = translate_host, .tables = &host->map }, .ept = ept };
 }

@@ -29,7 +29,7 @@ struct ept {
     const struct hostmem *host;
     u64 eptp;
     u8 phys_bits;
-    bool large_pages;           /* 2 MiB leaves are supported */
+    u8 largest;                 /* level of the largest leaf that is supported: 1, 2 (2 MiB) or 3 (1 GiB) */
     u64 refs;                   /* entries read, counted here and, as part of the walk, there: */
     u64 *walk_refs;
     /* the APIC-access page, 0: there is none; which of its registers may be accessed; and whether it was this that refused last */
@@ -39,7 +39,8 @@ struct ept {
 };
 
 /* Without EPT there is one dimension: the page tables that the processor walks hold hpas, and lie in the host's memory. */
-void host_view_init(struct stage2 *s, struct hostmem *host);
+struct host_view { struct stage2 stage2; struct ept *ept; /* for the APIC-access page, which works there too */ };
+void host_view_init(struct host_view *v, struct hostmem *host, struct ept *ept);
 
 void ept_init(struct ept *e, const struct hostmem *host, struct mmu *mmu, u32 features);
 

@@ -17,6 +17,7 @@ static void put(struct vmx *x, enum vmcs_index i, u64 value) { vmcs_set(&x->vmcs
 void vmx_exit(struct vmx *x, enum vmx_reason reason, u64 qualification, unsigned insn_len)
 {
     x->exits[reason]++;
+    x->inside = false;
     put(x, VMCSI_EXIT_REASON, reason);
     put(x, VMCSI_EXIT_QUALIFICATION, qualification);
     put(x, VMCSI_EXIT_INSN_LEN, insn_len);
@@ -86,7 +87,7 @@ static enum vmx_next leave(enum vmx_outcome *outcome, enum vmx_outcome how)
 static enum vmx_next on_deadline(struct vmx *x, enum vmx_outcome *outcome)
 {
     bool posted = vmcs_get(&x->vmcs, VMCSI_PIN_CONTROLS) & PIN_POSTED;
-    if (clock_deadline(x->cpu->clock) > x->cpu->clock->now && x->cpu->clock->now >= x->timer_end)
+    if (clock_deadline(x->cpu->clock) >= x->timer_end && x->cpu->clock->now >= x->timer_end) /* the first of the two */
         return exit_plain(x, REASON_PREEMPTION_TIMER);
     if (clock_deadline(x->cpu->clock) > x->cpu->clock->now || posted) { /* posted: the host's timer is served elsewhere, and notifies */
         *outcome = VMX_DEADLINE;

@@ -82,7 +82,7 @@ void vmx_derive_intercepts(struct vmx *x)
     x->ept.apic_access = control(x, VMCSI_PROC2_CONTROLS) & PROC2_APIC_ACCESSES ? vmcs_get(&x->vmcs, VMCSI_APIC_ACCESS_ADDR) : 0;
     x->ept.apic_readable = vapic_readable(x);
     x->ept.apic_writable = vapic_writable(x);
-    x->cpu->mmu.stage2 = ept ? &x->ept.stage2 : &x->host_view;
+    x->cpu->mmu.stage2 = ept ? &x->ept.stage2 : &x->host_view.stage2;
 }
 
 void vmx_want_windows(struct vmx *x)

@@ -25,7 +25,8 @@ enum {
 #define FEATURE(id, name, needs, help) FEATURE_##id = 1 << FEATURE_NR_##id,
 #include "hwassist/vmx/features.def"
 #undef FEATURE
-    FEATURE_ALL = (1 << FEATURE_COUNT) - 1
+    FEATURE_EVERY = (1 << FEATURE_COUNT) - 1,
+    FEATURE_ALL = FEATURE_EVERY & ~FEATURE_EXITLESS_IO /* what "all" means: the hardware's */
 };
 
 /* Encodings by name, and dense indexes for storage. */
@@ -58,6 +59,8 @@ struct vmcs {
 
 /* VM-instruction error numbers, SDM vol. 3, 31.4. 0: success. */
 enum vm_insn_error {
+    VMFAIL_VMCLEAR_ADDRESS = 2, VMFAIL_VMCLEAR_VMXON = 3, VMFAIL_VMPTRLD_ADDRESS = 9, VMFAIL_VMPTRLD_VMXON = 10, VMFAIL_VMPTRLD_REVISION = 11,
+    VMFAIL_VMXON_IN_ROOT = 15, VMFAIL_INVALIDATION = 28, /* operand of INVEPT or INVVPID */
     VMFAIL_LAUNCH_NOT_CLEAR = 4, VMFAIL_RESUME_NOT_LAUNCHED = 5, VMFAIL_CONTROLS = 7, VMFAIL_HOST_STATE = 8,
     VMFAIL_UNSUPPORTED_FIELD = 12, VMFAIL_READ_ONLY_FIELD = 13,
 };

@@ -37,7 +37,7 @@ struct vmx {
     struct cpu *cpu;
     struct hostmem *host;
     struct ept ept;
-    struct stage2 host_view;    /* in its place when EPT is not enabled */
+    struct host_view host_view; /* in its place when EPT is not enabled */
     u64 exits[REASON_COUNT];    /* by basic reason, counted */
     u64 entries, tlb_flushes;   /* flushes for want of VPID */
     struct apic_access *apic;   /* of the machine; NULL: it has none */
@@ -45,6 +45,10 @@ struct vmx {
     u64 virtual_interrupts, posted_interrupts, virtual_writes; /* without an exit: counted */
     cycles_t timer_end;         /* when the preemption timer reaches 0; CLOCK_NEVER: it is off */
     bool aborted;               /* a VMX abort (28.7): the processor is shut down */
+    bool root;                  /* in VMX operation: VMXON was executed */
+    hpa_t vmxon_region, current; /* the current VMCS's region, or VMX_NO_REGION */
+    u16 vpid;                   /* of what the TLB holds; 0: no VPID was enabled */
+    bool inside;                /* left without an exit, for the emulator's own business: going on is no VM entry */
     u8 io_bitmap[2 * PAGE_SIZE];/* both halves side by side, read anew when a control was written */
 };
 
@@ -58,7 +62,25 @@ enum vmx_outcome {
     VMX_ABORT,      /* a VM exit could not be completed: the abort indicator says why (28.7) */
 };
 
-/* Storage is the caller's; cpu and host outlive it. */
+/* --- VMX instructions (operation.c). 0: VMsucceed; a VM-instruction error: VMfailValid; or one of these. --- */
+
+enum { VMFAIL_INVALID = -1, VMX_UNDEFINED = -2 /* #UD */ };
+#define VMX_NO_REGION (~(hpa_t)0)
+/* IA32_VMX_BASIC's VMCS revision identifier: what must stand at the beginning of each region. */
+#define VMCS_REVISION 0x454d55
+int vmx_vmxon(struct vmx *x, hpa_t region);
+int vmx_vmxoff(struct vmx *x);
+int vmx_vmclear(struct vmx *x, hpa_t region);
+int vmx_vmptrld(struct vmx *x, hpa_t region);
+int vmx_vmptrst(const struct vmx *x, hpa_t *region);
+enum { INVEPT_SINGLE = 1, INVEPT_ALL = 2 };
+enum { INVVPID_ADDRESS, INVVPID_SINGLE, INVVPID_ALL, INVVPID_KEEP_GLOBALS };
+int vmx_invept(struct vmx *x, u64 type, u64 eptp, u64 reserved);
+int vmx_invvpid(struct vmx *x, u64 type, u64 vpid, gva_t gva);
+/* What every monitor does at its start: regions with the revision identifier, VMXON, VMCLEAR, VMPTRLD. */
+int vmx_begin(struct vmx *x);
+
+/* Storage is the caller's; cpu and host outlive it. Not in VMX operation yet. */
 void vmx_init(struct vmx *x, struct cpu *cpu, struct hostmem *host, u32 features);
 
 /* VMLAUNCH or VMRESUME, then guest execution until something ends it. step: one instruction at most. */
@@ -66,14 +88,12 @@ enum vmx_outcome vmx_enter(struct vmx *x, bool launch, cycles_t deadline, bool s
 /* Leave VMX non-root operation for good: no intercepts, no second dimension. For a monitor that lends the processor out. */
 void vmx_leave(struct vmx *x);
 
-/* INVEPT, INVVPID: cached translations of this guest go. */
-static inline void vmx_invalidate(struct vmx *x) { mmu_flush(&x->cpu->mmu, true); }
-
 /* --- between the files of this folder --- */
 
 /* Checks of VM entry, SDM vol. 3, 27.2 and 27.3. The name of the first that fails, or NULL; *qualification for guest state (27.8). */
 const char *vmx_check_controls(const struct vmx *x);
 const char *vmx_check_host(const struct vmx *x);
+bool vmx_eptp_ok(const struct vmx *x, u64 eptp);
 const char *vmx_check_guest(const struct vmx *x, u64 *qualification);
 const char *vmx_check_event(const struct vmx *x);
 
