@@ -14,8 +14,6 @@ enum { GUEST_MEMORY = 1 << 20 };
 
 /* What a request may fail with beside the manual's numbers: */
 enum { HALTED_FOR_EVER = 100 /* HLT that does not exit, and no interrupt will come */, ABORTED = 101, NO_MEMORY = 102 };
-/* SDM vol. 3, 31.4 */
-enum { INVALID_INVALIDATION = 28 };
 
 struct labvmx {
     struct service *service;
@@ -27,26 +25,14 @@ struct labvmx {
     struct cpu cpu;
     struct hostmem host;
     struct vmx x;
-    u64 vpid, eptp;                 /* of the last entry: the tag of what the TLB holds */
 };
 
 static void do_vmread(struct labvmx *v, struct service_request *r) { r->result = vmread_checked(&v->x.vmcs, r->number, &r->value); }
 static void do_vmwrite(struct labvmx *v, struct service_request *r) { r->result = vmwrite_checked(&v->x.vmcs, r->number, r->arg); }
 
-/* Translations are tagged by VPID and EPTP (SDM vol. 3, 29.4.1). The model's TLB has room for one tag: under another one it begins empty. */
-static void change_tag(struct labvmx *v)
-{
-    u64 vpid = vmcs_get(&v->x.vmcs, VMCSI_VPID), eptp = vmcs_get(&v->x.vmcs, VMCSI_EPT_POINTER);
-    if (vpid != v->vpid || eptp != v->eptp)
-        vmx_invalidate(&v->x);
-    v->vpid = vpid;
-    v->eptp = eptp;
-}
-
 static s32 enter(struct labvmx *v, bool launch)
 {
     enum vmx_outcome outcome;
-    change_tag(v);
     do {
         outcome = vmx_enter(&v->x, launch, v->clock.now + SLICE, false);
         launch = false;
@@ -64,26 +50,8 @@ static void do_resume(struct labvmx *v, struct service_request *r) { r->result =
 
 static void do_clear(struct labvmx *v, struct service_request *r) { v->x.vmcs.launched = false; }
 
-/* One context, or all. */
-static void do_invept(struct labvmx *v, struct service_request *r)
-{
-    if (r->number != 1 && r->number != 2)
-        r->result = INVALID_INVALIDATION;
-    else if (r->number == 2 || EPT_FRAME(r->arg) == EPT_FRAME(v->eptp))
-        vmx_invalidate(&v->x);
-}
-
-/* An address, one context, all, one but globals. */
-static void do_invvpid(struct labvmx *v, struct service_request *r)
-{
-    u16 vpid = r->fd;
-    if (r->number > 3 || (r->number != 2 && !vpid))
-        r->result = INVALID_INVALIDATION;
-    else if (r->number == 0 && vpid == v->vpid)
-        mmu_invlpg(&v->cpu.mmu, r->arg);
-    else if (r->number == 2 || vpid == v->vpid)
-        mmu_flush(&v->cpu.mmu, r->number != 3);
-}
+static void do_invept(struct labvmx *v, struct service_request *r) { r->result = vmx_invept(&v->x, r->number, r->arg, 0); }
+static void do_invvpid(struct labvmx *v, struct service_request *r) { r->result = vmx_invvpid(&v->x, r->number, (u16)r->fd, r->arg); }
 
 static void do_rdmsr(struct labvmx *v, struct service_request *r) { r->result = vmx_caps_rdmsr(&v->x.caps, r->number, &r->value) ? 0 : -1; }
 
@@ -166,7 +134,7 @@ static int start_processor(struct labvmx *v, struct error *err)
     memset(&v->cpu.state, 0, offsetof(struct cpu_state, fpu));
     cpu_state_changed(&v->cpu);
     vmx_init(&v->x, &v->cpu, &v->host, FEATURE_EPT | FEATURE_EPT_2M | FEATURE_VPID | FEATURE_UG);
-    return 0;
+    return vmx_begin(&v->x) ? error_set(err, "grade: no host memory for a VMCS") : 0;
 }
 
 static int start(struct service *s, struct error *err)

@@ -37,15 +37,18 @@ static u16 vpid_in_use(const struct vmx *x)
     return secondary && vmcs_get(&x->vmcs, VMCSI_PROC2_CONTROLS) & PROC2_VPID ? vmcs_get(&x->vmcs, VMCSI_VPID) : 0;
 }
 
-/* Without a VPID every entry (and exit) drops all translations, SDM vol. 3, 29.4.3.1. With one, those of another do not serve. */
+/* Without a VPID every entry (and exit) drops all translations, SDM vol. 3, 29.4.3.1. With one, those of another do not serve, nor those of
+ * other extended page tables (29.4.1). The TLB has room for one tag: under another one it begins empty. */
 static void tag_tlb(struct vmx *x)
 {
     u16 vpid = vpid_in_use(x);
+    u64 tables = EPT_FRAME(vmcs_get(&x->vmcs, VMCSI_EPT_POINTER));
     if (!vpid)
         x->tlb_flushes++;
-    if (!vpid || vpid != x->vpid)
+    if (!vpid || vpid != x->vpid || tables != x->tagged_tables)
         mmu_flush(&x->cpu->mmu, true);
     x->vpid = vpid;
+    x->tagged_tables = tables;
 }
 
 /* SDM vol. 3, 27.4: an MSR that cannot be loaded fails the entry; the qualification is the number of its entry. */

@@ -47,7 +47,7 @@ struct vmx {
     bool aborted;               /* a VMX abort (28.7): the processor is shut down */
     bool root;                  /* in VMX operation: VMXON was executed */
     hpa_t vmxon_region, current; /* the current VMCS's region, or VMX_NO_REGION */
-    u16 vpid;                   /* of what the TLB holds; 0: no VPID was enabled */
+    u16 vpid; hpa_t tagged_tables; /* of what the TLB holds: its VPID, 0: none was enabled; and its EPT's root */
     bool inside;                /* left without an exit, for the emulator's own business: going on is no VM entry */
     u8 io_bitmap[2 * PAGE_SIZE];/* both halves side by side, read anew when a control was written */
 };
