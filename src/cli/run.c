@@ -290,11 +290,11 @@ static struct vm *new_vm(struct run *r, struct error *err)
     return vm;
 }
 
-/* Which of the two it is, and with what, nobody should have to guess. */
+/* Which of the two it is, and with what, nobody should have to guess; who asks for the model knows. */
 static void say_backend(const struct vm *vm)
 {
     char text[512];
-    if (vm->engine != &kvm_engine)
+    if (vm->engine != &kvm_engine || (vm->config.kvm && !strcmp(vm->config.kvm, "model")))
         return;
     kvm_describe(&vm->config, text, sizeof text);
     fprintf(stderr, "emu: kvm: %s\n", text);
