@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: MIT
+# The whole selector instead of its low two bits.
+# file: lab0.c
+# expect: hello, on a bare PC | wrong answer | expected "@lab0 hello from ring 0"
+# expect: hello, on Xen | wrong answer | expected "@lab0 hello from ring 1"
+# expect: hello, translated | wrong answer | expected "@lab0 hello from ring 0"
+s/^    print("@lab0 hello from ring %u\\n", cs & 3);$/    print("@lab0 hello from ring %u\\n", cs);/
