@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -15,9 +16,11 @@
 #include "base/types.h"
 #include "check.h"
 
-enum { NET_SERVER_FILE_SIZE = 10 << 20 };
+enum { NET_SERVER_FILE_MAX = 100 << 20 };    /* bytes, under EMU_SOAK; a tenth of it otherwise */
 
-static u8 net_server_file[NET_SERVER_FILE_SIZE];     /* what the guest gets, and gives back */
+static u8 net_server_file[NET_SERVER_FILE_MAX];      /* what the guest gets, and gives back */
+
+static inline int net_server_size(void) { return getenv("EMU_SOAK") ? NET_SERVER_FILE_MAX : NET_SERVER_FILE_MAX / 10; }
 
 struct net_server { int download, upload, report; u16 download_port, upload_port; pid_t pid; };
 
@@ -41,9 +44,9 @@ static inline void net_server_download(int s)
         if (strstr(request, "\r\n\r\n"))
             break;
     }
-    dprintf(s, "HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n", NET_SERVER_FILE_SIZE);
-    for (size_t sent = 0; sent < NET_SERVER_FILE_SIZE;) {
-        ssize_t n = write(s, net_server_file + sent, NET_SERVER_FILE_SIZE - sent);
+    dprintf(s, "HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n", net_server_size());
+    for (size_t sent = 0, size = net_server_size(); sent < size;) {
+        ssize_t n = write(s, net_server_file + sent, size - sent);
         if (n <= 0)
             break;
         sent += n;
@@ -56,7 +59,7 @@ static inline int net_server_upload(int s)
     static u8 buffer[65536];
     int have = 0;
     for (ssize_t n; (n = read(s, buffer, sizeof buffer)) > 0; have += n)
-        if (have + n > NET_SERVER_FILE_SIZE || memcmp(buffer, net_server_file + have, n))
+        if (have + n > net_server_size() || memcmp(buffer, net_server_file + have, n))
             return -1;
     return have;
 }
@@ -84,7 +87,7 @@ static inline bool net_server_start(struct net_server *v)
 {
     int ends[2];
     u64 seed = check_seed();
-    for (unsigned i = 0; i < NET_SERVER_FILE_SIZE; i += 8)
+    for (int i = 0; i < net_server_size(); i += 8)
         *(u64 *)(net_server_file + i) = check_random(&seed);
     v->download = net_server_listen(&v->download_port);
     v->upload = net_server_listen(&v->upload_port);

@@ -45,7 +45,7 @@ static int host(const char *format, ...)
         SKIP("the Linux guest and its drivers cannot be had: %.200s", out); \
 } while (0)
 
-#define LINUX "guests/real/linux32 -initrd " INITRD " -m 128 -nographic --clock=virtual --max-seconds 800 "
+#define LINUX "guests/real/linux32 -initrd " INITRD " -m 384 -nographic --clock=virtual --max-seconds 800 "
 
 /* --- disk, random bytes, console --- */
 
@@ -102,7 +102,7 @@ static void transfer(const char *options, const char *append)
                       "--then 'poweroff -f\\n' --expect 'Power down' </dev/null 2>&1", emu(), options, append, v.download_port, v.upload_port);
     if (!CHECK_EQ(status, 0))
         FAIL("%s", out);
-    CHECK_EQ(net_server_report(&v), NET_SERVER_FILE_SIZE);
+    CHECK_EQ(net_server_report(&v), net_server_size());
     net_server_stop(&v);
 }
 
@@ -114,11 +114,27 @@ static void test_net_by_pin(void) { transfer("-engine bt " NIC(""), "pci=nomsi")
 static void test_net_legacy(void) { transfer("-engine bt " NIC(",disable-modern=on"), ""); }
 __attribute__((unused)) static void test_net_kvm(void) { transfer("-engine kvm --kvm model " NIC(""), ""); }
 
+/* --- balloon, keyboard, tablet --- */
+
+/* The balloon takes 64 of 384 MiB; a key and a movement arrive as input events. */
+static void test_small(void)
+{
+    NEED_LINUX();
+    int status = host("(sleep 4; for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do printf 'sendkey a\nmouse_move 5 5 1\nballoon 320\n'; sleep 1; done; printf 'quit\n') | "
+                      "timeout 100 %s -engine bt guests/real/linux32 -initrd " INITRD " -m 384 -display none -serial file:%s/serial --max-seconds 60 -append 'console=ttyS0 quiet' "
+                      "-device virtio-balloon-pci -device virtio-keyboard-pci -device virtio-tablet-pci -monitor stdio --expect '" PROMPT "' "
+                      "--then 'load-virtio; grep Name /proc/bus/input/devices; for i in 1 2; do dd if=/dev/input/event$i bs=16 count=2 >/dev/null; echo EVENT$((i + 70)); done\n' "
+                      "--expect EVENT71 --expect EVENT72 --then 'until [ $(grep MemFree /proc/meminfo | tr -dc 0-9) -lt 310000 ]; do sleep 1; done; echo BLOWN $((6 * 7))\n' "
+                      "--expect 'BLOWN 42' 2>&1; S=$?; cat %s/serial; exit $S", emu(), folder, folder);
+    if (!CHECK_EQ(status, 0) || !CHECK_CONTAINS(out, "virtio keyboard") || !CHECK_CONTAINS(out, "virtio tablet"))
+        FAIL("%s", out);
+}
+
 int main(int argc, char **argv)
 {
     static const struct check tests[] = {
         { "disk_bt", test_disk_bt }, { "disk_packed", test_disk_packed }, { "disk_by_pin", test_disk_by_pin }, { "disk_legacy", test_disk_legacy },
-        { "net_bt", test_net_bt }, { "net_packed", test_net_packed }, { "net_by_pin", test_net_by_pin }, { "net_legacy", test_net_legacy },
+        { "net_bt", test_net_bt }, { "net_packed", test_net_packed }, { "net_by_pin", test_net_by_pin }, { "net_legacy", test_net_legacy }, { "small", test_small },
 #ifndef __SANITIZE_ADDRESS__ /* billions of instructions one by one */
         { "disk_legacy_by_pin_kvm", test_disk_legacy_by_pin_kvm }, { "net_kvm", test_net_kvm },
 #endif
