@@ -165,6 +165,31 @@ static void test_emulated_instructions(void)
     DONE(f);
 }
 
+/* The third way to a hypercall page, beside the note and the old string: a register that CPUID names. */
+static void test_hypercall_page_by_msr(void)
+{
+    WITH(f);
+    catch_all(&f);
+    u8 code[] = "\xb9\x00\x00\x00\x40\xb8????\xba\x00\x00\x00\x00\x0f\x30\xeb\xfe"; /* mov $MSR, %ecx; mov, %eax; mov $0, %edx; wrmsr; spin */
+    u32 leaf[4], wrong[] = { maddr(mfn_of(&f, PAGE(5))) + 8, maddr(f.d->v.base_mfn), maddr(f.d->xen_l1_private), 0xfffff000 };
+    pv_cpuid(f.d, 0x40000002, 0, leaf);
+    CHECK_EQ(leaf[0], 1);
+    CHECK_EQ(leaf[1], 0x40000000);
+    poke32(&f, PAGE(5), 99);
+    *(u32 *)(code + 6) = maddr(mfn_of(&f, PAGE(5)));
+    RUN(f, code);
+    CHECK_EQ(f.vm->vcpu[0]->cpu.state.rip, CODE + 17);
+    for (u32 at = 0; at < 4096; at += 4)
+        CHECK_EQ(peek32(&f, PAGE(5) + at), peek32(&f, STUBS + at));
+    for (unsigned i = 0; i < ARRAY_LEN(wrong); i++) {
+        check_context("machine address 0x%x", wrong[i]);
+        *(u32 *)(code + 6) = wrong[i];
+        RUN(f, code);
+        CHECK_EQ(f.vm->vcpu[0]->cpu.state.rip, HANDLER);
+    }
+    DONE(f);
+}
+
 /* INT 82h is ring 1's: from ring 3 it is a general protection fault. */
 static void test_hypercall_from_ring_3(void)
 {
@@ -302,6 +327,7 @@ int main(int argc, char **argv)
         { "stale-translation-of-a-table", test_stale_translation_of_a_table },
         { "hypervisor-is-out-of-reach", test_hypervisor_is_out_of_reach },
         { "emulated-instructions", test_emulated_instructions },
+        { "hypercall-page-by-msr", test_hypercall_page_by_msr },
         { "hypercall-from-ring-3", test_hypercall_from_ring_3 },
         { "fpu-switch", test_fpu_switch },
         { "upcall-and-iret", test_upcall_and_iret },

@@ -149,14 +149,20 @@ static void put_kernel(struct domain *d, const struct layout *l, const struct el
 }
 
 /* One stub of 32 bytes for each number: mov $nr, %eax; int $0x82; ret. That of iret saves EAX and does not return. */
-static void put_hypercall_page(struct domain *d, const struct layout *l)
+void hypercall_page_fill(u8 page[PAGE_SIZE])
 {
-    u8 page[PAGE_SIZE] = { 0 };
+    memset(page, 0, PAGE_SIZE);
     for (u32 nr = 0; nr < PAGE_SIZE / 32; nr++) {
         u8 stub[9] = { 0x50, 0xb8, nr, 0, 0, 0, 0xcd, 0x82, 0xc3 };
         bool iret = nr == __HYPERVISOR_iret;
         memcpy(page + nr * 32, iret ? stub : stub + 1, 8);
     }
+}
+
+static void put_hypercall_page(struct domain *d, const struct layout *l)
+{
+    u8 page[PAGE_SIZE];
+    hypercall_page_fill(page);
     if (l->img.hypercall_page)
         put(d, l, l->img.hypercall_page, page, sizeof page);
 }

@@ -157,6 +157,7 @@ void domain_end(struct domain *d, enum exit_kind kind, const char *fmt, ...) __a
 
 /* --- build.c, xenmem.c, notes.c --- */
 int domain_load(struct vm *vm, struct error *err);
+void hypercall_page_fill(u8 page[PAGE_SIZE]);
 /* Frame table, Xen's own pages and their mappings. 0 or -1 with *err. */
 int xenmem_init(struct domain *d, struct error *err);
 void xenmem_fini(struct domain *d);

@@ -136,6 +136,9 @@ static bool em_out(struct domain *d, const struct insn *i)
     return true;
 }
 
+#define XEN_LEAF 0x40000000u
+#define XEN_MSR 0x40000000u     /* as leaf 2 says */
+
 /* --- model-specific registers: reads show the processor's, writes change nothing --- */
 
 static bool em_rdmsr(struct domain *d, const struct insn *i)
@@ -149,10 +152,25 @@ static bool em_rdmsr(struct domain *d, const struct insn *i)
     return true;
 }
 
+/* A kernel whose image names no hypercall page asks for one: it writes a machine frame of its own into a register that CPUID names. */
+static bool write_hypercall_page(struct domain *d, u64 at)
+{
+    u32 mfn = at >> PAGE_SHIFT;
+    if (at & ~PAGE_MASK || at >> PAGE_SHIFT > UINT32_MAX || frame_get_type(d, mfn, TYPE_WRITABLE) < 0)
+        return false;
+    if (d->frame[mfn].owner == OWNER_DOMAIN)
+        hypercall_page_fill(frame_hva(d, mfn));
+    physmap_written(&d->vm->map, maddr(mfn), PAGE_SIZE);
+    frame_put_type(d, mfn);
+    return true;
+}
+
 static bool em_wrmsr(struct domain *d, const struct insn *i)
 {
     struct cpu *c = domain_cpu(d);
     u64 value;
+    if ((u32)c->state.gpr[RCX] == XEN_MSR)
+        return write_hypercall_page(d, (u32)c->state.gpr[RAX] | c->state.gpr[RDX] << 32);
     return cpu_rdmsr(c, c->state.gpr[RCX], &value); /* as Xen does: a write to a register that exists is dropped */
 }
 
@@ -160,7 +178,6 @@ static bool em_wrmsr(struct domain *d, const struct insn *i)
 
 /* What a PV guest must not use: it is the hypervisor's, or cannot work in ring 1. */
 #define CPUID_HIDDEN (CPUID_VME | CPUID_DE | CPUID_PSE | CPUID_PGE | CPUID_MCE | CPUID_APIC | CPUID_SEP | CPUID_MTRR | CPUID_PSE36)
-#define XEN_LEAF 0x40000000u
 
 void pv_cpuid(struct domain *d, u32 leaf, u32 subleaf, u32 out[4])
 {
@@ -171,8 +188,9 @@ void pv_cpuid(struct domain *d, u32 leaf, u32 subleaf, u32 out[4])
         out[2] = signature[1];
         out[3] = signature[2];
     } else if (leaf == XEN_LEAF + 1 || leaf == XEN_LEAF + 2) {
-        out[0] = leaf == XEN_LEAF + 1 ? 3 << 16 | 4 : 0;
-        out[1] = out[2] = out[3] = 0;
+        out[0] = leaf == XEN_LEAF + 1 ? 3 << 16 | 4 : 1 /* page of hypercalls */;
+        out[1] = leaf == XEN_LEAF + 1 ? 0 : XEN_MSR;
+        out[2] = out[3] = 0;
     } else {
         cpu_cpuid(domain_cpu(d), leaf, subleaf, out);
         if (leaf == 1)
