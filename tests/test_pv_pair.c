@@ -583,7 +583,8 @@ static void random_store(struct dice *d, struct fixture *f)
 {
     static const char *const texts[] = { "data/x", "/local/domain/1/data/x", "/local/domain/2/data/x", "/local/domain/2", "data/x\0n1\0b2", "data/x\0n2\0b1",
                                          "/local/domain/1/data\0t", "1", "T", "" };
-    const char *text = texts[roll(d, ARRAY_LEN(texts))];
+    char text[64] = "";
+    strcpy(text, texts[roll(d, ARRAY_LEN(texts))]);
     if (!f->d->store.dead && f->d->port[f->d->store_port].backend == BACKEND_STORE)
         store_tell(f, roll(d, 22), roll(d, 4) ? 0 : roll(d, 3), text, strlen(text) + 1 + (roll(d, 3) ? 0 : roll(d, 5)));
 }
@@ -604,7 +605,7 @@ static void test_random(void)
         f = i / 1000 % 2 ? &p.a : &p.b;
         if (i % 1000 == 999 && !f->d->ended)
             dies(f);
-        if (i % 64 == 0)
+        if (i % 256 == 0)
             good = CHECK_STR(audit(&p.a), "") && CHECK_STR(audit(&p.b), "");
         if (p.a.d->ended && p.b.d->ended) {
             lives++;
