@@ -58,7 +58,7 @@ static bool transfer(const char *options)
     check_context("emu %s", options);
     if (!CHECK_EQ(system(command), 0) && system("tail -n 20 " OUTPUT " >&2"))
         fprintf(stderr, "    and its words cannot be shown\n");
-    CHECK_EQ(net_server_report(&v), NET_SERVER_FILE_SIZE);
+    CHECK_EQ(net_server_report(&v), net_server_size());
     net_server_stop(&v);
     return true;
 }
