@@ -1,55 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * emu grade against submissions that mean harm, and against interruption: every verdict by a submission that earns it, the same bytes
- * every time, whole documents at every moment; and after each hostile one an honest one gets its points as ever.
+ * emu grade against submissions that mean harm: every verdict by a submission that earns it; and after each hostile one an honest one
+ * gets its points as ever.
  */
-#include <unistd.h>
-
-#include "cli/grade/grade_sandbox.h"
-#include "grading.h"
-
-static char folder[] = "/tmp/emu-grade-test-XXXXXX";
-static char lab[80], honest[80];
-
-static void put(const char *path, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void put(const char *path, const char *fmt, ...)
-{
-    char full[300];
-    va_list ap;
-    snprintf(full, sizeof full, "%s/%s", folder, path);
-    FILE *f = fopen(full, "w");
-    va_start(ap, fmt);
-    if (!f || vfprintf(f, fmt, ap) < 0 || fclose(f))
-        abort();
-    va_end(ap);
-}
-
-/* A lab of two tests, one of them hidden: the submission is one function, whose results are expected to be 42 and 1764. */
-static bool make_lab(void)
-{
-    snprintf(lab, sizeof lab, "%s/labs/tiny", folder);
-    snprintf(honest, sizeof honest, "%s/honest", folder);
-    if (shell("mkdir -p %s/lib %s/tests %s/hidden %s/solution %s && ln -s $PWD/guests %s/guests", lab, lab, lab, lab, honest, folder))
-        return false;
-    put("labs/tiny/lib/tiny.h", "#include \"kernel.h\"\nu32 answer(u32 x);\n");
-    put("labs/tiny/tests/seen.c", "#include \"tiny.h\"\nvoid guest_main(void) { print(\"@tiny %%u\\n\", answer(6)); }\n");
-    put("labs/tiny/tests/seen.expect", "@tiny 42\n");
-    put("labs/tiny/hidden/secret.c", "#include \"tiny.h\"\nvoid guest_main(void) { print(\"@tiny %%u\\n\", answer(252)); } /* SECRET */\n");
-    put("labs/tiny/hidden/secret.expect", "@tiny 1764\n");
-    put("labs/tiny/solution/a.c", "#include \"tiny.h\"\nu32 answer(u32 x) { return 7 * x; }\n");
-    put("honest/a.c", "#include \"tiny.h\"\nu32 answer(u32 x) { return 7 * x; }\n");
-    put("labs/tiny/lab.json", "{ \"title\": \"Tiny\", \"files\": [\"a.c\"], \"tests\": ["
-        "{ \"name\": \"seen\", \"points\": 30, \"main\": \"tests/seen.c\", \"expect\": \"tests/seen.expect\", \"max_insns\": 3000000 },"
-        "{ \"name\": \"unseen\", \"points\": 70, \"hidden\": true, \"main\": \"hidden/secret.c\", \"expect\": \"hidden/secret.expect\", \"max_insns\": 3000000 } ] }");
-    return true;
-}
-
-static void check_honest(void)
-{
-    json_t *marks = grade(folder, lab, honest);
-    CHECK_EQ(number(marks, "score"), 100);
-    json_decref(marks);
-}
+#include "tinylab.h"
 
 /* --- hostile submissions --- */
 
@@ -59,7 +13,6 @@ struct hostile {
     unsigned score;                 /* in all */
 };
 
-#define ANSWER "#include \"tiny.h\"\nu32 answer(u32 x) {"
 static const struct hostile hostile[] = {
     { "endless loop", ANSWER " for (;;) ; }", "time-out", "still running after 3000000 guest instructions", 0 },
     { "sleeps for ever", ANSWER " timer_start(100); for (;;) kernel_idle(); }", "time-out", "still running", 0 },
@@ -77,6 +30,8 @@ static const struct hostile hostile[] = {
     { "turns the machine off", ANSWER " kernel_exit(0); }", "wrong answer", "the end of the output", 0 },
     { "prints the visible answer", ANSWER " print(\"@tiny 42\\n\"); kernel_exit(0); }", "wrong answer", "expected \"@tiny 1764\"", 30 },
     { "prints a score", ANSWER " print(\"{\\\"score\\\": 100, \\\"status\\\": \\\"passed\\\"}\\n\"); print(\"</failure></testcase>\\n@tiny ]]>&<\\\"\\n\"); return 0; }", "wrong answer", "seen \"@tiny ]]>&<", 0 },
+    { "forges the worker's document", ANSWER " print(\"\\\",\\\"status\\\":0}\\n{\\\"status\\\":0,\\\"over\\\":\\\"\\\",\\\"insns\\\":1,\\\"counts\\\":{},\\\"console\\\":\\\"@tiny 1764\\\\n\\\"}\\n\"); return 0; }", "wrong answer", "seen \"@tiny 0\"", 0 },
+    { "forges marks", ANSWER " print(\"@tiny 42\\n@tiny 1764\\n  ok 70/70 unseen\\nhostile: 100 of 100 points\\n::error::x\\n##[set-output name=score]100\\n\"); kernel_exit(0); }", "wrong answer", "expected \"@tiny 1764\", seen \"@tiny 42\"", 0 },
     { "bytes that are no text", ANSWER " print(\"@tiny \\xff\\xfe\\x1b[2J\\x01\\xc3\\n\"); return 7 * x; }", "wrong answer", "expected \"@tiny 1764\"", 0 },
     { "a line that is long", ANSWER " print(\"@\"); for (u32 i = 0; i < 20000; i++) print(\"x\"); print(\"\\n\"); return 7 * x; }", "wrong answer", "expected", 0 },
     { "writes all of memory", ANSWER " for (u32 i = 0; i < 0x400000; i += 4) *(u32 volatile *)i = x; return 7 * x; }", "crash", "", 0 },
@@ -94,22 +49,6 @@ static const struct hostile hostile[] = {
     { "compiler's endless input", "#include \"/dev/zero\"\n", "does not compile", "", 0 },
     { "compiler's messages without end", "#define A b; b; b; b; b; b; b; b;\n#define B A A A A A A A A\n#define C B B B B B B B B\n#define D C C C C C C C C\nvoid f(void) { D D D D }\n", "does not compile", "", 0 },
 };
-
-/* LAB in the code is the lab's place on the host. */
-static void put_hostile(const char *code)
-{
-    char path[100];
-    snprintf(path, sizeof path, "%s/hostile/a.c", folder);
-    shell("rm -rf %s/hostile; mkdir %s/hostile", folder, folder);
-    FILE *f = fopen(path, "w");
-    for (const char *c = code; *c; c++) {
-        if (strncmp(c, "LAB", 3) == 0)
-            fputs(lab, f), c += 2;
-        else
-            fputc(*c, f);
-    }
-    fclose(f);
-}
 
 /* All three documents are whole and tell nothing that students may not see. */
 static void check_documents(unsigned score)
@@ -153,56 +92,6 @@ static void test_hostile(void)
     check_context(NULL);
 }
 
-/* --- the sandbox's walls, tried from inside --- */
-
-static const struct wall { const char *name, *command; enum sandbox_end end; bool fails; const char *says, *never; } walls[] = {
-    { "files of the host", "cat /etc/passwd /etc/shadow; ls /root /home /work /var /usr/share /usr/local", SANDBOX_EXITED, true, "No such file", "root:" },
-    { "writing outside", "echo x >/usr/bin/x || echo x >/in/x || echo x >/x.c/y", SANDBOX_EXITED, true, "", NULL },
-    { "the network", "tail -n +3 /proc/net/dev | grep -v lo:", SANDBOX_EXITED, true, "", ":" },
-    { "processes of the host", "ls -d /proc/[0-9]* | wc -l", SANDBOX_EXITED, false, "", "00" },
-    { "the environment", "env", SANDBOX_EXITED, false, "LC_ALL=C", "HOME=" },
-    { "privileges", "mount -t tmpfs none /tmp || mknod /tmp/n c 1 3", SANDBOX_EXITED, true, "", NULL },
-    { "an endless loop", "while :; do :; done", SANDBOX_CPU, true, "", NULL },
-    { "a flood", "yes", SANDBOX_FLOOD, true, "y", NULL },
-    { "memory", "head -c 300000000 /dev/zero | tail -c 300000000 | wc -c", SANDBOX_EXITED, false, "memory", "300000000" },
-    { "a file that grows", "head -c 9M /dev/zero >/tmp/f", SANDBOX_SIGNALED, true, "", NULL },
-    { "what stays behind", "sleep 1000 & echo started", SANDBOX_EXITED, false, "started", NULL },
-};
-
-static void check_wall(const struct wall *w)
-{
-    char out[4096];
-    const char *argv[] = { "/usr/bin/sh", "-c", w->command, NULL };
-    struct sandbox s = { .argv = argv, .cpu_seconds = 1, .address_space = 256 << 20, .file_size = 8 << 20, .out = out, .size = sizeof out };
-    struct error err = { "" };
-    enum sandbox_end end;
-    int status;
-    check_context("%s", w->name);
-    CHECK_EQ(sandbox_run(&s, &end, &status, &err), 0);
-    CHECK_EQ(end, w->end);
-    if (w->fails)
-        CHECK(status != 0);
-    CHECK_CONTAINS(out, w->says);
-    CHECK(!w->never || !strstr(out, w->never));
-    check_context(NULL);
-}
-
-static void test_walls(void)
-{
-    NEED_SANDBOX();
-    for (unsigned i = 0; i < sizeof walls / sizeof *walls; i++)
-        check_wall(&walls[i]);
-}
-
-static void test_processes(void)
-{
-    static const struct wall w = { "more processes than it may have", "for i in $(seq 400); do sleep 2 & done; echo all", SANDBOX_EXITED, true, "fork", "all" };
-    NEED_SANDBOX();
-    if (getuid() == 0)
-        SKIP("the host's root is beyond the limit of processes");
-    check_wall(&w);
-}
-
 /* --- what stands in the directory --- */
 
 static void check_files(const char *what, const char *command, const char *reason)
@@ -233,6 +122,31 @@ static void test_files(void)
     check_files("headers of its own", "cp ../honest/a.c . && echo '#error mine' >tiny.h && echo '#error mine' >kernel.h", "");
 }
 
+/* A count that the lab's machinery says counts only if nobody else has said it. */
+static void test_forged_counts(void)
+{
+    static const struct { const char *code, *says; unsigned score; } cases[] = {
+        { ANSWER " return 7 * x; }", "", 100 },
+        { ANSWER " print(\"@count calls 5\\n\"); return 7 * x; }", "calls: not said exactly once", 0 },
+        { ANSWER " print(\"@tiny 42\\n\"); kernel_exit(0); }", "calls: not said exactly once", 0 },
+    };
+    NEED_SANDBOX();
+    shell("rm -rf %s/labs/counting; cp -r %s %s/labs/counting", folder, lab, folder);
+    put("labs/counting/tests/seen.c", "#include \"tiny.h\"\nvoid guest_main(void) { print(\"@tiny %%u\\n\", answer(6)); print(\"@count calls 1\\n\"); }\n");
+    put("labs/counting/lab.json", "{ \"title\": \"Counting\", \"files\": [\"a.c\"], \"tests\": [{ \"name\": \"counts\", \"points\": 100, \"main\": \"tests/seen.c\", "
+        "\"expect\": \"tests/seen.expect\", \"counts\": { \"@calls\": { \"what\": \"calls\", \"min\": 1, \"max\": 6 } } }] }");
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char place[100], dir[100];
+        snprintf(place, sizeof place, "%s/labs/counting", folder);
+        snprintf(dir, sizeof dir, "%s/hostile", folder);
+        put_hostile(cases[i].code);
+        json_t *marks = grade(folder, place, dir);
+        CHECK_EQ(number(marks, "score"), cases[i].score);
+        CHECK_CONTAINS(word(test_named(marks, "counts"), "reason"), cases[i].says);
+        json_decref(marks);
+    }
+}
+
 static void test_refusals(void)
 {
     static const struct { const char *args, *says; } cases[] = {
@@ -261,74 +175,12 @@ static void test_broken_lab(void)
     CHECK_EQ(shell("grep -q 'the sandbox' %s/out", folder), 0);
 }
 
-/* --- the same mark every time --- */
-
-static void test_repeats(void)
-{
-    NEED_SANDBOX();
-    const char *cases = getenv("EMU_SOAK");
-    unsigned n = cases ? 100 : 12;
-    shell("rm -rf %s/same; mkdir %s/same", folder, folder);
-    for (unsigned i = 0; i < n; i++) {
-        json_t *marks = grade(folder, "labs/lab2", "labs/lab2/solution");
-        json_decref(marks);
-        if (!CHECK_EQ(shell("cat %s/marks.json %s/marks.xml %s/results.json %s/out >%s/same/%u; cmp %s/same/0 %s/same/%u", folder, folder, folder, folder, folder, i, folder, folder, i), 0))
-            return;
-    }
-}
-
-/* --- interruption --- */
-
-/* Killed in its second test: what the first earned is there, in whole documents. */
-static void test_killed(void)
-{
-    NEED_SANDBOX();
-    shell("rm -rf %s/labs/slow; cp -r %s %s/labs/slow; sed -i 's/3000000/300000000000/g' %s/labs/slow/lab.json", folder, lab, folder, folder);
-    put_hostile(ANSWER " while (x > 100) __asm__ volatile(\"\"); return 7 * x; }");
-    CHECK_EQ(shell("TMPDIR=%s %s grade -json %s/killed.json -gradescope %s/killed-results.json %s/labs/slow %s/hostile >/dev/null 2>&1 & pid=$!; "
-                   "for i in $(seq 600); do grep -qs '\"verdict\": \"pass\"' %s/killed.json && break; sleep 0.1; done; kill -9 $pid; wait $pid 2>/dev/null; true", folder, emu(), folder, folder, folder, folder, folder), 0);
-    char path[100];
-    snprintf(path, sizeof path, "%s/killed.json", folder);
-    json_t *marks = json_load_file(path, 0, NULL);
-    CHECK_EQ(number(marks, "score"), 30);
-    CHECK(json_is_false(json_object_get(marks, "complete")));
-    CHECK_STR(word(test_named(marks, "unseen"), "verdict"), "not run");
-    json_decref(marks);
-    CHECK_EQ(shell("grep -q 'was interrupted' %s/killed-results.json", folder), 0);
-}
-
-static int all(void)
-{
-    return shell("TMPDIR=%s timeout 300 %s grade --all %s/class -j 2 -csv %s/class.csv %s >%s/out 2>&1", folder, emu(), folder, folder, lab, folder);
-}
-
-static void test_all(void)
-{
-    NEED_SANDBOX();
-    shell("rm -rf %s/class*; mkdir %s/class; cd %s/class && cp -r ../honest ada && cp -r ../honest '=cmd()' && mkdir loop empty && ln -s ../honest linked && echo x >file", folder, folder, folder);
-    put("class/loop/a.c", "%s", ANSWER " for (;;) ; }");
-    CHECK_EQ(all(), 0);
-    CHECK_EQ(shell("grep -q '^\"ada\",100,100,yes,30,\"pass\",70,\"pass\"' %s/class.csv", folder), 0);
-    CHECK_EQ(shell("grep -q '^\"loop\",0,100,yes,0,\"time-out\",0,\"time-out\"' %s/class.csv", folder), 0);
-    CHECK_EQ(shell("grep -q '^\"empty\",0,100,yes,0,\"does not compile\"' %s/class.csv", folder), 0);
-    CHECK_EQ(shell("grep -q \"^\\\"'=cmd()\\\",100\" %s/class.csv", folder), 0);
-    CHECK_EQ(shell("test $(wc -l <%s/class.csv) = 5", folder), 0);
-    /* what is done is taken as it is; what is not whole, or has changed, is graded again */
-    shell("cp %s/class.csv %s/before.csv; cd %s/class.csv.d && sed -i 's/\"score\": 100/\"score\": 99/' ada.json && echo '{' >loop.json && touch -d 2000-01-01 empty.json", folder, folder, folder);
-    put("class/empty/a.c", "%s", ANSWER " return 7 * x; }");
-    CHECK_EQ(all(), 0);
-    CHECK_EQ(shell("grep -q '^\"ada\",99,' %s/class.csv", folder), 0);
-    CHECK_EQ(shell("grep -q '^\"loop\",0,100,yes' %s/class.csv", folder), 0);
-    CHECK_EQ(shell("grep -q '^\"empty\",100,' %s/class.csv", folder), 0);
-}
-
 int main(int argc, char **argv)
 {
     static const struct check tests[] = {
-        { "refusals", test_refusals }, { "walls", test_walls }, { "processes", test_processes }, { "files", test_files }, { "hostile", test_hostile }, { "a broken lab", test_broken_lab }, { "repeats", test_repeats }, { "killed", test_killed },
-        { "all", test_all }, { NULL, NULL },
+        { "refusals", test_refusals }, { "files", test_files }, { "hostile", test_hostile }, { "forged counts", test_forged_counts }, { "a broken lab", test_broken_lab }, { NULL, NULL },
     };
-    if (!mkdtemp(folder) || !make_lab())
+    if (!make_lab())
         return 1;
     int status = check_main(argc, argv, "grade", tests);
     return shell("rm -rf %s", folder) | status;

@@ -38,7 +38,7 @@ enum verdict {
 extern const char *const verdict_names[VERDICT_COUNT];
 
 /* How often events may happen: those whose names match a shell pattern, together; "insns": guest instructions;
- * "@NAME": what the guest's console says in lines "@count NAME NUMBER". */
+ * "@NAME": what the guest's console says in its one line "@count NAME NUMBER". */
 struct grade_limit { const char *event, *what; /* for people */ s64 min, max; /* -1: any */ };
 
 struct grade_test {

@@ -171,17 +171,17 @@ static bool check_output(const struct grade *g, const struct grade_test *t, cons
 
 /* --- what it cost --- */
 
-/* All lines of that name together: one that is said twice makes nothing smaller. */
+/* -1: there is no such line, or more than one: a submission may have said the others. */
 static s64 count_said(const char *console, const char *name)
 {
     char line[200], said[64];
-    s64 n, sum = 0;
-    for (; *console; console += strcspn(console, "\n"), console += *console == '\n') {
+    s64 n, value = -1;
+    for (unsigned lines = 0; *console; console += strcspn(console, "\n"), console += *console == '\n') {
         snprintf(line, sizeof line, "%.*s", (int)strcspn(console, "\n"), console);
-        if (sscanf(line, "@count %63s %" SCNd64, said, &n) == 2 && n > 0 && strcmp(said, name) == 0)
-            sum += n;
+        if (sscanf(line, "@count %63s %" SCNd64, said, &n) == 2 && strcmp(said, name) == 0)
+            value = ++lines == 1 && n >= 0 ? n : -1;
     }
-    return sum;
+    return value;
 }
 
 static s64 count(const json_t *run, const char *pattern)
@@ -203,6 +203,8 @@ static bool check_counts(const struct grade_test *t, const json_t *run, struct g
 {
     for (const struct grade_limit *l = t->limit; l < t->limit + t->nlimits; l++) {
         s64 n = count(run, l->event);
+        if (n < 0)
+            return decide(r, VERDICT_COUNTS, "%s: not said exactly once, on a line \"@count %s NUMBER\"", l->what, l->event + 1), false;
         if (l->max >= 0 && n > l->max)
             return decide(r, VERDICT_COUNTS, "%s: %" PRId64 " expected at most, seen %" PRId64 ": %" PRId64 " too many", l->what, l->max, n, n - l->max), false;
         if (l->min >= 0 && n < l->min)

@@ -14,7 +14,7 @@
 
 #include "machine/pace.h"
 
-enum { MAX_ARGS = 160, OPEN_FILES = 128, WALL_FACTOR = 10, FLOOD_BYTES = 8 << 20 };
+enum { MAX_ARGS = 160, OPEN_FILES = 128, WALL_FACTOR = 10, FILTER_FD = 3, FLOOD_BYTES = 8 << 20 };
 
 struct args { const char *arg[MAX_ARGS]; unsigned n; };
 
@@ -48,6 +48,10 @@ static void make_args(struct args *a, const struct sandbox *s)
     static const char *const walls[] = { "bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv",
         "--setenv", "PATH", "/usr/bin", "--setenv", "LC_ALL", "C", "--proc", "/proc", "--dev", "/dev", "--size", "16777216", "--tmpfs", "/tmp", NULL };
     add_all(a, walls);
+    add_all(a, (const char *const[]){ "--seccomp", "3", NULL }); /* FILTER_FD */
+#ifdef __SANITIZE_ADDRESS__
+    add_all(a, (const char *const[]){ "--setenv", "ASAN_OPTIONS", "detect_leaks=0", NULL }); /* it would look by ptrace */
+#endif
     add_system(a);
     for (unsigned i = 0; i < s->nbinds; i++)
         add_all(a, (const char *const[]){ s->bind[i].writable ? "--bind" : "--ro-bind", s->bind[i].host, s->bind[i].inside, NULL });
@@ -67,12 +71,18 @@ static void limit(int what, rlim_t value)
 /* In the child, between fork and exec. The group is its own, so that all of it can be ended together. */
 static _Noreturn void become(const struct sandbox *s, const struct args *a, int out)
 {
-    int null = open("/dev/null", O_RDONLY);
+    int null = open("/dev/null", O_RDONLY), filter = sandbox_filter_open();
+    if (filter < 0)
+        _exit(127);
     setpgid(0, 0);
     dup2(null, STDIN_FILENO);
     dup2(out, STDOUT_FILENO);
     dup2(out, STDERR_FILENO);
-    close_range(3, ~0u, 0);
+    if (filter == FILTER_FD)
+        fcntl(filter, F_SETFD, 0);
+    else
+        dup2(filter, FILTER_FD);
+    close_range(FILTER_FD + 1, ~0u, 0);
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_CPU, s->cpu_seconds);
     if (s->file_size)
@@ -152,7 +162,7 @@ int sandbox_run(const struct sandbox *s, enum sandbox_end *end, int *status, str
 
 int sandbox_probe(struct error *err)
 {
-    static const char *const argv[] = { "/usr/bin/true", NULL };
+    static const char *const argv[] = { "/usr/bin/grep", "-q", "^Seccomp:.*2", "/proc/self/status", NULL }; /* proc(5): 2 is a filter */
     char out[300];
     enum sandbox_end end;
     int status;
@@ -161,6 +171,8 @@ int sandbox_probe(struct error *err)
         return -1;
     if (end == SANDBOX_EXITED && status == 0)
         return 0;
+    if (end == SANDBOX_EXITED && status == 1 && !*out)
+        return error_set(err, "grade: no filter of system calls here, and submissions are not run without one: the kernel needs CONFIG_SECCOMP_FILTER, and bwrap --seccomp");
     return error_set(err, "grade: no sandbox here, and submissions are not run without one: bwrap says '%.*s' (user namespaces must be allowed: sysctl kernel.unprivileged_userns_clone=1, in a container --security-opt seccomp=unconfined)",
                      (int)strcspn(out, "\n"), out);
 }

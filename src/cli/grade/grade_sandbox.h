@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A command behind bubblewrap: no network, no other processes, of the file system only the system's programs and what is bound,
- * no privileges, limits on everything. It gets no input; what it prints comes back.
+ * no privileges, a filter of system calls, limits on everything. It gets no input; what it prints comes back.
  */
 #ifndef EMU_CLI_GRADE_SANDBOX_H
 #define EMU_CLI_GRADE_SANDBOX_H
@@ -27,5 +27,7 @@ enum sandbox_end { SANDBOX_EXITED, SANDBOX_SIGNALED, SANDBOX_CPU, SANDBOX_FLOOD 
 int sandbox_probe(struct error *err);
 /* Run it to its end. *status: exit status or signal. -1 with *err: it could not be started. */
 int sandbox_run(const struct sandbox *s, enum sandbox_end *end, int *status, struct error *err);
+/* The filter of system calls, as a file for bwrap --seccomp; closed on exec. -1: there is no memory for it. */
+int sandbox_filter_open(void);
 
 #endif
