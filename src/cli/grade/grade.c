@@ -173,6 +173,8 @@ static int parse(struct words *w, int argc, char **argv, struct error *err)
             w->place[w->nplaces++] = argv[i];
         }
     }
+    if (w->all && (w->visible || w->console || w->json || w->junit || w->gradescope))
+        return error_set(err, "grade: -visible, -console, -json, -junit and -gradescope are for one submission, not for -all");
     if (!w->help && w->nplaces != (w->all ? 1 : 2))
         return error_set(err, "grade: give a lab and a submission, as in `emu grade labs/lab1 build/labs/lab1/starter`");
     return 0;

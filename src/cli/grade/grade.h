@@ -71,7 +71,7 @@ struct grade {
     const struct grade_lab *lab;
     const char *submission;
     char name[128];                 /* the last part of its path */
-    char fingerprint[20];           /* of the submitted files and the lab's tests */
+    char fingerprint[20];           /* of the submitted files, the lab, and the libraries */
     bool visible_only, show_console;
     bool complete;                  /* no test is left */
     struct grade_result result[GRADE_MAX_TESTS];
@@ -82,7 +82,7 @@ struct grade {
 int grade_submission(struct grade *g, struct error *err);
 unsigned grade_score(const struct grade *g);
 unsigned grade_points(const struct grade *g);
-/* Of what the lab's files and those of this submission are. A missing file counts as empty. */
+/* Of what the lab's files, guests/lib and those of this submission are. A missing file counts as empty. */
 void grade_fingerprint(struct grade *g);
 
 /* --- building --- */
@@ -95,6 +95,8 @@ struct grade_build {
 /* A scratch directory. 0, or -1 with *err. Pair with grade_build_fini(). */
 int grade_build_init(struct grade_build *b, const struct grade_lab *lab, struct error *err);
 void grade_build_fini(struct grade_build *b);
+/* From now on scratch directories are made in this one, which is made; what a killed grader left in it is removed. 0, or -1 with *err. */
+int grade_build_place(const char *dir, struct error *err);
 /* Take the submission's files, and compile them for each kind of guest that the lab's tests need; what is wrong with them is in b->failed and b->words. -1: the sandbox failed. */
 int grade_build_submission(struct grade_build *b, const struct grade *g, struct error *err);
 /* The image of one test, into path. 1: it does not build, 2: it is too large, see b->words. -1 with *err. */
@@ -122,6 +124,7 @@ void grade_report_sum(const struct grade *g, FILE *out);
 /* Whatever files were asked for; each is whole at every moment. 0, or -1 with *err. */
 int grade_report_files(const struct grade *g, struct error *err);
 
+/* Every directory in dir is a submission. Their marks and the scratch lie in FILE.csv.d/. */
 int grade_all(const struct grade_lab *lab, const char *dir, const char *csv, unsigned jobs, struct error *err);
 
 #endif

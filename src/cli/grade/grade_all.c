@@ -6,8 +6,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,7 +23,7 @@ struct all {
     const char *dir, *csv;
     struct dirent **entry; int n;
     struct progress progress;
-    unsigned running, done;
+    unsigned running, done, before; /* before: graded by an earlier run */
     int failed;                     /* submissions without a mark: the grader could not work */
 };
 
@@ -53,9 +55,12 @@ static bool is_done(const struct all *a, struct grade *g, const char *name)
     return done;
 }
 
-static _Noreturn void grade_in_child(struct grade *g)
+/* It ends with its parent: a run that goes on later would grade the same beside it. */
+static _Noreturn void grade_in_child(struct grade *g, pid_t parent)
 {
     struct error err = { "" };
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent)
+        _exit(1);
     int status = grade_submission(g, &err);
     if (status)
         fprintf(stderr, "emu: %s: %s\n", g->name, err.text);
@@ -82,11 +87,12 @@ static void start(struct all *a, const char *name)
     *g = (struct grade){ .lab = a->lab, .submission = submission, .json = marks };
     if (is_done(a, g, name)) {
         a->done++;
+        a->before++;
     } else {
         fflush(NULL);
-        pid_t child = fork();
+        pid_t parent = getpid(), child = fork();
         if (child == 0)
-            grade_in_child(g);
+            grade_in_child(g, parent);
         a->running += child > 0;
         a->failed += child < 0;
     }
@@ -122,11 +128,8 @@ static void csv_row(const struct all *a, const char *name, FILE *f)
     json_decref(marks);
 }
 
-static int write_csv(const struct all *a, struct error *err)
+static void write_table(const struct all *a, FILE *f)
 {
-    FILE *f = fopen(a->csv, "we");
-    if (!f)
-        return error_set(err, "%s: %s", a->csv, strerror(errno));
     fputs("submission,score,max_score,complete", f);
     for (unsigned i = 0; i < a->lab->ntests; i++) {
         fputc(',', f);
@@ -136,7 +139,19 @@ static int write_csv(const struct all *a, struct error *err)
     fputs("\r\n", f);
     for (int i = 0; i < a->n; i++)
         csv_row(a, a->entry[i]->d_name, f);
-    return fclose(f) ? error_set(err, "%s: %s", a->csv, strerror(errno)) : 0;
+}
+
+/* Beside its place, then renamed: the table is whole at every moment. */
+static int write_csv(const struct all *a, struct error *err)
+{
+    char beside[PATH_MAX];
+    snprintf(beside, sizeof beside, "%s.d/table.part", a->csv);
+    FILE *f = fopen(beside, "we");
+    if (!f)
+        return error_set(err, "%s: %s", beside, strerror(errno));
+    write_table(a, f);
+    bool failed = ferror(f);
+    return fclose(f) || failed || rename(beside, a->csv) ? error_set(err, "%s: %s", a->csv, strerror(errno)) : 0;
 }
 
 static int find_submissions(struct all *a, struct error *err)
@@ -153,15 +168,22 @@ static int find_submissions(struct all *a, struct error *err)
     return 0;
 }
 
+/* FILE.csv.d for the marks, and in it a place for what is built; a killed run's is emptied. */
+static int make_places(const struct all *a, struct error *err)
+{
+    char marks[PATH_MAX], scratch[PATH_MAX];
+    snprintf(marks, sizeof marks, "%s.d", a->csv);
+    snprintf(scratch, sizeof scratch, "%s.d/.scratch", a->csv);
+    if (mkdir(marks, 0777) && errno != EEXIST)
+        return error_set(err, "%s: %s", marks, strerror(errno));
+    return grade_build_place(scratch, err);
+}
+
 int grade_all(const struct grade_lab *lab, const char *dir, const char *csv, unsigned jobs, struct error *err)
 {
     struct all a = { .lab = lab, .dir = dir, .csv = csv };
-    char marks[PATH_MAX];
-    if (find_submissions(&a, err))
+    if (find_submissions(&a, err) || make_places(&a, err))
         return -1;
-    snprintf(marks, sizeof marks, "%s.d", csv);
-    if (mkdir(marks, 0777) && errno != EEXIST)
-        return error_set(err, "%s: %s", marks, strerror(errno));
     progress_init(&a.progress, STDERR_FILENO);
     for (int i = 0; i < a.n; i++) {
         while (a.running >= jobs)
@@ -172,7 +194,8 @@ int grade_all(const struct grade_lab *lab, const char *dir, const char *csv, uns
         reap(&a);
     progress_end(&a.progress);
     int status = write_csv(&a, err);
-    printf("%s: %d submissions graded, %s\n", lab->name, a.n - a.failed, csv);
+    rmdir(getenv("TMPDIR"));        /* empty by now */
+    printf("%s: %d submissions graded, %u of them before; %s\n", lab->name, a.n - a.failed, a.before, csv);
     for (int i = 0; i < a.n; i++)
         free(a.entry[i]);
     free(a.entry);

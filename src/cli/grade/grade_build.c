@@ -7,6 +7,7 @@
  *     /out    what the compiler writes                        /lab    the lab's own headers and sources, as the student has them
  *     /trust  objects that are the lab's and guests/lib's; never writable where the submission's code is seen
  */
+#include <dirent.h>
 #include <errno.h>
 #include <elf.h>
 #include <fcntl.h>
@@ -20,7 +21,7 @@
 #include "cli/grade/grade.h"
 #include "cli/grade/grade_sandbox.h"
 
-enum { MAX_OBJECTS = 48, COMPILER_SECONDS = 10, NATIVE_END = 4 << 20, COMPILER_FILE = 16 << 20 };
+enum { MAX_OBJECTS = 48, SCRATCH_DEPTH = 3, COMPILER_SECONDS = 10, NATIVE_END = 4 << 20, COMPILER_FILE = 16 << 20 };
 #define COMPILER_MEMORY ((u64)1 << 30)
 
 /* As guests/rules.mk has it, but that only errors are said: they are the verdict. */
@@ -66,14 +67,37 @@ static void hash_files(u64 *h, const char *dir, const char *name)
     free(text);
 }
 
+/* Its main program is one of guests/, not the lab's. */
+static bool is_of_guests(const struct grade_test *t) { return strncmp(t->main, "guests/", strlen("guests/")) == 0; }
+
+/* Every file of a directory, without those beneath it. */
+static void hash_directory(u64 *h, const char *root, const char *below)
+{
+    char dir[PATH_MAX + 32];
+    struct dirent **entry;
+    snprintf(dir, sizeof dir, "%s/%s", root, below);
+    int n = scandir(dir, &entry, NULL, alphasort);
+    for (int i = 0; i < n; i++) {
+        hash_files(h, dir, entry[i]->d_name);
+        free(entry[i]);
+    }
+    if (n >= 0)
+        free(entry);
+}
+
 void grade_fingerprint(struct grade *g)
 {
+    static const char *const of_lab[] = { "lib", "tests", "hidden", "solution" };
+    static const char *const of_guests[] = { "guests/lib", "guests/lib/native", "guests/lib/xen" };
     u64 h = 0xcbf29ce484222325;
     hash_files(&h, g->lab->dir, "lab.json");
-    for (const struct grade_test *t = g->lab->test; t < g->lab->test + g->lab->ntests; t++) {
-        hash_files(&h, g->lab->dir, t->main);
-        hash_files(&h, g->lab->dir, t->expect ? t->expect : t->main);
-    }
+    for (unsigned i = 0; i < ARRAY_LEN(of_lab); i++)
+        hash_directory(&h, g->lab->dir, of_lab[i]);
+    for (unsigned i = 0; i < ARRAY_LEN(of_guests); i++)
+        hash_directory(&h, g->lab->root, of_guests[i]);
+    for (const struct grade_test *t = g->lab->test; t < g->lab->test + g->lab->ntests; t++)
+        if (is_of_guests(t))
+            hash_files(&h, g->lab->root, t->main);
     for (unsigned i = 0; i < g->lab->nfiles; i++)
         hash_files(&h, g->submission, g->lab->file[i]);
     snprintf(g->fingerprint, sizeof g->fingerprint, "%016llx", (unsigned long long)h);
@@ -115,7 +139,7 @@ int grade_build_init(struct grade_build *b, const struct grade_lab *lab, struct 
     return 0;
 }
 
-/* Two levels, as they were made. */
+/* So many levels, as they were made; not through links. */
 static void empty(const char *dir, unsigned depth)
 {
     char pattern[PATH_MAX + 8];
@@ -137,7 +161,16 @@ static void empty(const char *dir, unsigned depth)
     rmdir(dir);
 }
 
-void grade_build_fini(struct grade_build *b) { empty(b->scratch, 3); }
+void grade_build_fini(struct grade_build *b) { empty(b->scratch, SCRATCH_DEPTH); }
+
+int grade_build_place(const char *dir, struct error *err)
+{
+    char place[PATH_MAX];
+    empty(dir, 1 + SCRATCH_DEPTH);
+    if (mkdir(dir, 0700) || !realpath(dir, place) || setenv("TMPDIR", place, 1))
+        return error_set(err, "grade: %s: %s", dir, strerror(errno));
+    return 0;
+}
 
 /* --- the compiler --- */
 
@@ -323,7 +356,7 @@ static int compile_test_file(struct job *j, const char *root, const char *path, 
  * repository has the same addresses, and the same counts, as students see. */
 static int add_test_objects(struct job *j, const struct grade_test *t, struct objects *o, struct error *err)
 {
-    const char *root = strncmp(t->main, "guests/", 7) ? j->lab->dir : j->lab->root;
+    const char *root = is_of_guests(t) ? j->lab->root : j->lab->dir;
     char solution[PATH_MAX];
     if (compile_test_file(j, root, t->main, o->name[o->n++], sizeof o->name[0], err) || compile_libraries(j, !t->answer, o, err))
         return -1;
