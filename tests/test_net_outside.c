@@ -241,6 +241,31 @@ static void test_stream_nonsense(void)
     }
 }
 
+/* --- a peer that never stops, while nobody takes its frames --- */
+
+static void test_flood(void)
+{
+    u8 message[10] = { 0, 0, 0, 6 };
+    int fds[2], there = 0;
+    char words[32];
+    struct clock c;
+    struct end a;
+    clock_init(&c, 1000000000);
+    CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+    snprintf(words, sizeof words, "fd=%d", fds[0]);
+    CHECK(open_end(&a, &c, &net_socket_ops, words));
+    net_set_link(a.wire, false);
+    for (unsigned i = 0; i < 200; i++)
+        CHECK_EQ(send(fds[1], message, sizeof message, MSG_NOSIGNAL), sizeof message);
+    a.backend->ops->poll(a.backend);
+    CHECK_EQ(ioctl(fds[0], FIONREAD, &there), 0);
+    CHECK(there > 0);                   /* one look takes a bounded number, so the machine goes on */
+    CHECK(there < 2000);
+    close(fds[1]);
+    close_end(&a);
+    clock_fini(&c);
+}
+
 /* --- mistakes --- */
 
 static void test_mistakes(void)
@@ -374,7 +399,7 @@ int main(int argc, char **argv)
 {
     static const struct check tests[] = {
         { "stream", test_stream }, { "socket", test_socket }, { "socket_pair", test_socket_pair }, { "dgram", test_dgram },
-        { "stream_again", test_stream_again }, { "stream_nonsense", test_stream_nonsense }, { "mistakes", test_mistakes }, { "tap", test_tap },
+        { "stream_again", test_stream_again }, { "stream_nonsense", test_stream_nonsense }, { "flood", test_flood }, { "mistakes", test_mistakes }, { "tap", test_tap },
         { NULL, NULL },
     };
     if (!mkdtemp(folder))

@@ -16,7 +16,7 @@
 #include "devices/net/net_outside.h"
 #include "devices/net/net_socket.h"
 
-enum { LENGTH = 4, RETRY_MS = 100, CONNECT_MS = 3000 };
+enum { LENGTH = 4, RETRY_MS = 100, CONNECT_MS = 3000, BURST = 128 /* lengths and frames, or parts of them, that are taken in at once */ };
 
 struct net_stream {
     struct net_backend head;
@@ -125,7 +125,8 @@ static void stream_poll(struct net_backend *b)
     if (s->fd < 0)
         return;
     push(s);
-    while (net_room(b->wire, NET_BACKEND) && s->fd >= 0 && pull(s))
+    unsigned left = BURST;
+    while (left-- && net_room(b->wire, NET_BACKEND) && s->fd >= 0 && pull(s))
         ;
     if (!s->len)
         net_wake(b->wire, NET_BACKEND);
