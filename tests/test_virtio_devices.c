@@ -175,6 +175,9 @@ static void test_tablet(void)
     check_event(&d, 1, 3, 1, 0);
     check_event(&d, 2, 1, 0x110, 1);
     check_event(&d, 3, 0, 0, 0);
+    vd_add(&d, 0, &(struct vd_piece){ BUFFER, 8, true }, 1);
+    mouse_move(k, 0x08000000, 0, 1);            /* farther than any number of the tablet's units */
+    check_event(&d, 4, 3, 0, 32767);
     CHECK(keyboard_key(k, 0x1e, true));         /* keys are not a tablet's */
     CHECK_EQ(in8(&d.r, 0x60), 0x1e);
     rig_fini(&d.r);

@@ -78,15 +78,15 @@ static bool take_key(void *opaque, u16 scancode, bool down)
     return true;
 }
 
-static int within(int place) { return place < 0 ? 0 : place > PLACE_MAX ? PLACE_MAX : place; }
+static int within(s64 place) { return place < 0 ? 0 : place > PLACE_MAX ? PLACE_MAX : place; }
 
 static bool take_movement(void *opaque, int dx, int dy, unsigned buttons)
 {
     struct virtio_input *d = opaque;
     if (!d->tablet || !virtio_running(&d->v))
         return false;
-    d->x = within(d->x + dx * STEP);
-    d->y = within(d->y + dy * STEP);
+    d->x = within(d->x + (s64)dx * STEP);
+    d->y = within(d->y + (s64)dy * STEP);
     happen(d, EV_ABS, ABS_X, d->x);
     happen(d, EV_ABS, ABS_Y, d->y);
     for (unsigned i = 0; i < BUTTONS; i++)
