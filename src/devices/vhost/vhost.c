@@ -323,11 +323,9 @@ void vhost_poll(struct vhost *h)
         poll_lost(h);
 }
 
-unsigned vhost_fds(struct vhost *h, struct pollfd *fds, unsigned max)
+static unsigned listen_to(struct vhost *h, struct pollfd *fds, unsigned max)
 {
     unsigned count = 0;
-    if (!h || h->state != SERVED)
-        return 0;
     h->listening = true;
     if (h->peer->fd >= 0 && count < max)
         fds[count++] = (struct pollfd){ .fd = h->peer->fd, .events = POLLIN };
@@ -335,6 +333,12 @@ unsigned vhost_fds(struct vhost *h, struct pollfd *fds, unsigned max)
         if (h->ring[n].q->enabled)
             fds[count++] = (struct pollfd){ .fd = h->ring[n].call, .events = POLLIN };
     return count;
+}
+
+/* Of a broken device nobody is heard: vhost_poll() would not take the calls away, and waiting would be over at once, again and again. */
+unsigned vhost_fds(struct vhost *h, struct pollfd *fds, unsigned max)
+{
+    return h && h->state == SERVED && virtio_running(h->v) ? listen_to(h, fds, max) : 0;
 }
 
 /* A network's peer may answer for a while, without owing it. */
@@ -358,7 +362,7 @@ static void drain(struct vhost *h)
             if (h->ring[n].q->enabled && take_back(h, &h->ring[n], false) < 0)
                 return;
         if (owes(h))
-            poll(fds, vhost_fds(h, fds, ARRAY_LEN(fds)), RETRY_MS);
+            poll(fds, listen_to(h, fds, ARRAY_LEN(fds)), RETRY_MS);
     }
 }
 
