@@ -165,6 +165,8 @@ static enum net_path path_of(const struct vm *vm, enum nic_model model)
     return strcmp(vm->config.engine->name, "bare") == 0 ? NET_PATH_DIRECT : path[model];
 }
 
+struct net_wire *network_wire(const struct vm *vm, unsigned n) { return vm->network && n < vm->network->count ? vm->network->net[n].wire : NULL; }
+
 int network_plug(struct vm *vm, struct net_wire **wire, const char *id, enum net_path path, struct error *err)
 {
     int at = vm->network && id ? find_net(vm->network, id) : -1;

@@ -15,6 +15,9 @@ void network_close(struct vm *vm);
 /* Plug an adapter into the -netdev of that id, which it reaches on that path: *wire. 0, or -1 with *err: there is none, or another adapter is there. */
 int network_plug(struct vm *vm, struct net_wire **wire, const char *id, enum net_path path, struct error *err);
 
+/* The wire of the n-th -netdev, for somebody who listens in; NULL: there is none. */
+struct net_wire *network_wire(const struct vm *vm, unsigned n);
+
 /* What has come from outside goes on the wires. */
 void network_poll(struct vm *vm);
 /* Descriptors that bring the guest frames; how many. */

@@ -68,7 +68,7 @@ static int check_test(const struct grade_lab *lab, const struct grade_test *t, s
     if (t->answer && t->nlimits != 1)
         return bad(lab, err, t->name, "an answer is one event's count");
     if (t->service && !service_find(t->service))
-        return bad(lab, err, t->service, "there is no such service; there are kvm and vmx");
+        return bad(lab, err, t->service, "there is no such service; see src/cli/grade/grade_service.h");
     return engine_find(t->engine, err) ? 0 : -1;
 }
 

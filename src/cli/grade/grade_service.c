@@ -6,7 +6,7 @@
 
 #include "machine/vm.h"
 
-static const struct service_ops *const services[] = { &service_kvm, &service_vmx };
+static const struct service_ops *const services[] = { &service_kvm, &service_vmx, &service_e1000, &service_virtio_net };
 
 const struct service_ops *service_find(const char *name)
 {
@@ -61,6 +61,8 @@ int service_attach(struct service *s, struct vm *asker, struct error *err)
     static const struct bus_ops ops = { .read = from_port, .write = on_port, .min_size = 4, .max_size = 4 };
     s->asker = asker;
     s->memory = &asker->map;
+    if (s->ops->attach)
+        s->ops->attach(s);
     return bus_add_ports(&asker->bus, "lab", SERVICE_PORT, 4, &ops, s, err);
 }
 

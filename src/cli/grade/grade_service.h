@@ -5,6 +5,7 @@
  *
  *     "kvm"   grade_kvm.c: the ioctls of <linux/kvm.h> (lab 5)
  *     "vmx"   grade_vmx.c: VMREAD, VMWRITE, VMLAUNCH, INVEPT, INVVPID (lab 6)
+ *     "e1000", "virtio-net"   grade_nic.c: an adapter in the machine itself, and a far end that looks at what comes (lab 7)
  *
  * The guest writes the address of a request into a port, as 4 bytes; the answer is in the request when OUT has been executed.
  */
@@ -29,14 +30,18 @@ struct json_t;
 struct physmap;
 struct service;
 struct vm;
+struct vm_config;
 
 struct service_ops {
     const char *name;
     int (*start)(struct service *s, struct error *err); /* fills s->self */
     void (*call)(struct service *s, struct service_request *r);
     void (*end)(struct service *s);
+    void (*machine)(struct vm_config *c);               /* what the asking machine is to have beside; NULL: nothing */
+    void (*attach)(struct service *s);                  /* that machine, s->asker, is there now; NULL: all the same */
+    void (*say)(struct service *s, char *to, size_t size); /* at the end: lines for the console's end. NULL: none */
 };
-extern const struct service_ops service_kvm, service_vmx;
+extern const struct service_ops service_kvm, service_vmx, service_e1000, service_virtio_net;
 
 struct service {
     struct ledger_observer observer;    /* first: of the modelled machine's ledger */

@@ -15,7 +15,7 @@
 #include "devices/serial/chardev.h"
 #include "machine/vm.h"
 
-enum { GUEST_RAM = 128 << 20 };
+enum { GUEST_RAM = 128 << 20, SAID = 4096 /* bytes that a service may add to the console */ };
 #define CYCLES_PER_INSN 1000u   /* the clock's limit, for guests that sleep for ever instead of executing */
 
 struct watch {
@@ -67,9 +67,10 @@ static json_t *counts(const struct ledger *l, const struct service *s)
     return o;
 }
 
-static json_t *console_text(const struct chardev *console)
+/* The guest's words, and behind them the service's own. */
+static json_t *console_text(const struct chardev *console, struct service *s)
 {
-    size_t len, room = 3 * (GRADE_CONSOLE + 1);
+    size_t len, room = 3 * (GRADE_CONSOLE + 1) + SAID;
     const char *text = chardev_buffer_text(console, &len);
     char *raw = calloc(1, GRADE_CONSOLE + 1), *clean = calloc(1, room), *to = clean;
     memcpy(raw, text, len < GRADE_CONSOLE ? len : GRADE_CONSOLE);
@@ -79,23 +80,27 @@ static json_t *console_text(const struct chardev *console)
         line[n] = 0;
         if (n && line[n - 1] == '\r')
             line[n - 1] = 0;
-        text_clean(to, room - (to - clean) - 1, line);
+        text_clean(to, room - SAID - (to - clean) - 1, line);
         to += strlen(to);
         if (more)
             *to++ = '\n';
         line += n + more;
     }
-    json_t *s = json_string(clean);
+    if (s && s->ops->say && to > clean && to[-1] != '\n')
+        *to++ = '\n';
+    if (s && s->ops->say)
+        s->ops->say(s, to, room - (to - clean));
+    json_t *all = json_string(clean);
     free(raw);
     free(clean);
-    return s;
+    return all;
 }
 
-static int print_document(const struct vm *vm, int status, const struct watch *w, const struct service *s)
+static int print_document(const struct vm *vm, int status, const struct watch *w, struct service *s)
 {
     u64 insns = vm->ledger.guest_insns + (s ? service_insns(s) : 0);
     json_t *o = json_pack("{s:i, s:s, s:s, s:I, s:o, s:o}", "status", status, "over", w->over ? w->over : status == STATUS_LIMIT ? "time-out" : "",
-                          "reason", "", "insns", (json_int_t)insns, "counts", counts(&vm->ledger, s), "console", console_text(w->console));
+                          "reason", "", "insns", (json_int_t)insns, "counts", counts(&vm->ledger, s), "console", console_text(w->console, s));
     char reason[400], line[400];
     snprintf(line, sizeof line, "%.*s", (int)strcspn(vm->reason, "\n"), vm->reason);
     json_object_set_new(o, "reason", json_string(text_clean(reason, sizeof reason, line)));
@@ -130,6 +135,8 @@ int cli_grade_worker(int argc, char **argv)
     c.observer = &w.observer;
     c.pump = pump;
     c.pump_opaque = &w;
+    if (ops && ops->machine)
+        ops->machine(&c);
     c.max_cycles = w.max_insns * CYCLES_PER_INSN;
     struct vm *vm = c.engine ? vm_new(&c, &err) : NULL;
     if (ops && vm)

@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: MIT */
+/* Frames of all lengths. */
+#include "lab7.h"
+
+void guest_main(void) { load(&driver_e1000, 10, 2, 500, 60, 1514); }
