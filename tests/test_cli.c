@@ -147,7 +147,13 @@ static const struct { const char *args, *says; } mistakes[] = {
     { "%s/loop --timing=fast", "events or model" },
     { "%s/loop --clock=mine", "host or virtual" },
     { "%s/loop --kvm=maybe", "host or model" },
+    { "%s/loop --engine=bt --hw=fast", "emu list hw" },
     { "list enginse", "did you mean engines" },
+    { "comapre %s/loop", "did you mean emu compare" },
+    { "compare %s/nowhere", "emu list guests" },
+    { "bench net --engine=brae", "did you mean bare" },
+    { "bench blk --path=vfoi", "ide, virtio, vhost" },
+    { "bench", "emu: bench: give" },
 };
 
 static void test_mistakes(void)
@@ -257,10 +263,26 @@ static void test_help(void)
     CHECK(strncmp(out, "emu ", 4) == 0);
 }
 
+/* On a terminal no line of the help is wider than it; an option's help goes on below. */
+static void test_help_fits(void)
+{
+    char command[600];
+    snprintf(command, sizeof command, "script -qc 'stty cols 60; %s --help-all' /dev/null >%s/out </dev/null", emu(), folder);
+    CHECK_EQ(system(command), 0);
+    read_file("out", out, sizeof out);
+    CHECK_CONTAINS(out, "\n-cdrom FILE            CD image; without a kernel, SeaBIOS\r\n                       boots from");
+    unsigned column = 0, widest = 0;
+    for (const char *c = out; *c; c++) {
+        column = *c == '\n' ? 0 : column + (*c != '\r');
+        widest = column > widest ? column : widest;
+    }
+    CHECK(widest <= 60);
+}
+
 static void test_lists(void)
 {
     static const struct { const char *args, *has; } lists[] = {
-        { "list", "emu list engines" }, { "list engines", "bare" }, { "list devices", "pic" },  { "list profiles", "curriculum" }, { "list traces", "exit" },
+        { "list", "emu list engines" }, { "list --help", "emu list options" }, { "list engines", "bare" }, { "list devices", "pic" },  { "list profiles", "curriculum" }, { "list traces", "exit" },
         { "list cpus", "core2" },       { "list exits", "deadline" }, { "list loaders", "multiboot" }, { "list options", "-kernel FILE" }, { "list events", "" }, { "list guests", "" },
     };
     for (unsigned i = 0; i < ARRAY_LEN(lists); i++) {
@@ -430,6 +452,7 @@ int main(int argc, char **argv)
         { "trace_file", test_trace_file },
         { "repeats_exactly", test_repeats_exactly },
         { "help", test_help },
+        { "help_fits", test_help_fits },
         { "lists", test_lists },
         { "every_option", test_every_option },
         { "values", test_values },

@@ -11,6 +11,7 @@
 #include "cli/engines.h"
 #include "cli/nearest.h"
 #include "cli/options/options.h"
+#include "cli/words.h"
 #include "hwassist/hwassist.h"
 #include "machine/loader.h"
 
@@ -113,7 +114,7 @@ static void guest_title(const char *folder, const char *name, char *title, int s
 
 static int visible(const struct dirent *d)
 {
-    static const char *const no_guests[] = { "lib", "tests", "real" };
+    static const char *const no_guests[] = { "lib", "linux", "tests", "real" };
     for (unsigned i = 0; i < ARRAY_LEN(no_guests); i++)
         if (strcmp(d->d_name, no_guests[i]) == 0)
             return false;
@@ -135,10 +136,19 @@ static void list_guests(void)
         free(entry);
 }
 
-static const struct { const char *what; void (*list)(void); } lists[] = {
-    { "engines", list_engines }, { "devices", list_devices }, { "events", list_events }, { "profiles", list_profiles }, { "guests", list_guests },
-    { "components", list_components }, { "hw", list_hw },
-    { "traces", list_traces },   { "cpus", list_cpus },       { "exits", list_exits },   { "loaders", list_loaders },   { "options", help_print_all },
+static const struct { const char *what, *help; void (*list)(void); } lists[] = {
+    { "engines", "the monitors, and which of them work here", list_engines },
+    { "devices", "what the machine consists of", list_devices },
+    { "events", "what is counted, and what each costs", list_events },
+    { "profiles", "whose costs can be charged", list_profiles },
+    { "guests", "the small kernels that come with emu", list_guests },
+    { "components", "what a profile consists of", list_components },
+    { "hw", "features of VT-x, and processors by name", list_hw },
+    { "traces", "what -trace can print", list_traces },
+    { "cpus", "processor models for -cpu", list_cpus },
+    { "exits", "why an engine comes back to the machine", list_exits },
+    { "loaders", "kinds of images that can be run", list_loaders },
+    { "options", "all options, as emu --help-all", help_print_all },
 };
 
 static int unknown_list(const char *what)
@@ -157,11 +167,13 @@ static int unknown_list(const char *what)
 
 int cli_list(int argc, char **argv)
 {
+    const char *value;
+    bool all = argc < 2 || word_is_option(argv[1], "help", &value) || word_is_option(argv[1], "h", &value);
     for (unsigned i = 0; i < ARRAY_LEN(lists); i++) {
-        if (argc < 2)
-            printf("emu list %s\n", lists[i].what);
+        if (all)
+            printf("emu list %-10s  %s\n", lists[i].what, lists[i].help);
         else if (strcmp(argv[1], lists[i].what) == 0)
             return lists[i].list(), 0;
     }
-    return argc < 2 ? 0 : unknown_list(argv[1]);
+    return all ? 0 : unknown_list(argv[1]);
 }

@@ -39,6 +39,12 @@ void hw_print(void *file)
         print_generation(&generations[i], out);
 }
 
+int hw_check(const char *list, struct error *err)
+{
+    u32 features;
+    return vmx_features_parse(list, &features, err);
+}
+
 const char *hw_profile(const char *list)
 {
     const struct generation *g = generation_find(list);

@@ -30,6 +30,8 @@ bool kvm_switch(struct vm *from, struct vm *to, struct tlb_loss *loss);
 void hw_print(void *file);
 /* The i-th processor of that table, by launch; its cost profile has its name. False: there are no more. */
 bool hw_generation(unsigned i, const char **name, const char **launch);
+/* Is that a list for `--hw=`? -1 with *err. */
+int hw_check(const char *list, struct error *err);
 /* The cost profile that belongs to a `--hw=` list whose first word is a processor's name; NULL: none does. */
 const char *hw_profile(const char *list);
 

@@ -127,6 +127,17 @@ static int run_table(struct bench *b, const char *what)
     return -1;
 }
 
+/* As a column is named, so kvm:no-ept too. */
+static bool is_engine(const char *spec)
+{
+    struct column column;
+    struct error why;
+    if (!spec || column_parse(&column, spec, &why) == 0)
+        return true;
+    fprintf(stderr, "emu: bench: %s\n", why.text);
+    return false;
+}
+
 int cli_bench(int argc, char **argv)
 {
     struct bench *b = calloc(1, sizeof *b);
@@ -137,10 +148,10 @@ int cli_bench(int argc, char **argv)
         fputs(usage, stdout);
         status = STATUS_POWEROFF;
     } else if (parse(b, argc, argv, &what) == 0) {
-        status = run_table(b, what);
+        status = is_engine(b->engine) ? run_table(b, what) : STATUS_USER;
     }
     if (status < 0) {
-        fprintf(stderr, "emu: bench %s: give exits, decade, vpid, net, blk or xen; `emu bench --help` says more\n", what ? what : "");
+        fprintf(stderr, "emu: bench%s%s: give exits, decade, vpid, net, blk or xen; `emu bench --help` says more\n", what ? " " : "", what ? what : "");
         status = STATUS_USER;
     }
     free(b);

@@ -21,6 +21,14 @@ static bool known(const struct load_bench *what, const char *name)
     return !strcmp(name, "all");
 }
 
+static void say_paths(const struct load_bench *what, const char *name)
+{
+    fprintf(stderr, "emu: bench %s: no path is called '%s'; there are all", what->name, name);
+    for (unsigned i = 0; i < what->npaths; i++)
+        fprintf(stderr, ", %s", what->paths[i].name);
+    fputc('\n', stderr);
+}
+
 /* On another engine than its own only what runs the same kind of guest: a path of Xen's is no path elsewhere, and bare is bare. */
 static const char *engine_of(const struct bench *b, const struct load_path *p)
 {
@@ -153,7 +161,7 @@ unsigned bench_paths(struct bench *b, const struct load_bench *what)
     struct load_results *all = calloc(1, sizeof *all);
     unsigned open = 0;
     if (b->path && !known(what, b->path)) {
-        fprintf(stderr, "emu: bench %s: no path is called '%s'\n", what->name, b->path);
+        say_paths(what, b->path);
         free(all);
         return BENCH_FAILED;
     }

@@ -172,7 +172,7 @@ int opt_switch_engine_at(struct options *o, const char *arg, struct error *err) 
 int opt_hw(struct options *o, const char *arg, struct error *err)
 {
     o->vm.hw = arg;
-    return 0;
+    return hw_check(arg, err);
 }
 int opt_vm(struct options *o, const char *arg, struct error *err)
 {

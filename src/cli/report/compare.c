@@ -200,9 +200,18 @@ static int run_guest(struct compare *c, struct comparison *k, const char *guest,
     return 0;
 }
 
+/* Said once, rather than by each engine. */
+static int check_guests(const struct compare *c, struct error *err)
+{
+    for (unsigned i = 0; i < c->nguests; i++)
+        if (!strchr(c->guest[i], ',') && access(c->guest[i], F_OK))
+            return error_set(err, "%s: %s; `emu list guests` prints those that come with emu", c->guest[i], strerror(errno));
+    return 0;
+}
+
 static int run_all(struct compare *c, struct error *err)
 {
-    int status = 0;
+    int status = check_guests(c, err);
     if (!c->options.vm.max_cycles)
         c->options.vm.max_cycles = DEFAULT_MAX_CYCLES;
     c->result = calloc(c->nguests, sizeof *c->result);
