@@ -30,7 +30,8 @@ struct labkvm {
     bool window;                            /* the vcpu runs until an interrupt could be delivered */
     union { struct kvm_run run; u8 page[LABKVM_RUN_SIZE]; } shared; /* the processor's copy */
     bool within_mmio;                       /* the processor waits in the middle of an MMIO access */
-    u32 gathered;                           /* items of a REP OUTS that are in it */
+    u32 gathered;                           /* items of a REP OUTS that are in it, of one port and size */
+    u16 gathered_port; u8 gathered_size;
     pthread_t thread; bool has_thread, ending;
     sem_t turn, answer;
 };

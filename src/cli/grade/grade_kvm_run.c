@@ -47,6 +47,8 @@ static void yield(struct labkvm *k, u32 reason)
 {
     struct kvm_run *r = &k->shared.run;
     const struct cpu *c = &vcpu(k)->cpu;
+    if (k->ending)
+        return;
     r->exit_reason = reason;
     r->if_flag = !!(c->state.rflags & FLAG_IF);
     r->ready_for_interrupt_injection = cpu_interruptible(c) && k->vector < 0;
@@ -79,10 +81,21 @@ static void exit_io(struct labkvm *k, bool out, u16 port, unsigned size, u32 cou
     yield_within(k, KVM_EXIT_IO);
 }
 
+/* The items that a REP OUTS has put out so far: it may be left in the middle, by a fault of its source or by a trap behind an iteration,
+ * and whatever comes then comes behind them. */
+static void give_gathered(struct labkvm *k)
+{
+    u32 count = k->gathered;
+    k->gathered = 0;
+    if (count)
+        exit_io(k, true, k->gathered_port, k->gathered_size, count);
+}
+
 static u64 port_read(void *opaque, u64 port, unsigned size)
 {
     struct labkvm *k = opaque;
     u64 value = 0;
+    give_gathered(k);
     if (k->ending)
         return 0;
     memset(port_data(k), 0, size);
@@ -106,14 +119,13 @@ static void port_write(void *opaque, u64 port, unsigned size, u64 value)
 {
     struct labkvm *k = opaque;
     u32 room = (LABKVM_RUN_SIZE - LABKVM_PIO_OFFSET) / 2 / size;
-    if (k->ending)
-        return;
+    if (port != k->gathered_port || size != k->gathered_size)
+        give_gathered(k);
+    k->gathered_port = port;
+    k->gathered_size = size;
     memcpy(port_data(k) + k->gathered++ * size, &value, size);
-    if (outs_to_come(k) && k->gathered < room)
-        return;
-    u32 count = k->gathered;
-    k->gathered = 0;
-    exit_io(k, true, port, size, count);
+    if (!outs_to_come(k) || k->gathered == room)
+        give_gathered(k);
 }
 
 const struct bus_ops labkvm_port_ops = { .read = port_read, .write = port_write, .max_size = 4 };
@@ -136,6 +148,7 @@ static u64 mmio_read(void *opaque, u64 offset, unsigned size)
     struct labkvm_hole *h = opaque;
     struct labkvm *k = h->kvm;
     u64 value = 0;
+    give_gathered(k);
     if (k->ending)
         return 0;
     memset(k->shared.run.mmio.data, 0, 8);
@@ -147,8 +160,7 @@ static u64 mmio_read(void *opaque, u64 offset, unsigned size)
 static void mmio_write(void *opaque, u64 offset, unsigned size, u64 value)
 {
     struct labkvm_hole *h = opaque;
-    if (h->kvm->ending)
-        return;
+    give_gathered(h->kvm);
     memcpy(h->kvm->shared.run.mmio.data, &value, 8);
     exit_mmio(h->kvm, h->gpa + offset, size, true);
 }
@@ -230,12 +242,13 @@ static void once(struct labkvm *k)
     v->intr = false;
     if (v->cpu.state.activity == CPU_HALTED) /* also where the look for a window ended the run behind it */
         e.kind = EXIT_HLT;
+    give_gathered(k);
     switch (e.kind) {
     case EXIT_HLT: on_hlt(k); break;
     case EXIT_SHUTDOWN: yield(k, KVM_EXIT_SHUTDOWN); break;
     case EXIT_STOPPED: on_stopped(k, &e); break;
     default:
-        if (service_over(k->service) && !k->ending)
+        if (service_over(k->service))
             yield(k, KVM_EXIT_INTR);
     }
 }
