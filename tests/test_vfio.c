@@ -428,6 +428,61 @@ static void test_give_back(void)
     stop(&b);
 }
 
+/* What a guest has asked of the PF, sent and counted ends with its driver, or with it: the next one finds nothing of it. */
+static void test_nothing_left(void)
+{
+    static const u32 add_vlan[2] = { MSG_VF_SET_VLAN | 1 << MSG_INFO_SHIFT, 5 };
+    static const u8 mine[6] = { 2, 1, 2, 3, 4, 5 };
+    struct bench b;
+    u8 mac[6];
+    start(&b, vf0, 1);
+    struct igb *p = b.h->igb[0];
+    memcpy(mac, b.v.mac, 6);
+    CHECK_EQ(vf_ask(&b.v, add_vlan, 2), add_vlan[0] | MSG_ACK | MSG_CTS);
+    CHECK(igb_pf_read(p, PF_VLVF) & VLVF_VALID);
+    vf_open(&b.v);                              /* its driver begins again */
+    CHECK_EQ(igb_pf_read(p, PF_VLVF), 0);
+    CHECK_EQ(vf_ask(&b.v, add_vlan, 2), add_vlan[0] | MSG_ACK | MSG_CTS);
+    u32 set_mac[3] = { MSG_VF_SET_MAC };
+    memcpy(set_mac + 1, mine, 6);
+    CHECK_EQ(vf_ask(&b.v, set_mac, 3), MSG_VF_SET_MAC | MSG_ACK | MSG_CTS);
+    memcpy(b.v.mac, mine, 6);
+    vf_send(&b.v, far, 60, 0);
+    vf_wait(&b.v);
+    CHECK_EQ(vf_get(&b.v, VF_GPTC), 1);
+    vf_put(&b.v, VF_MAILBOX, MAILBOX_REQ);      /* nobody has looked yet */
+    vf_fini(&b.v);
+    CHECK_EQ(igb_pf_read(p, PF_VLVF), 0);
+    CHECK_EQ(igb_pf_read(p, PF_RA + 8) & 0xff, mac[0]);
+    CHECK_EQ(igb_pf_read(p, PF_MBVFICR), 0);
+    vf_init(&b.v, b.h, vf0, 1);
+    vf_power_on(&b.v);
+    CHECK_EQ(vf_get(&b.v, VF_GPTC), 0);
+    stop(&b);
+}
+
+/* A host outlives any number of guests: tables, domains and entries for interrupts are used again. */
+static void test_many_guests(void)
+{
+    struct bench b;
+    start(&b, both, 2);
+    for (unsigned i = 0; i < 200; i++) {
+        vf_fini(&b.v);
+        vf_init(&b.v, b.h, both, 2);
+        vf_power_on(&b.v);
+        check_context("guest %u: %s", i, b.v.r.err.text);
+        if (!CHECK_EQ(b.v.r.ndevices, 2))
+            return;
+    }
+    vf_open(&b.v);
+    vf_send(&b.v, far, 60, 0);
+    vf_wait(&b.v);
+    CHECK_EQ(b.v.frames, 1);
+    CHECK(b.v.ledger.count[EV_IRQ_POSTED] > 0);
+    CHECK_EQ(b.h->iommu.faults, 0);
+    stop(&b);
+}
+
 /* The emulated adapter's own code as the host's: its registers, its pin, its DMA through the IOMMU. */
 static void test_82540em(void)
 {
@@ -504,7 +559,8 @@ int main(int argc, char **argv)
         { "send", test_send }, { "receive", test_receive }, { "interrupts", test_interrupts }, { "throttling", test_throttling }, { "cost", test_cost },
         { "latency", test_latency }, { "fault", test_fault }, { "mailbox", test_mailbox }, { "spoof", test_spoof }, { "inside", test_inside },
         { "machines_talk", test_machines_talk }, { "hostile_neighbour", test_hostile_neighbour }, { "halves", test_halves }, { "groups", test_groups },
-        { "give_back", test_give_back }, { "82540em", test_82540em }, { "nonsense", test_nonsense }, { NULL, NULL },
+        { "give_back", test_give_back }, { "nothing_left", test_nothing_left }, { "many_guests", test_many_guests },
+        { "82540em", test_82540em }, { "nonsense", test_nonsense }, { NULL, NULL },
     };
     return check_main(argc, argv, "vfio", tests);
 }

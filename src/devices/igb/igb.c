@@ -22,14 +22,15 @@ static void reset_rings(struct igb_vf *v)
         timer_cancel(v->clock, &v->tx_go_on);
 }
 
-/* The PF has to let it send and receive again. */
+/* The PF has to let it send and receive again. What it had written to the PF is gone with the mailbox. */
 void igb_vf_reset(struct igb_vf *v)
 {
-    u32 bit = 1u << v->index;
+    u32 bit = 1u << v->index, mail = bit | bit << MBVF_ACK_SHIFT;
     reset_rings(v);
     igb_irq_reset(v);
     memset(v->mailbox, 0, sizeof v->mailbox);
     v->mailbox_bits = MAILBOX_RSTD;
+    v->port->reg[PF_MBVFICR / 4] &= ~mail;
     v->port->reg[PF_VFRE / 4] &= ~bit;
     v->port->reg[PF_VFTE / 4] &= ~bit;
     v->port->reg[PF_VFLRE / 4] |= bit;
@@ -41,6 +42,8 @@ void igb_vf_hand_over(struct igb_vf *v, struct clock *clock, struct net_wire *wi
 {
     v->clock = clock;
     v->wire = wire;
+    memset(v->stats, 0, sizeof v->stats);
+    v->spoofed = v->no_buffer = v->filtered = 0;
     igb_uplink_take(v);
     pci_msix_reset(&v->msix);
     igb_vf_reset(v);
@@ -51,6 +54,7 @@ void igb_vf_give_back(struct igb_vf *v)
     igb_vf_reset(v);
     if (v->clock)
         timer_cancel(v->clock, &v->mail);
+    igb_host_serve(v->port);
     igb_uplink_leave(v);
     v->clock = NULL;
     v->wire = NULL;

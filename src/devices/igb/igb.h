@@ -29,6 +29,7 @@ enum igb_pf_offset {
     PF_MTA = 0x5200, PF_RA = 0x5400, PF_VT_CTL = 0x581c, PF_VMOLR = 0x5ad0, PF_VLVF = 0x5d00,
     PF_SPACE = 0x20000, PF_REGS_END = 0x6000,
 };
+enum { MBVF_ACK_SHIFT = 16 };
 enum { P2V_STS = 1 << 0, P2V_ACK = 1 << 1, P2V_VFU = 1 << 2, P2V_PFU = 1 << 3, P2V_RVFU = 1 << 4 };
 enum { DTXSWC_MAC_SPOOF = 1 << 0 /* 7:0, by pool */ };
 #define DTXSWC_LOOPBACK (1u << 31)
@@ -113,7 +114,7 @@ void igb_free(struct igb *p);
 /* The VF is in that clock's machine from now on, and plugged into its wire (NULL: no cable). Until igb_vf_give_back(). */
 void igb_vf_hand_over(struct igb_vf *v, struct clock *clock, struct net_wire *wire);
 void igb_vf_give_back(struct igb_vf *v);
-/* A function-level reset. The PF's driver hears of it. */
+/* A function-level reset. The PF's driver hears of it when it looks next: at the VF's next message, or when the VF is given back. */
 void igb_vf_reset(struct igb_vf *v);
 void igb_vf_print(const struct igb_vf *v, FILE *out);
 

@@ -52,20 +52,24 @@ static bool on_multicast(struct igb *p, unsigned vf, const u32 *msg)
     return true;
 }
 
+/* Entry n of the VLAN table is the VF's too, or not any more; without pools it is free. */
+static void set_vlan(struct igb *p, u32 n, unsigned vf, bool in)
+{
+    u32 at = PF_VLVF + 4 * n, pool = 1u << (VLVF_POOL_SHIFT + vf), entry = in ? igb_pf_read(p, at) | pool : igb_pf_read(p, at) & ~pool;
+    igb_pf_write(p, at, entry >> VLVF_POOL_SHIFT & 0xff ? entry : 0);
+}
+
 static bool on_vlan(struct igb *p, unsigned vf, const u32 *msg)
 {
     u32 id = msg[1] & 0xfff, add = msg[0] >> MSG_INFO_SHIFT & 0xff, pool = 1u << (VLVF_POOL_SHIFT + vf), free = PF_VLVF_COUNT;
     for (u32 i = 0; i < PF_VLVF_COUNT; i++) {
-        u32 at = PF_VLVF + 4 * i, entry = igb_pf_read(p, at);
+        u32 entry = igb_pf_read(p, PF_VLVF + 4 * i);
         if (!(entry & VLVF_VALID)) {
             free = free == PF_VLVF_COUNT ? i : free;
-            continue;
+        } else if ((entry & 0xfff) == id) {
+            set_vlan(p, i, vf, add);
+            return true;
         }
-        if ((entry & 0xfff) != id)
-            continue;
-        entry = add ? entry | pool : entry & ~pool;
-        igb_pf_write(p, at, entry >> VLVF_POOL_SHIFT & 0xff ? entry : 0);
-        return true;
     }
     if (add && free < PF_VLVF_COUNT)
         igb_pf_write(p, PF_VLVF + 4 * free, id | pool | VLVF_VALID);
@@ -83,9 +87,12 @@ static bool on_long_packets(struct igb *p, unsigned vf, const u32 *msg)
 
 /* --- reset --- */
 
+/* Whoever had it, and whatever he has asked for. */
 static void restore(struct igb *p, unsigned vf)
 {
     u8 mac[6];
+    for (u32 i = 0; i < PF_VLVF_COUNT; i++)
+        set_vlan(p, i, vf, false);
     own_address(p, vf, mac);
     set_address(p, vf, mac);
     igb_pf_write(p, PF_VMOLR + 4 * vf, VMOLR_BAM | VMOLR_AUPE | 1522);
@@ -140,9 +147,12 @@ void igb_host_serve(struct igb *p)
     u32 reset = igb_pf_read(p, PF_VFLRE), mail = igb_pf_read(p, PF_MBVFICR);
     igb_pf_write(p, PF_VFLRE, reset);
     igb_pf_write(p, PF_MBVFICR, mail);
-    for (unsigned vf = 0; vf < p->vfs; vf++)
+    for (unsigned vf = 0; vf < p->vfs; vf++) {
+        if (reset & 1u << vf)
+            restore(p, vf);
         if (mail & 1u << vf)
             on_message(p, vf);
+    }
 }
 
 /* --- start --- */
@@ -153,7 +163,6 @@ int igb_host_start(struct igb *p, unsigned vfs, struct error *err)
     igb_pf_write(p, PF_VT_CTL, IGB_VFS_MAX << 7 /* default pool: the PF's */ | 1);
     if (igb_sriov_write(p, SRIOV_NUM_VFS, 2, vfs, err) || igb_sriov_write(p, SRIOV_CONTROL, 2, SRIOV_VF_ENABLE | SRIOV_VF_MSE, err))
         return -1;
-    for (unsigned vf = 0; vf < p->vfs; vf++)
-        restore(p, vf);
+    igb_host_serve(p);      /* all have been reset */
     return 0;
 }

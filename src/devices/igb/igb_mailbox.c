@@ -6,7 +6,6 @@
 #include "devices/igb/igb.h"
 
 enum { READ_CLEARS = MAILBOX_PFSTS | MAILBOX_PFACK | MAILBOX_RSTD, MAIL_NS = 5000 /* until the host's driver has taken its interrupt */ };
-enum { ICR_ACK_SHIFT = 16 };
 
 static void set(struct igb_vf *v, u32 bits, bool on) { v->mailbox_bits = on ? v->mailbox_bits | bits : v->mailbox_bits & ~bits; }
 
@@ -21,7 +20,7 @@ u32 igb_mailbox_read(struct igb_vf *v)
 
 void igb_mailbox_write(struct igb_vf *v, u32 value)
 {
-    u32 causes = (value & MAILBOX_REQ ? 1u << v->index : 0) | (value & MAILBOX_ACK ? 1u << ICR_ACK_SHIFT << v->index : 0);
+    u32 causes = (value & MAILBOX_REQ ? 1u << v->index : 0) | (value & MAILBOX_ACK ? 1u << MBVF_ACK_SHIFT << v->index : 0);
     set(v, MAILBOX_VFU, value & MAILBOX_VFU && !(v->mailbox_bits & MAILBOX_PFU));
     v->port->reg[PF_MBVFICR / 4] |= causes;
     if (value & MAILBOX_REQ && v->clock)

@@ -14,7 +14,22 @@ void host_memory_fini(struct host_memory *m) { free(m->frames); }
 
 hpa_t host_memory_frame(struct host_memory *m)
 {
+    hpa_t again = m->returned;
+    if (again) {
+        u64 *words = host_memory_table(m, again);
+        m->returned = words[0];
+        words[0] = 0;
+        return again;
+    }
     return m->used < HOST_FRAMES ? HOST_FRAMES_HPA + m->used++ * (hpa_t)PAGE_SIZE : 0;
+}
+
+void host_memory_return(struct host_memory *m, hpa_t frame)
+{
+    u64 *words = host_memory_table(m, frame);
+    memset(words, 0, PAGE_SIZE);
+    words[0] = m->returned;
+    m->returned = frame;
 }
 
 u64 *host_memory_table(const struct host_memory *m, hpa_t hpa)

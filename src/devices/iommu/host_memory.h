@@ -18,6 +18,7 @@ enum { HOST_FRAMES = 512, HOST_GUESTS = 8 };
 struct host_memory {
     u64 *frames;                        /* owned; HOST_FRAMES of 512 words */
     unsigned used;
+    hpa_t returned;                     /* frames that were used once: a list through their first words; 0: its end */
     struct physmap *guest[HOST_GUESTS]; /* NULL: nobody */
 };
 
@@ -26,6 +27,7 @@ void host_memory_fini(struct host_memory *m);
 
 /* A zeroed frame; 0 when there is none left. */
 hpa_t host_memory_frame(struct host_memory *m);
+void host_memory_return(struct host_memory *m, hpa_t frame);
 /* The frame of the pool at that hpa as 512 words; NULL: it is none. */
 u64 *host_memory_table(const struct host_memory *m, hpa_t hpa);
 

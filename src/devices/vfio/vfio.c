@@ -12,7 +12,8 @@
 #include "devices/e1000/e1000.h"
 #include "devices/vfio/vfio_dma.h"
 
-enum { FIRST_SLOT = 16, MSIX_AT = 0x70, HOST_VECTOR = 0x60, REMAPPABLE = 0xfee00010 };
+enum { FIRST_SLOT = 16, MSIX_AT = 0x70, HOST_VECTOR = 0x60, REMAPPABLE = 0xfee00010, INTERRUPT_TABLE = 256 };
+_Static_assert(HOST_DEVICES * IGB_VF_VECTORS <= INTERRUPT_TABLE, "each of the host's devices has its own entries");
 
 struct vfio_device {
     struct pci_function guest;
@@ -156,8 +157,7 @@ static int take(struct vfio_device *v, const struct platform *to, const struct v
         return take_82540em(v, to, s, err);
     igb_vf_hand_over(v->d->vf, to->clock, s->wire);
     v->function = &v->d->vf->function;
-    v->irte = v->host->irtes;
-    v->host->irtes += IGB_VF_VECTORS;
+    v->irte = (v->d - v->host->device) * IGB_VF_VECTORS;
     return 0;
 }
 

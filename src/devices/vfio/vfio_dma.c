@@ -15,12 +15,10 @@ static void wait_for(struct iommu *u, u32 command) { iommu_write(u, DMAR_GCMD, 4
 
 static u64 *root_entry(struct vfio_host *h, u8 bus) { return host_memory_table(&h->memory, iommu_read(&h->iommu, DMAR_RTADDR, 8)) + 2 * bus; }
 
+/* Each of the host's buses has its context table from the start. */
 static u64 *context_of(struct vfio_host *h, u16 source)
 {
-    u64 *root = root_entry(h, source >> 8);
-    if (!(root[0] & ENTRY_PRESENT))
-        root[0] = host_memory_frame(&h->memory) | ENTRY_PRESENT;
-    return host_memory_table(&h->memory, IOMMU_FRAME(root[0])) + 2 * (source & 0xff);
+    return host_memory_table(&h->memory, IOMMU_FRAME(root_entry(h, source >> 8)[0])) + 2 * (source & 0xff);
 }
 
 /* Entry of that level for the address, tables above it made where there are none. NULL: no frames. */
@@ -75,12 +73,13 @@ static int map_ram(struct vfio_container *c, struct error *err)
 
 int vfio_container_init(struct vfio_container *c, struct vfio_host *h, struct physmap *map, struct ledger *l, bool no_iommu, struct error *err)
 {
-    *c = (struct vfio_container){ .host = h, .map = map, .ledger = l, .no_iommu = no_iommu, .domain = ++h->domains };
+    *c = (struct vfio_container){ .host = h, .map = map, .ledger = l, .no_iommu = no_iommu };
     if (no_iommu)
         return 0;
     c->base = host_memory_add_guest(&h->memory, map, err);
     if (!c->base)
         return -1;
+    c->domain = c->base / HOST_GUEST_SPAN;
     c->table = host_memory_frame(&h->memory);
     if (!c->table || map_ram(c, err)) {
         vfio_container_fini(c);
@@ -95,7 +94,22 @@ static void forget(struct vfio_container *c)
     iommu_write(&c->host->iommu, DMAR_IOTLB, 8, IOTLB_IVT | (u64)INVALIDATE_DOMAIN << IOTLB_KIND_SHIFT | (u64)c->domain << IOTLB_DOMAIN_SHIFT);
 }
 
-void vfio_container_fini(struct vfio_container *c) { host_memory_remove_guest(&c->host->memory, c->map); }
+/* The table of that level, and those below. */
+static void return_tables(struct host_memory *m, hpa_t table, unsigned level)
+{
+    const u64 *e = host_memory_table(m, table);
+    for (unsigned i = 0; level > 1 && i < TABLE_WORDS; i++)
+        if (e[i] && !(e[i] & SL_LARGE))
+            return_tables(m, IOMMU_FRAME(e[i]), level - 1);
+    host_memory_return(m, table);
+}
+
+void vfio_container_fini(struct vfio_container *c)
+{
+    if (c->table)
+        return_tables(&c->host->memory, c->table, 4);
+    host_memory_remove_guest(&c->host->memory, c->map);
+}
 
 void vfio_container_attach(struct vfio_container *c, struct host_device *d)
 {
@@ -151,7 +165,7 @@ static u8 *root_dma(struct pci_root *r, struct pci_function *f, u64 address, u64
 {
     struct vfio_host *h = (struct vfio_host *)((u8 *)r - offsetof(struct vfio_host, root));
     struct host_device *d = f->assigned;
-    gpa_t gpa;
+    gpa_t gpa = 0;
     if (!d || !d->owner)
         return NULL;
     struct physmap *m = resolve(h, d, f, address, write, &gpa);
@@ -189,6 +203,8 @@ void vfio_dma_init(struct vfio_host *h)
     h->root = (struct pci_root){ root_dma, root_written, root_message };
     iommu_init(u, &h->memory);
     iommu_write(u, DMAR_RTADDR, 8, host_memory_frame(&h->memory));
+    for (unsigned i = 0; i < h->ncards; i++)
+        root_entry(h, i + 1)[0] = host_memory_frame(&h->memory) | ENTRY_PRESENT;
     wait_for(u, GCMD_SRTP);
     iommu_write(u, DMAR_IRTA, 8, host_memory_frame(&h->memory) | IR_SIZE_256);
     wait_for(u, GCMD_SIRTP);

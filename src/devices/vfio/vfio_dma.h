@@ -14,7 +14,7 @@ struct vfio_container {
     struct physmap *map;        /* the guest's */
     struct ledger *ledger;      /* the guest's; NULL: nobody counts */
     bool no_iommu;              /* the guest is the host itself: device addresses are memory addresses */
-    u16 domain;
+    u16 domain;                 /* by its place in the host's memory: no two at a time have the same */
     hpa_t base, table;          /* where the guest's memory is; its second-level tables */
 };
 

@@ -43,8 +43,7 @@ struct vfio_host {
     struct igb *igb[HOST_CARDS];
     struct host_card card[HOST_CARDS];
     struct host_device device[HOST_DEVICES];
-    unsigned ncards, ndevices, ngroups, domains;
-    u16 irtes;                  /* of the interrupt table that are given out */
+    unsigned ncards, ndevices, ngroups;
 };
 
 /* cards: copied; with n 0 a host that has one of each: an 82576 at 01, an 82540EM at 02, and two that share a bridge at 03. NULL with *err. */
