@@ -176,14 +176,15 @@ static void test_hypercall_page_by_msr(void)
     CHECK_EQ(leaf[0], 1);
     CHECK_EQ(leaf[1], 0x40000000);
     poke32(&f, PAGE(5), 99);
-    *(u32 *)(code + 6) = maddr(mfn_of(&f, PAGE(5)));
+    u32 page = maddr(mfn_of(&f, PAGE(5)));
+    memcpy(code + 6, &page, 4);
     RUN(f, code);
     CHECK_EQ(f.vm->vcpu[0]->cpu.state.rip, CODE + 17);
     for (u32 at = 0; at < 4096; at += 4)
         CHECK_EQ(peek32(&f, PAGE(5) + at), peek32(&f, STUBS + at));
     for (unsigned i = 0; i < ARRAY_LEN(wrong); i++) {
         check_context("machine address 0x%x", wrong[i]);
-        *(u32 *)(code + 6) = wrong[i];
+        memcpy(code + 6, &wrong[i], 4);
         RUN(f, code);
         CHECK_EQ(f.vm->vcpu[0]->cpu.state.rip, HANDLER);
     }

@@ -141,6 +141,59 @@ static void test_programs(void)
             return;
 }
 
+/* --- events on their way --- */
+
+static struct intc one_vector;
+static bool vector_waits(struct intc *i) { return true; }
+static u8 take_vector(struct intc *i) { return 0x20; }
+
+/* Spins at 100000h, with a gate for interrupt 20h whose handler counts at 9000h; nothing is on the stack's page yet. */
+static void begin_spinning(struct vm *vm)
+{
+    static const u8 spin[] = { 0xeb, 0xfe }, handler[] = { 0xff, 0x05, 0x00, 0x90, 0x00, 0x00, 0xeb, 0xfe }; /* inc dword [9000h]; jmp $ */
+    const u64 gate = 0x00108e0000080800, descriptor = 0x00cf9b000000ffff; /* an interrupt gate to 8:100800h; flat code */
+    struct cpu_state s;
+    physmap_write(&vm->map, 0x100000, spin, sizeof spin);
+    physmap_write(&vm->map, 0x100800, handler, sizeof handler);
+    physmap_store(&vm->map, 0x200000 + 0x20 * 8, 8, gate);
+    physmap_store(&vm->map, 0x201008, 8, descriptor);
+    state_flat32(&s, 0x100000, 0x303000);
+    s.idtr = (struct dtable){ 0x200000, 0x7ff };
+    s.gdtr = (struct dtable){ 0x201000, 15 };
+    s.rflags |= FLAG_IF;
+    vm->engine->set_state(vm->vcpu[0], &s);
+}
+
+/* An interrupt that was taken from the controller, and whose delivery memory of the monitor's has cut short, when the time for a
+ * switch was there. It comes once, whoever goes on. */
+static void test_event_on_its_way(void)
+{
+    static const char *const features[] = { "ept,vpid,ug", "no-ept" };
+    for (unsigned f = 0; f < ARRAY_LEN(features); f++) {
+        for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
+            struct vm *vm = lockstep_machine(&bare_engine, false);
+            check_context("--hw=%s to %s", features[f], names[i]);
+            vm->config.hw = features[f];
+            one_vector = (struct intc){ vector_waits, take_vector };
+            vm->intc = &one_vector;
+            if (!switch_to(vm, "kvm-model"))
+                return;
+            begin_spinning(vm);
+            run_some(vm, 100000);
+            vm->vcpu[0]->intr = true;
+            CHECK_EQ(run_some(vm, 20), EXIT_DEADLINE);
+            vm->vcpu[0]->intr = false;
+            CHECK_EQ(physmap_load(&vm->map, 0x9000, 4), 0);
+            if (!switch_to(vm, names[i]))
+                return;
+            run_some(vm, 200000);
+            CHECK_EQ(physmap_load(&vm->map, 0x9000, 4), 1);
+            vm_free(vm);
+        }
+    }
+    check_context(NULL);
+}
+
 /* --- guests --- */
 
 static int by_machine(const char *kernel, const char *const *plan, char *text, size_t size, struct cpu_state *end)
@@ -302,7 +355,7 @@ static void test_linux(void)
 int main(int argc, char **argv)
 {
     static const struct check tests[] = {
-        { "names", test_names }, { "costs", test_costs }, { "programs", test_programs }, { "nano", test_nano }, { "tick", test_tick }, { "host", test_host }, { "refused", test_refused }, { "linux", test_linux },
+        { "names", test_names }, { "costs", test_costs }, { "programs", test_programs }, { "event on its way", test_event_on_its_way }, { "nano", test_nano }, { "tick", test_tick }, { "host", test_host }, { "refused", test_refused }, { "linux", test_linux },
         { NULL, NULL },
     };
     return check_main(argc, argv, "switch", tests);

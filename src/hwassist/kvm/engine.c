@@ -200,9 +200,21 @@ static void model_step(struct vcpu *v, struct exit *e)
 
 static void model_kick(struct vcpu *v) { cpu_kick(&v->cpu); }
 
+/* The canonical state stands between two instructions and has no place for an event that waits for an entry to bring it: it is
+ * delivered here, on the guest's own paging. Otherwise an interrupt that its controller has given away would be lost with this engine. */
+static void deliver_queued(struct kvm_vcpu *k)
+{
+    if (!k->queued.valid)
+        return;
+    k->queued.valid = false;
+    k->fresh = true;
+    cpu_deliver(k->cpu, &k->queued.trap);
+}
+
 static void model_get_state(struct vcpu *v, struct cpu_state *s)
 {
     kvm_put(v->engine_data);
+    deliver_queued(v->engine_data);
     *s = v->cpu.state;
 }
 
