@@ -115,8 +115,40 @@ static void test_string_left_in_the_middle(void)
     end();
 }
 
+/* The monitor asks for a window while interrupts are off: other exits come as ever, and it is told behind the instruction behind STI, once. */
+static void test_window(void)
+{
+    static const u8 code[] = {
+        0xfa, 0xe6, 0x40, 0xe6, 0x41,           /* cli; out 40h, al; out 41h, al */
+        0x90, 0xfb, 0x90, 0x90, 0x90,           /* nop; sti; nop; nop; nop */
+        0xe6, 0x42, 0xfa, 0xf4,                 /* out 42h, al; cli; hlt */
+    };
+    static const struct { u32 reason; u16 port, rip; bool open; } expected[] = {
+        { KVM_EXIT_IO, 0x40, 3, false }, { KVM_EXIT_IO, 0x41, 5, false }, { KVM_EXIT_IRQ_WINDOW_OPEN, 0, 8, true }, { KVM_EXIT_IO, 0x42, 12, true },
+        { KVM_EXIT_HLT, 0, 14, false },
+    };
+    struct kvm_regs regs;
+    if (!begin(code, sizeof code))
+        return;
+    struct kvm_run *r = run_area();
+    for (unsigned i = 0; i < ARRAY_LEN(expected); i++) {
+        check_context("exit %u", i);
+        r->request_interrupt_window = i >= 1 && i < 3;
+        CHECK_EQ(ask(OP_IOCTL, FD_VCPU, KVM_RUN, 0), 0);
+        CHECK_EQ(r->exit_reason, expected[i].reason);
+        CHECK(r->exit_reason != KVM_EXIT_IO || r->io.port == expected[i].port);
+        CHECK_EQ(r->ready_for_interrupt_injection, expected[i].open);
+        CHECK_EQ(ask_with(FD_VCPU, KVM_GET_REGS, &regs, sizeof regs), 0);
+        CHECK_EQ(regs.rip, CODE + expected[i].rip);
+    }
+    check_context(NULL);
+    CHECK_EQ(service->ledger->count[EV_KVM_INTR_WINDOW], 1);
+    CHECK_EQ(service->ledger->count[EV_KVM_INJECT], 0);
+    end();
+}
+
 int main(int argc, char **argv)
 {
-    static const struct check tests[] = { { "string-left-in-the-middle", test_string_left_in_the_middle }, { NULL, NULL } };
+    static const struct check tests[] = { { "string-left-in-the-middle", test_string_left_in_the_middle }, { "window", test_window }, { NULL, NULL } };
     return check_main(argc, argv, "lab 5's KVM", tests);
 }

@@ -151,6 +151,7 @@ struct vcpu {
     bool intr;                      /* the interrupt controller's wire, level */
     bool nmi;                       /* a non-maskable interrupt waits */
     bool intr_held;                 /* a debugger steps: interrupts wait */
+    bool intr_window;               /* kvm's model: run() comes back, kicked, as soon as an interrupt could be delivered */
     enum vcpu_rest { VCPU_RUNS, VCPU_HALTED, VCPU_WAITS /* for a start-up IPI */ } rest; /* with several processors: has it a turn? */
     bool wakeable;                  /* VCPU_HALTED: with interrupts enabled */
     bool init;                      /* an INIT has come, */

@@ -97,8 +97,6 @@ static s32 create_vm(struct labkvm *k, u64 type)
     c.ram_size = (u64)32 << 20; /* room for slots; the PC's own memory and devices are taken out */
     c.kvm = "model";
     c.hw = "ept,ept-2m,vpid,ug";
-    c.observer = &k->service->observer;
-    labkvm_observe(k);
     k->vm = vm_new(&c, &err);
     if (!k->vm)
         return -ENOMEM;

@@ -27,7 +27,6 @@ struct labkvm {
     struct labkvm_hole hole[LABKVM_HOLES];  /* where no slot is: MMIO */
     u64 run_at;                             /* struct kvm_run, in the asking guest; 0: not mapped */
     int vector;                             /* KVM_INTERRUPT's; -1: none */
-    bool window;                            /* the vcpu runs until an interrupt could be delivered */
     union { struct kvm_run run; u8 page[LABKVM_RUN_SIZE]; } shared; /* the processor's copy */
     bool within_mmio;                       /* the processor waits in the middle of an MMIO access */
     u32 gathered;                           /* items of a REP OUTS that are in it, of one port and size */
@@ -46,7 +45,6 @@ s32 labkvm_run(struct labkvm *k);
 void labkvm_end(struct labkvm *k);
 extern const struct bus_ops labkvm_port_ops;    /* on struct labkvm */
 extern const struct mmio_ops labkvm_mmio_ops;   /* on struct labkvm_hole */
-void labkvm_observe(struct labkvm *k);          /* before the machine is made: its ledger, */
-void labkvm_take_wire(struct labkvm *k);        /* and afterwards: its interrupts */
+void labkvm_take_wire(struct labkvm *k);        /* when the machine is made: its interrupts */
 
 #endif

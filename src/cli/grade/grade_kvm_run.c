@@ -180,22 +180,6 @@ static u8 acknowledge(struct intc *i)
     return vector;
 }
 
-/* While the monitor waits for the window, the wire is raised, so that the processor looks for it; and lowered at every exit, before the small
- * KVM would ask for a vector that is not there yet. */
-static void on_event(struct ledger_observer *o, const struct ledger *l, enum event e, u64 n, cycles_t cycles)
-{
-    struct labkvm *k = ((struct service *)o)->self;
-    if (!k->window)
-        return;
-    k->window = false;
-    vcpu(k)->intr = false;
-    cpu_kick(&vcpu(k)->cpu);
-}
-
-static void on_guest(struct ledger_observer *o, const struct ledger *l, u64 insns, cycles_t cycles) { }
-
-void labkvm_observe(struct labkvm *k) { k->service->observer = (struct ledger_observer){ on_event, on_guest, NULL }; }
-
 void labkvm_take_wire(struct labkvm *k)
 {
     k->intc = (struct intc){ has_interrupt, acknowledge };
@@ -235,12 +219,11 @@ static void once(struct labkvm *k)
 {
     struct exit e = { .kind = EXIT_DEADLINE };
     struct vcpu *v = vcpu(k);
-    k->window = k->vector < 0 && k->shared.run.request_interrupt_window;
-    v->intr = k->vector >= 0 || k->window;
+    v->intr = k->vector >= 0;
+    v->intr_window = !v->intr && k->shared.run.request_interrupt_window;
     k->vm->engine->run(v, k->vm->clock.now + SLICE, &e);
-    k->window = false;
-    v->intr = false;
-    if (v->cpu.state.activity == CPU_HALTED) /* also where the look for a window ended the run behind it */
+    v->intr = v->intr_window = false;
+    if (v->cpu.state.activity == CPU_HALTED) /* also where a kick ended the run behind it */
         e.kind = EXIT_HLT;
     give_gathered(k);
     switch (e.kind) {

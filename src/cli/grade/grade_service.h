@@ -44,7 +44,6 @@ struct service_ops {
 extern const struct service_ops service_kvm, service_vmx, service_e1000, service_virtio_net;
 
 struct service {
-    struct ledger_observer observer;    /* first: of the modelled machine's ledger */
     const struct service_ops *ops;
     void *self;                         /* the ops' own */
     struct physmap *memory;             /* of the guest that asks */

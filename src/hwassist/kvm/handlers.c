@@ -11,6 +11,13 @@
 
 static bool on_nothing(struct kvm_vcpu *k, struct exit *e) { return true; }
 
+/* KVM's own interrupt goes in at the next entry; or it is user space that waits, with one that KVM does not know of yet. */
+static bool on_window(struct kvm_vcpu *k, struct exit *e)
+{
+    e->kind = EXIT_KICKED;
+    return !k->v->intr_window;
+}
+
 static bool on_triple_fault(struct kvm_vcpu *k, struct exit *e)
 {
     e->kind = EXIT_SHUTDOWN;

@@ -120,6 +120,6 @@ void kvm_prepare_injection(struct kvm_vcpu *k)
         k->cpu->state.activity = CPU_ACTIVE; /* the processor delivers it as soon as it has entered */
     intr = vcpu_intr_pending(k->v) && !kvm_apic_delivers(k);
     k->kicked = intr;
-    want_window(k, PROC_INTR_WINDOW, intr);
+    want_window(k, PROC_INTR_WINDOW, intr || k->v->intr_window);
     want_window(k, PROC_NMI_WINDOW, k->v->nmi && k->cpu->state.nmi_blocked);
 }
