@@ -52,9 +52,9 @@ int net_take_options(const char *backend, const struct net_option *table, void *
     return 0;
 }
 
-int net_take_switch(bool *to, const char *key, const char *value, struct error *err)
+int net_take_switch(bool *to, const char *backend, const char *key, const char *value, struct error *err)
 {
     *to = strcmp(value, "on") == 0 || strcmp(value, "yes") == 0 || strcmp(value, "y") == 0;
     return *to || strcmp(value, "off") == 0 || strcmp(value, "no") == 0 || strcmp(value, "n") == 0
-               ? 0 : error_set(err, "-netdev user: %s=%s: give on or off", key, value);
+               ? 0 : error_set(err, "-netdev %s: %s=%s: give on or off", backend, key, value);
 }

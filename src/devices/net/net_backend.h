@@ -55,7 +55,7 @@ void *net_backend_new(const struct net_backend_ops *ops, struct net_wire *w, siz
 /* Give each word to its row of table[], which ends with a NULL key. 0 or -1 with *err. */
 int net_take_options(const char *backend, const struct net_option *table, void *target, const char *const *word, unsigned nwords,
                      struct error *err);
-/* "on" or "off". 0 or -1 with *err that names the key. */
-int net_take_switch(bool *to, const char *key, const char *value, struct error *err);
+/* "on" or "off". 0 or -1 with *err that names the back-end and the key. */
+int net_take_switch(bool *to, const char *backend, const char *key, const char *value, struct error *err);
 
 #endif

@@ -232,7 +232,7 @@ static int set_type(void *target, const char *value, struct error *err) { return
 static int set_path(void *target, const char *value, struct error *err) { return ((struct net_stream *)target)->path = value, 0; }
 static int set_host(void *target, const char *value, struct error *err) { return ((struct net_stream *)target)->host = value, 0; }
 static int set_port(void *target, const char *value, struct error *err) { return ((struct net_stream *)target)->port = value, 0; }
-static int set_server(void *target, const char *value, struct error *err) { return net_take_switch(&((struct net_stream *)target)->listens, "server", value, err); }
+static int set_server(void *target, const char *value, struct error *err) { return net_take_switch(&((struct net_stream *)target)->listens, "stream", "server", value, err); }
 static int set_nothing(void *target, const char *value, struct error *err) { return 0; }
 
 static int place_stream(struct net_stream *s, struct error *err)

@@ -28,7 +28,7 @@ int net_tap_open(const char *name, bool vnet, struct error *err)
 {
     struct ifreq r = { .ifr_flags = IFF_TAP | IFF_NO_PI | (vnet ? IFF_VNET_HDR : 0) };
     if (strlen(name) >= sizeof r.ifr_name)
-        return error_set(err, "-netdev tap: ifname=%s: is too long", name);
+        return error_set(err, "-netdev tap: ifname=%s: an interface's name has at most %zu characters", name, sizeof r.ifr_name - 1);
     strcpy(r.ifr_name, name);
     int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
@@ -95,7 +95,7 @@ static int set_script(void *target, const char *value, struct error *err)
 static int set_vhost(void *target, const char *value, struct error *err)
 {
     bool on;
-    return net_take_switch(&on, "vhost", value, err);
+    return net_take_switch(&on, "tap", "vhost", value, err);
 }
 
 static void tap_close(struct net_backend *b)

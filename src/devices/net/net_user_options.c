@@ -66,9 +66,9 @@ static int set_search(void *target, const char *value, struct error *err)
 
 /* --- switches --- */
 
-static int set_ipv4(void *o, const char *v, struct error *err) { return net_take_switch(&((struct user_options *)o)->ipv4, "ipv4", v, err); }
-static int set_ipv6(void *o, const char *v, struct error *err) { return net_take_switch(&((struct user_options *)o)->ipv6, "ipv6", v, err); }
-static int set_restrict(void *o, const char *v, struct error *err) { return net_take_switch(&((struct user_options *)o)->restricted, "restrict", v, err); }
+static int set_ipv4(void *o, const char *v, struct error *err) { return net_take_switch(&((struct user_options *)o)->ipv4, "user", "ipv4", v, err); }
+static int set_ipv6(void *o, const char *v, struct error *err) { return net_take_switch(&((struct user_options *)o)->ipv6, "user", "ipv6", v, err); }
+static int set_restrict(void *o, const char *v, struct error *err) { return net_take_switch(&((struct user_options *)o)->restricted, "user", "restrict", v, err); }
 
 /* --- forwarding: [tcp|udp]:[HOST]:PORT-[GUEST]:PORT --- */
 

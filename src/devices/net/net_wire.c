@@ -114,10 +114,9 @@ static int set_latency(void *target, const char *value, struct error *err)
 {
     struct wire *w = target;
     char *end;
-    w->latency_ns = strtoull(value, &end, 10);
-    if (end != value && !strcmp(end, "us"))
-        w->latency_ns *= 1000;
-    return end != value && (!*end || !strcmp(end, "ns") || !strcmp(end, "us")) && w->latency_ns <= 1000000000
+    u64 n = strtoull(value, &end, 10), unit = strcmp(end, "us") ? 1 : 1000;
+    w->latency_ns = n * unit;
+    return end != value && (!*end || !strcmp(end, "ns") || unit > 1) && n <= 1000000000 / unit
                ? 0 : error_set(err, "-netdev wire,latency=%s: give a time, as 500ns or 5us", value);
 }
 
@@ -125,10 +124,11 @@ static int set_latency(void *target, const char *value, struct error *err)
 static int set_source(struct wire *w, const char *value, struct error *err)
 {
     char *end = NULL;
+    u64 size = strncmp(value, "source:", 7) ? 0 : strtoull(value + 7, &end, 10);
     w->peer = PEER_SOURCE;
-    w->size = strncmp(value, "source:", 7) ? 0 : strtoul(value + 7, &end, 10);
+    w->size = size;
     w->rate = end && *end == '@' ? strtoull(end + 1, &end, 10) : 0;
-    return end && !*end && w->size >= NET_FRAME_MIN && w->size <= 9014 && w->rate <= 100000000
+    return end && !*end && size >= NET_FRAME_MIN && size <= 9014 && w->rate <= 100000000
                ? 0 : error_set(err, "-netdev wire,peer=%s: give sink, echo, source:BYTES (60 to 9014) or source:BYTES@RATE", value);
 }
 
@@ -141,7 +141,7 @@ static int set_peer(void *target, const char *value, struct error *err)
 
 static int set_vhost(void *target, const char *value, struct error *err)
 {
-    return net_take_switch(&((struct wire *)target)->vhost, "vhost", value, err);
+    return net_take_switch(&((struct wire *)target)->vhost, "wire", "vhost", value, err);
 }
 
 static const struct net_option options[] = {
