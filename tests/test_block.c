@@ -12,6 +12,7 @@
 
 #include "check.h"
 #include "devices/block/block.h"
+#include "devices/block/block_host.h"
 
 #define KIB 1024u
 
@@ -55,6 +56,31 @@ static void test_read_write(void)
     CHECK_EQ(byte_of_file(255 * KIB), 0xaa);
     CHECK(block_flush(b));
     block_close(b);
+}
+
+/* Whose work requests are counts all of them. */
+static void test_host(void)
+{
+    static struct ledger ledger;
+    struct clock clock;
+    struct block_host host;
+    u8 buf[KIB] = { 0 };
+    clock_init(&clock, 1000000000);
+    ledger.clock = &clock;
+    make(64);
+    struct block *b = block_open(path, 0, &err);
+    if (!CHECK(b != NULL))
+        return;
+    block_host_init(&host, BLOCK_PATH_VIRTIO, &ledger);
+    block_serve(b, &host);
+    CHECK(block_write(b, 0, buf, KIB));
+    CHECK(block_read(b, 0, buf, KIB));
+    CHECK(block_flush(b));
+    CHECK_EQ(ledger.count[EV_HOST_DISK], 3);
+    CHECK(block_zero(b, KIB, KIB, false));
+    CHECK_EQ(ledger.count[EV_HOST_DISK], 4);
+    block_close(b);
+    clock_fini(&clock);
 }
 
 static void test_bounds(void)
@@ -271,7 +297,7 @@ static void test_not_writable(void)
 int main(int argc, char **argv)
 {
     static const struct check tests[] = {
-        { "read_write", test_read_write }, { "bounds", test_bounds }, { "snapshot", test_snapshot }, { "readonly", test_readonly },
+        { "read_write", test_read_write }, { "host", test_host }, { "bounds", test_bounds }, { "snapshot", test_snapshot }, { "readonly", test_readonly },
         { "host_refuses", test_host_refuses }, { "locks", test_locks }, { "bad_images", test_bad_images }, { "not_writable", test_not_writable },
         { "odd_size", test_odd_size }, { "becomes_shorter", test_becomes_shorter }, { "too_large", test_too_large },
         { "other_formats", test_other_formats }, { "locks_of_qemu", test_locks_of_qemu },

@@ -105,6 +105,7 @@ bool block_zero(struct block *b, u64 offset, u64 len, bool unmap)
 {
     static const u8 zeros[64 << 10];
     bool ok = within(b, offset, len) && !b->readonly;
+    block_host_request(b->host);
     if (ok && unmap && b->ops->hole && b->ops->hole(b, offset, len))
         return true;
     for (u64 n; ok && len; offset += n, len -= n) {
