@@ -167,6 +167,22 @@ static void test_queues(void)
     vb_stop(pid);
 }
 
+/* One that says more in the disk's configuration than it serves. */
+static void test_fewer_queues(void)
+{
+    struct vb b = { .path = path, .disk = image, .features = DISK_FEATURES, .queues = 1 };
+    struct vd d;
+    s64 used;
+    pid_t pid = vb_start(&b);
+    CHECK(start_machine(&d, 0, 4));
+    CHECK_EQ(vd_get(&d, VD_CONFIG + 34, 2), 1);
+    ready_disk(&d, PLAIN | BIT(12), 8);
+    CHECK_EQ(vd_get(&d, 18, 2), 1);
+    CHECK_EQ(request(&d, 0, 0, 512, &used), 0);
+    stop_machine(&d);
+    vb_stop(pid);
+}
+
 /* What the back-end writes is seen by those who watch the page, before the guest sees the answer. */
 static unsigned heard;
 static void hear(void *opaque, gpa_t gpa, u64 len)
@@ -310,6 +326,62 @@ static void test_gone(void)
     CHECK_EQ(request(&d, 0, 0, 512, &used), 0);
     stop_machine(&d);
     vb_stop(pid);
+}
+
+/* --- a message that comes in pieces, while signals come too --- */
+
+static void no_handler(int sig) { }
+
+static void send_in_pieces(int socket, unsigned pause_ms)
+{
+    struct vhost_message m = { .request = VHOST_USER_GET_FEATURES, .flags = VHOST_VERSION | VHOST_REPLY, .size = 8, .value = 0x1234 };
+    const u8 *bytes = (const u8 *)&m;
+    for (unsigned i = 0; i < VHOST_HEADER + 8; i += 2, usleep(1000 * pause_ms))
+        if (write(socket, bytes + (i < VHOST_HEADER ? i : i - VHOST_HEADER + offsetof(struct vhost_message, value)), 2) != 2)
+            _exit(1);
+    _exit(0);
+}
+
+static void test_signals(void)
+{
+    struct sigaction quiet = { .sa_handler = no_handler }, before;
+    struct vhost_message m;
+    int ends[2];
+    CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    pid_t pid = fork();
+    if (!pid)
+        send_in_pieces(ends[1], 3);
+    sigaction(SIGALRM, &quiet, &before);
+    ualarm(1000, 1000);
+    const char *why = vhost_message_receive(ends[0], &m);
+    ualarm(0, 0);
+    sigaction(SIGALRM, &before, NULL);
+    check_context("%s", why ? why : "");
+    CHECK(!why);
+    CHECK_EQ(m.value, 0x1234);
+    close(ends[0]);
+    close(ends[1]);
+    waitpid(pid, NULL, 0);
+}
+
+/* Each piece comes in time, the whole does not. */
+static void test_trickle(void)
+{
+    struct timeval patience = { 0, 100000 };
+    struct vhost_message m;
+    u64 begun = now_ms();
+    int ends[2];
+    CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    pid_t pid = fork();
+    if (!pid)
+        send_in_pieces(ends[1], 80);
+    CHECK(vhost_message_receive(ends[0], &m));
+    CHECK(now_ms() - begun < 400);
+    close(ends[0]);
+    close(ends[1]);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
 }
 
 /* --- one that lies --- */
@@ -512,8 +584,9 @@ static void test_nonsense(void)
 int main(int argc, char **argv)
 {
     static const struct check tests[] = {
-        { "disk", test_disk }, { "queues", test_queues }, { "watched_pages", test_watched_pages }, { "hostile_driver", test_hostile_driver },
-        { "death", test_death }, { "gone", test_gone }, { "vices", test_vices }, { "network", test_network },
+        { "disk", test_disk }, { "queues", test_queues }, { "fewer_queues", test_fewer_queues }, { "watched_pages", test_watched_pages }, { "hostile_driver", test_hostile_driver },
+        { "death", test_death }, { "gone", test_gone }, { "signals", test_signals }, { "trickle", test_trickle }, { "vices", test_vices },
+        { "network", test_network },
         { "daemon_raw", test_daemon_raw }, { "daemon_qcow2", test_daemon_qcow2 }, { "nonsense", test_nonsense }, { NULL, NULL },
     };
     char command[128];

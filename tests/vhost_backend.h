@@ -35,6 +35,7 @@ struct vb {
     u64 features;                   /* of the device */
     enum vb_vice vice; unsigned after;
     bool no_reply_ack;
+    unsigned queues;            /* that it says it serves; 0: as many as its configuration says */
     /* inside the process */
     int listener, socket, image;
     u64 size;
@@ -249,7 +250,7 @@ static inline void vb_obey(struct vb *b, struct vhost_message *m)
         m->value = VHOST_PROTOCOL_MQ | VHOST_PROTOCOL_CONFIG | (b->no_reply_ack ? 0 : VHOST_PROTOCOL_REPLY_ACK);
         vb_answer(b, m, 8);
         return;
-    case VHOST_USER_GET_QUEUE_NUM: m->value = 4; vb_answer(b, m, 8); return;
+    case VHOST_USER_GET_QUEUE_NUM: m->value = b->queues ? b->queues : 4; vb_answer(b, m, 8); return;
     case VHOST_USER_GET_CONFIG: vb_config(b, m->config.bytes); vb_answer(b, m, m->size); return;
     case VHOST_USER_GET_VRING_BASE:
         b->ring[m->ring.index].on = false;

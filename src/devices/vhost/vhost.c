@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "devices/vhost/vhost_ring.h"
@@ -47,13 +46,6 @@ bool vhost_peer_refuse(struct vhost_peer *p, const char *what, const char *why)
 {
     snprintf(p->trouble, sizeof p->trouble, "%s: %s", what, why);
     return false;
-}
-
-static u64 host_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000ull + t.tv_nsec / 1000000;
 }
 
 static bool is_answered(const struct vhost *h, unsigned queue) { return h->answers >> queue & 1; }
@@ -111,7 +103,7 @@ static void take_all(struct vhost *h, struct vhost_ring *r)
 static void feed(struct vhost *h, struct vhost_ring *r)
 {
     if (is_answered(h, r->q->index) && !r->pendings)
-        h->progress_ms = host_ms();
+        h->progress_ms = vhost_host_ms();
     submit_waiting(h, r);
     do
         take_all(h, r);
@@ -188,7 +180,7 @@ static bool set_up(struct vhost *h)
 
 static bool try_to_start(struct vhost *h)
 {
-    h->tried_ms = host_ms();
+    h->tried_ms = vhost_host_ms();
     if (!h->peer->connected && !h->peer->ops->connect(h->peer))
         return false;
     if (!set_up(h)) {
@@ -252,7 +244,7 @@ static bool serve_ring(struct vhost *h, struct vhost_ring *r)
     }
     if (n > 0) {
         h->look_ns = LOOK_FIRST_NS;
-        h->progress_ms = is_answered(h, r->q->index) ? host_ms() : h->progress_ms;
+        h->progress_ms = is_answered(h, r->q->index) ? vhost_host_ms() : h->progress_ms;
         feed(h, r);
     }
     return true;
@@ -286,7 +278,7 @@ static void lose(struct vhost *h)
     trace(h->v->tracer, VIRTIO, "device=%s back-end=%s lost trouble=\"%s\"", h->v->ops->name, h->name, h->peer->trouble);
     h->peer->ops->disconnect(h->peer);
     h->state = LOST;
-    h->since_ms = host_ms();
+    h->since_ms = vhost_host_ms();
     h->tried_ms = 0;
     h->lost++;
     timer_cancel(h->clock, &h->look);
@@ -300,13 +292,13 @@ static void poll_served(struct vhost *h)
     h->listening = false;
     if (pulse && !h->peer->ops->alive(h->peer))
         lose(h);
-    else if (owes(h) && host_ms() - h->progress_ms > h->patience.work_ms)
+    else if (owes(h) && vhost_host_ms() - h->progress_ms > h->patience.work_ms)
         give_up(h, "the back-end does not answer");
 }
 
 static void poll_lost(struct vhost *h)
 {
-    u64 now = host_ms();
+    u64 now = vhost_host_ms();
     if (now - h->tried_ms < RETRY_MS)
         return;
     if (!try_to_start(h) && now - h->since_ms > h->patience.work_ms)
@@ -356,8 +348,8 @@ bool vhost_waits(const struct vhost *h)
 static void drain(struct vhost *h)
 {
     struct pollfd fds[VIRTIO_QUEUES_MAX + 1];
-    u64 end = host_ms() + h->patience.answer_ms;
-    while (owes(h) && host_ms() < end && h->peer->ops->alive(h->peer)) {
+    u64 end = vhost_host_ms() + h->patience.answer_ms;
+    while (owes(h) && vhost_host_ms() < end && h->peer->ops->alive(h->peer)) {
         for (unsigned n = 0; n < h->server.queues; n++)
             if (h->ring[n].q->enabled && take_back(h, &h->ring[n], false) < 0)
                 return;

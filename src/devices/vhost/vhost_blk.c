@@ -33,8 +33,9 @@ static unsigned count_queues(const struct vhost_blk *b, unsigned wanted)
     unsigned there = b->v.config[NUM_QUEUES] | b->v.config[NUM_QUEUES + 1] << 8;
     if (!(vhost_features(b->server) & F_MQ) || !there)
         return 1;
-    unsigned n = wanted ? wanted : 1;
+    unsigned n = wanted ? wanted : 1, served = vhost_queues(b->server);
     n = n < there ? n : there;
+    n = served && served < n ? served : n;
     return n < VIRTIO_QUEUES_MAX ? n : VIRTIO_QUEUES_MAX;
 }
 

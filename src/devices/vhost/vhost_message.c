@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
-
 
 union control { struct cmsghdr header; u8 room[CMSG_SPACE(VHOST_FDS_MAX * sizeof(int))]; };
 
@@ -46,6 +46,39 @@ static const char *no_bytes(ssize_t n)
     return n == 0 ? "it has closed the connection" : errno == EAGAIN || errno == EWOULDBLOCK ? "it says nothing" : strerror(errno);
 }
 
+u64 vhost_host_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000ull + t.tv_nsec / 1000000;
+}
+
+/* Until when the socket is to wait; 0: for ever. */
+static u64 end_of_patience(int socket)
+{
+    struct timeval t = { 0 };
+    socklen_t len = sizeof t;
+    getsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &t, &len);
+    u64 patience = t.tv_sec * 1000ull + t.tv_usec / 1000;
+    return patience ? vhost_host_ms() + patience : 0;
+}
+
+/* The rest of `size` bytes, of which `have` are there. A signal cuts a read short, also one that waits for all, and so does the end of the
+ * socket's patience: which of them it was, the clock says. */
+static const char *receive_rest(int socket, void *to, size_t have, size_t size)
+{
+    u64 end = end_of_patience(socket);
+    while (have < size) {
+        ssize_t n = recv(socket, (u8 *)to + have, size - have, MSG_WAITALL);
+        have += n > 0 ? n : 0;
+        if (n == 0 || (n < 0 && errno != EINTR))
+            return have ? "its message is cut off" : no_bytes(n);
+        if (have < size && end && vhost_host_ms() >= end)
+            return "its message is cut off";
+    }
+    return NULL;
+}
+
 /* Descriptors come with the first byte. */
 static const char *receive_header(int socket, struct vhost_message *m)
 {
@@ -56,11 +89,10 @@ static const char *receive_header(int socket, struct vhost_message *m)
     do
         n = recvmsg(socket, &h, MSG_CMSG_CLOEXEC | MSG_WAITALL);
     while (n < 0 && errno == EINTR);
-    if (n > 0)
-        take_fds(m, &h);
     if (n <= 0)
         return no_bytes(n);
-    return n == VHOST_HEADER ? NULL : "its message is cut off";
+    take_fds(m, &h);
+    return receive_rest(socket, &m->request, n, VHOST_HEADER);
 }
 
 static const char *receive_payload(int socket, struct vhost_message *m)
@@ -69,10 +101,7 @@ static const char *receive_payload(int socket, struct vhost_message *m)
         return "it speaks another version";
     if (m->size > VHOST_PAYLOAD_MAX)
         return "its message is too long";
-    ssize_t n = m->size ? recv(socket, &m->value, m->size, MSG_WAITALL) : 0;
-    if (m->size && n <= 0)
-        return no_bytes(n);
-    return n == (ssize_t)m->size ? NULL : "its message is cut off";
+    return receive_rest(socket, &m->value, 0, m->size);
 }
 
 void vhost_message_close_fds(struct vhost_message *m)

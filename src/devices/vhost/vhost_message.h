@@ -45,4 +45,7 @@ bool vhost_message_send(int socket, const struct vhost_message *m);
 const char *vhost_message_receive(int socket, struct vhost_message *m);
 void vhost_message_close_fds(struct vhost_message *m);
 
+/* The host's time, by which a back-end's patience is measured. */
+u64 vhost_host_ms(void);
+
 #endif
