@@ -297,6 +297,47 @@ static void test_fatal_mistakes(void)
     ends_with(iret, sizeof iret, iret_to_data, "impossible");
 }
 
+/* A return that cannot be made goes to the failsafe callback, with what was wanted on its stack. */
+static void check_failsafe(u32 cs, bool in_kernel, bool masks)
+{
+    WITH(f);
+    struct callback_register32 r = { CALLBACKTYPE_failsafe, masks ? CALLBACKF_mask_events : 0, FLAT_RING1_CS, HANDLER };
+    struct cpu_state *s = &f.vm->vcpu[0]->cpu.state;
+    poke(&f, PAGE(1), &r, sizeof r);
+    CHECK_EQ(call(&f, __HYPERVISOR_callback_op, CALLBACKOP_register, PAGE(1), 0, 0), 0);
+    CHECK_EQ(call(&f, __HYPERVISOR_stack_switch, FLAT_RING1_DS, PAGE(3), 0, 0), 0);
+    catch_all(&f);
+    u16 ds = s->seg[DS].selector, fs = s->seg[FS].selector;
+    iret_frame(&f, cs, FLAG_IF | FLAG_FIXED);
+    poke32(&f, PAGE(0), 0x5678);
+    f.d->v.info->evtchn_upcall_mask = 1;
+    RUN(f, "\xb8\x17\x00\x00\x00\xcd\x82"); /* mov $23, %eax; int $0x82 */
+    CHECK_EQ(s->rip, HANDLER);
+    CHECK_EQ(s->seg[CS].selector, FLAT_RING1_CS);
+    CHECK_EQ(s->gpr[RSP], in_kernel ? PAGE(0) + 16 - 28 : PAGE(3) - 36);
+    CHECK_EQ(s->gpr[RAX], 0x5678);
+    CHECK_EQ(stack_word(&f, 0), ds);
+    CHECK_EQ(stack_word(&f, 2), fs);
+    CHECK_EQ(stack_word(&f, 4), CODE);
+    CHECK_EQ(stack_word(&f, 5), cs); /* events are not masked where it wanted to go */
+    CHECK_EQ(stack_word(&f, 6) & FLAG_IF, FLAG_IF);
+    CHECK_EQ(s->seg[DS].selector, 0);
+    CHECK(s->seg[DS].attr & SEG_UNUSABLE);
+    CHECK_EQ(f.d->v.info->evtchn_upcall_mask, masks);
+    if (!in_kernel) {
+        CHECK_EQ(stack_word(&f, 7), 0x1000);
+        CHECK_EQ(stack_word(&f, 8), FLAT_RING3_DS_32);
+    }
+    DONE(f);
+}
+
+static void test_failsafe(void)
+{
+    check_failsafe(FLAT_RING3_DS_32, false, false);
+    check_failsafe(0x57, false, true);          /* an empty LDT */
+    check_failsafe(FLAT_RING1_DS, true, false);
+}
+
 /* An LDT page is mapped when it is used, checked first, and let go when the guest wants the page back. */
 static void test_ldt_is_lazy(void)
 {
@@ -333,6 +374,7 @@ int main(int argc, char **argv)
         { "fpu-switch", test_fpu_switch },
         { "upcall-and-iret", test_upcall_and_iret },
         { "fatal-mistakes", test_fatal_mistakes },
+        { "failsafe", test_failsafe },
         { "ldt-is-lazy", test_ldt_is_lazy },
         { NULL, NULL },
     };

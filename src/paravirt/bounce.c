@@ -90,14 +90,14 @@ static unsigned frame_words(struct domain *d, u32 word[6], bool has_error, u32 e
     return n;
 }
 
-/* Segment and offset at which the frame will lie. */
-static bool frame_stack(struct domain *d, u16 *ss, u32 *top, u32 *base)
+/* Segment and offset at which the frame will lie: on the stack in use, or from ring 3 on the kernel's. */
+static bool frame_stack(struct domain *d, bool in_kernel, u16 *ss, u32 *top, u32 *base)
 {
     const struct cpu_state *s = &domain_cpu(d)->state;
     struct segment stack = s->seg[SS];
     *ss = stack.selector;
     *top = s->gpr[RSP];
-    if (!guest_kernel_mode(d)) {
+    if (!in_kernel) {
         *ss = d->v.kernel_ss;
         *top = d->v.kernel_sp;
         if (!read_segment(d, *ss, &stack))
@@ -107,13 +107,12 @@ static bool frame_stack(struct domain *d, u16 *ss, u32 *top, u32 *base)
     return true;
 }
 
-bool bounce(struct domain *d, u16 cs, u32 eip, bool has_error, u32 error, bool mask_events)
+/* Enter the kernel with n words on its stack. */
+static bool enter_kernel(struct domain *d, u16 cs, u32 eip, bool in_kernel, const u32 *word, unsigned n, bool mask_events)
 {
-    u32 word[6], top, base;
+    u32 top, base, flags = domain_cpu(d)->state.rflags & ~FLAGS_CLEARED;
     u16 ss;
-    unsigned n = frame_words(d, word, has_error, error);
-    u32 flags = domain_cpu(d)->state.rflags & ~FLAGS_CLEARED;
-    if (!frame_stack(d, &ss, &top, &base)) {
+    if (!frame_stack(d, in_kernel, &ss, &top, &base)) {
         domain_crash(d, "its kernel stack segment 0x%x is unusable", d->v.kernel_ss);
         return false;
     }
@@ -131,12 +130,37 @@ bool bounce(struct domain *d, u16 cs, u32 eip, bool has_error, u32 error, bool m
     return true;
 }
 
+bool bounce(struct domain *d, u16 cs, u32 eip, bool has_error, u32 error, bool mask_events)
+{
+    u32 word[6];
+    unsigned n = frame_words(d, word, has_error, error);
+    return enter_kernel(d, cs, eip, guest_kernel_mode(d), word, n, mask_events);
+}
+
 bool upcall_deliver(struct domain *d)
 {
     if (!d->v.event_eip)
         return false;
     charge(d, EV_PV_UPCALL);
     return bounce(d, d->v.event_cs, d->v.event_eip, false, 0, true);
+}
+
+/* Xen's own IRET to where the guest wants to go has faulted. That is no exception of the code there, which was never reached: the failsafe
+ * callback gets the frame that failed, below it the data segments, which are emptied. word[]: as do_iret() has it. */
+static void failsafe(struct domain *d, const u32 word[6], u16 ss, u32 esp)
+{
+    static const u8 data[] = { DS, ES, FS, GS };
+    struct cpu_state *s = &domain_cpu(d)->state;
+    bool in_kernel = (word[2] & 3) == 1;
+    u32 frame[9] = { [4] = word[1], (word[2] & 0xffff) | (u32)d->v.info->evtchn_upcall_mask << 16, (word[3] & ~FLAG_IOPL) | (u32)d->v.iopl << 12, esp, ss };
+    for (unsigned i = 0; i < ARRAY_LEN(data); i++) {
+        frame[i] = s->seg[data[i]].selector;
+        s->seg[data[i]] = (struct segment){ .attr = SEG_UNUSABLE };
+    }
+    if (in_kernel)
+        s->gpr[RSP] = esp;
+    charge(d, EV_PV_BOUNCE);
+    enter_kernel(d, d->v.failsafe_cs, d->v.failsafe_eip, in_kernel, frame, in_kernel ? 7 : 9, d->v.failsafe_masks);
 }
 
 /* Hypercall iret: the stub pushed EAX on top of the frame that it wants to return through. The event mask comes
@@ -154,11 +178,14 @@ s32 do_iret(struct domain *d, const u32 arg[6])
     }
     u16 ss = size == 24 ? word[5] : s->seg[SS].selector;
     u32 new_esp = size == 24 ? word[4] : esp + 16;
-    if (word[3] & FLAG_VM || !load_context(d, word[2], word[1], word[3], ss, new_esp)) {
+    bool done = !(word[3] & FLAG_VM) && load_context(d, word[2], word[1], word[3], ss, new_esp);
+    if (!done && (word[3] & FLAG_VM || !(word[2] & 3) || !d->v.failsafe_eip)) {
         domain_crash(d, "hypercall iret to %x:%x with stack %x:%x is impossible", word[2] & 0xffff, word[1], ss, new_esp);
         return 0;
     }
     d->v.info->evtchn_upcall_mask = !(word[3] & FLAG_IF);
+    if (!done)
+        failsafe(d, word, ss, new_esp);
     s->gpr[RAX] = word[0];
     return word[0];
 }

@@ -69,7 +69,8 @@ struct port {
 struct pv_vcpu {
     trap_info32 trap[256];
     u32 event_cs, event_eip;
-    u32 failsafe_cs, failsafe_eip;  /* kept for `info`: Xen needs it where it reloads segments, which stay loaded here */
+    u32 failsafe_cs, failsafe_eip;  /* where a return that cannot be made goes. (Data segments are never reloaded here, so cannot fault.) */
+    bool failsafe_masks;            /* and masks events */
     u16 kernel_ss;
     u32 kernel_sp;
     u32 base_mfn;               /* L3 in CR3, one reference of TYPE_L3 */

@@ -51,6 +51,7 @@ s32 do_set_callbacks(struct domain *d, const u32 arg[6])
     d->v.event_eip = arg[1];
     d->v.failsafe_cs = guest_selector(arg[2]);
     d->v.failsafe_eip = arg[3];
+    d->v.failsafe_masks = false;
     return 0;
 }
 
@@ -64,6 +65,7 @@ static s32 callback_register(struct domain *d, const struct callback_register32 
     case CALLBACKTYPE_failsafe:
         d->v.failsafe_cs = guest_selector(r->cs);
         d->v.failsafe_eip = r->eip;
+        d->v.failsafe_masks = r->flags & CALLBACKF_mask_events;
         return 0;
     case CALLBACKTYPE_nmi:
         return 0; /* this machine has none to deliver */
