@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* A clock of its own beside the machine's: when the thread is awake, and until when it has work. */
 #include "base/worker.h"
 
 cycles_t worker_call(struct worker *w, cycles_t since)

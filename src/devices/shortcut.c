@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* A list that devices write and an engine reads. It tells the engine of each change, so that a closed descriptor is never in its hands. */
 #include "devices/shortcut.h"
 
 static void tell(struct shortcuts *s)

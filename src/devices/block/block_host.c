@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The paths of a disk's request through the modelled host, side by side, as net_carrier.c has those of a frame. */
 #include "devices/block/block_host.h"
 
 #include "devices/block/block_backend.h"

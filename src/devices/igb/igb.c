@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The adapter as a whole: how its functions are made, whose hands they are in, and what a reset leaves (DS 4.2). */
 #include "devices/igb/igb.h"
 
 #include <inttypes.h>

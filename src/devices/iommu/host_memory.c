@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Who is where in the modelled host's memory: frames for tables, given out and taken back, and a span of addresses for each guest. */
 #include "devices/iommu/host_memory.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The paths of a frame through the modelled host, side by side: this table is what `emu bench net` measures. */
 #include "devices/net/net_carrier.h"
 
 enum { LINE = 64 };

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Addresses, and sockets that never wait: binding, connecting, and finding out later what became of it (connect(2), EINPROGRESS). */
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>

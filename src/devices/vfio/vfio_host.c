@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* What stands where on the host's buses, and why groups: what the IOMMU cannot tell apart cannot be given away apart. */
 #include "devices/vfio/vfio_host.h"
 
 #include <inttypes.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The system calls in the kernel's order: group, container, IOMMU, memory, device, interrupts; and all of it undone in reverse. */
 #include "devices/vfio/vfio_kernel.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Messages over a stream that has no borders, with descriptors beside them (unix(7), SCM_RIGHTS): none is lost, none stays open. */
 #include "devices/vhost/vhost_message.h"
 
 #include <errno.h>

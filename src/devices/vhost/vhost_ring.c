@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* A split ring from the driver's side (virtio 1.2, 2.7.13), in memory that a stranger writes to as well. */
 #include "devices/vhost/vhost_ring.h"
 
 #include <stdlib.h>

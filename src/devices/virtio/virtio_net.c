@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The adapter: frames that come, doorbells, the link. What is sent has its own file, as have commands. */
 #include "devices/virtio/virtio_net.h"
 
 #include <endian.h>
