@@ -450,8 +450,8 @@ static struct exit run_at(struct fixture *f, u32 eip)
 
 static void with_translator(struct vm_config *c) { c->accel = &bt_accel; }
 
-/* A runs code in a page that B writes into: the translations of it are no longer true after B's turn. */
-static void code_of_another(void (*adjust)(struct vm_config *c))
+/* A runs code in a page that B writes into: the translations of it are no longer true after B's turn, even if B has given the page back. */
+static void code_of_another(void (*adjust)(struct vm_config *c), bool gives_back)
 {
     struct pair p;
     u32 h;
@@ -468,19 +468,61 @@ static void code_of_another(void (*adjust)(struct vm_config *c))
     CHECK_EQ(run_at(&p.a, SHARED).kind, EXIT_DEADLINE);
     CHECK_EQ(gpr[RAX], 1);
     CHECK_EQ(run_at(&p.b, CODE).kind, EXIT_DEADLINE);
+    if (gives_back)
+        CHECK_EQ(unmap_at(&p.b, WINDOW, 0, h), GNTST_okay);
     CHECK_EQ(run_at(&p.a, SHARED).kind, EXIT_DEADLINE);
     CHECK_EQ(gpr[RAX], 2);
     CHECK_EQ(p.a.d->switches, 1);
     CHECK_EQ(p.b.d->switches, 1);
     CHECK_EQ(p.b.vm->ledger.count[EV_PV_DOMAIN_SWITCH], 1);
-    CHECK_EQ(unmap_at(&p.b, WINDOW, 0, h), GNTST_okay);
+    if (!gives_back)
+        CHECK_EQ(unmap_at(&p.b, WINDOW, 0, h), GNTST_okay);
+    close_pair(&p);
+}
+
+/* B runs code of A's, in a page that it has mapped, gives back, and maps again: A has written into it meanwhile. */
+static void code_mapped_again(void (*adjust)(struct vm_config *c))
+{
+    struct pair p;
+    u32 h;
+    if (!open_pair(&p, adjust)) {
+        close_pair(&p);
+        return;
+    }
+    grant(&p.a, 4, B, GTF_permit_access, mfn_of(&p.a, SHARED));
+    for (u8 round = 1; round < 4; round++) {
+        const u8 code[] = { 0xb8, round, 0, 0, 0, 0xeb, 0xfe };     /* mov $round, %eax; spin */
+        check_context("round %u", round);
+        poke(&p.a, CODE, "\xeb\xfe", 2);
+        poke(&p.a, SHARED, code, sizeof code);
+        CHECK_EQ(run_at(&p.a, CODE).kind, EXIT_DEADLINE);
+        poke(&p.b, CODE, "\xeb\xfe", 2);
+        CHECK_EQ(run_at(&p.b, CODE).kind, EXIT_DEADLINE);
+        CHECK_EQ(b_maps(&p, 4, 0, WINDOW, &h), GNTST_okay);
+        CHECK_EQ(run_at(&p.b, WINDOW).kind, EXIT_DEADLINE);
+        CHECK_EQ(p.b.vm->vcpu[0]->cpu.state.gpr[RAX], round);
+        CHECK_EQ(unmap_at(&p.b, WINDOW, 0, h), GNTST_okay);
+    }
+    check_context(NULL);
     close_pair(&p);
 }
 
 static void test_code_of_another(void)
 {
-    code_of_another(NULL);
-    code_of_another(with_translator);
+    code_of_another(NULL, false);
+    code_of_another(with_translator, false);
+}
+
+static void test_code_given_back(void)
+{
+    code_of_another(NULL, true);
+    code_of_another(with_translator, true);
+}
+
+static void test_code_mapped_again(void)
+{
+    code_mapped_again(NULL);
+    code_mapped_again(with_translator);
 }
 
 /* One crashes in the middle of its turn: the other's goes on as if nothing had happened. */
@@ -639,6 +681,8 @@ int main(int argc, char **argv)
         { "store-breach-of-one", test_store_breach_of_one },
         { "store-forgets-the-dead", test_store_forgets_the_dead },
         { "code-of-another", test_code_of_another },
+        { "code-given-back", test_code_given_back },
+        { "code-mapped-again", test_code_mapped_again },
         { "crash-of-one", test_crash_of_one },
         { "blocked-gives-way", test_blocked_gives_way },
         { "no-second-life", test_no_second_life },

@@ -72,6 +72,7 @@ void grant_release(struct domain *d, u32 ref, bool readonly)
         frame_put(d, a->mfn);
     } else {
         a->writers--;
+        physmap_written(&d->vm->map, maddr(a->mfn), PAGE_SIZE); /* by another's processor: ours has not seen it */
         frame_put_type(d, a->mfn);
     }
     status_show(d, ref);

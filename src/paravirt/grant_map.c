@@ -89,6 +89,8 @@ static s16 map(struct domain *d, struct gnttab_map_grant_ref *op)
         .readonly = readonly, .by_entry = op->flags & GNTMAP_contains_pte,
         .domid = granter->domid, .ref = op->ref, .mfn = frame, .host_addr = op->host_addr,
     };
+    if (mfn_is_foreign(frame))
+        physmap_written(&d->vm->map, maddr(frame), PAGE_SIZE); /* perhaps, since we had it mapped last */
     op->handle = m - d->grants->mapping;
     op->dev_bus_addr = maddr(frame);
     return GNTST_okay;

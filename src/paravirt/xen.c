@@ -101,7 +101,8 @@ struct domain *xen_find_any(struct domain *d, u16 domid)
 
 /* --- turns --- */
 
-/* What others wrote into our frames meanwhile, and into those of theirs that we have mapped, our processor has not seen. */
+/* What others wrote into our frames meanwhile, and into those of theirs that we have mapped, our processor has not seen. (What they have
+ * given back since, grant_release() tells of.) */
 static void learn_of_writes(struct domain *d)
 {
     for (u32 ref = 0; d->grants && ref < d->grants->frames * GRANTS_PER_FRAME; ref++)
