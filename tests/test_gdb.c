@@ -329,6 +329,8 @@ static void test_interrupt(void)
         raw(&s, "\003", 1);
         CHECK_STR(hear(&s), "T02thread:01;");
         CHECK_EQ(ask_register(&s, GET_EIP), CODE);
+        raw(&s, "$c#63\003", 6); /* both at once, as they come to a machine that was busy */
+        CHECK_STR(hear(&s), "T02thread:01;");
         say(&s, "k");
         CHECK_EQ(end(&s), STATUS_POWEROFF);
     }

@@ -92,13 +92,24 @@ static void poll_serial_ports(struct vm *vm)
         chardev_poll(vm->config.serial[i]);
 }
 
+/* The clients are pumped. "Go on" and "stop" may have come together; who said it waits to be told that it stopped. */
+static void pump_stopped(struct console *c)
+{
+    unsigned goes = c->debugger.goes;
+    pump_clients(c);
+    if (c->vm->status == VM_PAUSED && c->debugger.goes != goes) {
+        debugger_note_stop(&c->debugger);
+        tell_stopped(c);
+    }
+}
+
 /* The guest stands still; its processor can be looked at and changed. */
 static void serve_stopped(struct console *c)
 {
     while (c->vm->status == VM_PAUSED) {
         wait_for_client(c);
         poll_serial_ports(c->vm);
-        pump_clients(c);
+        pump_stopped(c);
         if (c->vm->interrupt)
             vm_stop(c->vm, STATUS_STOPPED, "interrupted by signal %d while it was stopped", (int)c->vm->interrupt);
     }

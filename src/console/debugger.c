@@ -153,6 +153,7 @@ void debugger_pause(struct debugger *d)
 static void go(struct debugger *d, enum vm_gait gait)
 {
     d->asked = false;
+    d->goes++;
     d->points.hit_watch = -1;
     vm_resume(d->vm, gait);
 }

@@ -19,6 +19,7 @@ struct debugger {
     u8 break_owner[64], watch_owner[16]; /* of points.brk[], points.watch[] */
     struct mmu mmu;                 /* for looking at memory: the engine's own is left alone */
     bool asked;                     /* debugger_pause() was called since the guest last went on */
+    unsigned goes;                  /* how often it was told to go on */
     bool irqs;                      /* deliver interrupts while stepping; otherwise they wait */
     enum stop_why why;              /* the last stop */
     gva_t watch_gva;                /* WHY_WATCHPOINT: where the watched range begins */
