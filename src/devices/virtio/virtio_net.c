@@ -111,8 +111,9 @@ static void end_receive(void *opaque, const u8 *frame, u32 len)
 static void end_room(void *opaque)
 {
     struct virtio_net *n = opaque;
-    for (unsigned i = 0; i < n->active; i++)
-        virtio_work_later(pair_queue(n, i, VNET_TX), 0);
+    for (unsigned i = 0; i < n->pairs; i++)     /* all transmit, also those that the driver does not receive by */
+        if (pair_queue(n, i, VNET_TX)->enabled)
+            virtio_work_later(pair_queue(n, i, VNET_TX), 0);
 }
 
 static void show_link(struct virtio_net *n, bool up) { n->v.config[CONFIG_STATUS] = up ? LINK_UP : 0; }
