@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: MIT */
+/* A chain that cannot be sent, among others. */
+#include "world.h"
+
+void guest_main(void) { world_run(WRAP); }

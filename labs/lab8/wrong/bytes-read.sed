@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: MIT
+# What was read is told as what was written.
+# file: lab8.c
+# expect: batches | wrong answer | seen "@vhost 200 chains back, 200 of them wrongly"
+# expect: pieces | wrong answer | seen "@vhost 400 chains back, 400 of them wrongly"
+# expect: suppression | wrong answer | seen "@vhost 3000 chains back, 3000 of them wrongly"
+# expect: control | wrong answer | seen "@vhost 200 chains back, 200 of them wrongly"
+# expect: wild address | wrong answer | seen "@vhost 100 chains back, 100 of them wrongly"
+# expect: race | wrong answer | seen "@vhost 300 chains back, 300 of them wrongly"
+# expect: long | wrong answer | seen "@vhost 70000 chains back, 70000 of them wrongly"
+# expect: wild length | wrong answer | seen "@vhost 100 chains back, 100 of them wrongly"
+# expect: wrapped address | wrong answer | seen "@vhost 100 chains back, 100 of them wrongly"
+# expect: short frame | wrong answer | seen "@vhost 100 chains back, 100 of them wrongly"
+# expect: writable piece | wrong answer | seen "@vhost 100 chains back, 100 of them wrongly"
+# expect: memory that changes | wrong answer | seen "@vhost 200 chains back, 200 of them wrongly"
+s/{ head, 0 };/{ head, HEADER + FRAME_MIN };/
