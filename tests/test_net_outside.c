@@ -266,6 +266,30 @@ static void test_flood(void)
     clock_fini(&c);
 }
 
+/* --- an interface that goes away --- */
+
+static void test_tap_gone(void)
+{
+    int fds[2];
+    char words[32];
+    struct clock c;
+    struct end a;
+    struct pollfd p;
+    u8 frame[60] = { 0 };
+    clock_init(&c, 1000000000);
+    CHECK_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds), 0);
+    snprintf(words, sizeof words, "fd=%d", fds[0]);
+    CHECK(open_end(&a, &c, &net_tap_ops, words));
+    CHECK_EQ(a.backend->ops->fds(a.backend, &p, 1), 1);
+    close(fds[1]);
+    a.backend->ops->poll(a.backend);
+    CHECK_EQ(a.backend->ops->fds(a.backend, &p, 1), 0);     /* otherwise an idle machine would be woken for ever */
+    net_send(a.wire, NET_NIC, frame, sizeof frame);
+    turn(&c, &a, NULL);
+    close_end(&a);
+    clock_fini(&c);
+}
+
 /* --- mistakes --- */
 
 static void test_mistakes(void)
@@ -399,7 +423,8 @@ int main(int argc, char **argv)
 {
     static const struct check tests[] = {
         { "stream", test_stream }, { "socket", test_socket }, { "socket_pair", test_socket_pair }, { "dgram", test_dgram },
-        { "stream_again", test_stream_again }, { "stream_nonsense", test_stream_nonsense }, { "flood", test_flood }, { "mistakes", test_mistakes }, { "tap", test_tap },
+        { "stream_again", test_stream_again }, { "stream_nonsense", test_stream_nonsense }, { "flood", test_flood }, { "tap_gone", test_tap_gone },
+        { "mistakes", test_mistakes }, { "tap", test_tap },
         { NULL, NULL },
     };
     if (!mkdtemp(folder))

@@ -18,7 +18,7 @@ enum { BURST = 64 };        /* frames that are taken in at once */
 
 struct net_tap {
     struct net_backend head;
-    int fd;
+    int fd;                     /* -1: the interface has gone */
     const char *name;
     struct net_outside outside;
     u8 frame[NET_FRAME_MAX];
@@ -45,25 +45,41 @@ int net_tap_open(const char *name, bool vnet, struct error *err)
 static void from_guest(void *opaque, const u8 *frame, u32 len)
 {
     struct net_tap *t = opaque;
-    if (write(t->fd, frame, len) == (ssize_t)len)
+    if (t->fd >= 0 && write(t->fd, frame, len) == (ssize_t)len)
         net_outside_heard(&t->outside, t->head.wire->clock);
+}
+
+static void let_go(struct net_tap *t)
+{
+    if (t->fd >= 0)
+        close(t->fd);
+    t->fd = -1;
+}
+
+/* False: nothing more comes now. */
+static bool take_frame(struct net_tap *t)
+{
+    ssize_t n = read(t->fd, t->frame, sizeof t->frame);
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+        let_go(t);
+    if (n <= 0)
+        return false;
+    net_outside_heard(&t->outside, t->head.wire->clock);
+    net_send(t->head.wire, NET_BACKEND, t->frame, n);
+    return true;
 }
 
 static void tap_poll(struct net_backend *b)
 {
     struct net_tap *t = (struct net_tap *)b;
-    for (unsigned i = 0; i < BURST && net_room(b->wire, NET_BACKEND); i++) {
-        ssize_t n = read(t->fd, t->frame, sizeof t->frame);
-        if (n <= 0)
-            return;
-        net_outside_heard(&t->outside, b->wire->clock);
-        net_send(b->wire, NET_BACKEND, t->frame, n);
-    }
+    unsigned left = BURST;
+    while (left-- && t->fd >= 0 && net_room(b->wire, NET_BACKEND) && take_frame(t))
+        ;
 }
 
 static unsigned tap_fds(struct net_backend *b, struct pollfd *fds, unsigned max)
 {
-    if (!max || !net_room(b->wire, NET_BACKEND))
+    if (!max || ((struct net_tap *)b)->fd < 0 || !net_room(b->wire, NET_BACKEND))
         return 0;
     fds[0] = (struct pollfd){ .fd = ((struct net_tap *)b)->fd, .events = POLLIN };
     return 1;
@@ -102,8 +118,7 @@ static void tap_close(struct net_backend *b)
 {
     struct net_tap *t = (struct net_tap *)b;
     net_attach(b->wire, NET_BACKEND, NULL);
-    if (t->fd >= 0)
-        close(t->fd);
+    let_go(t);
     free(t);
 }
 
