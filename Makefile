@@ -44,6 +44,16 @@ demo: setup
 	@$(MAKE) --no-print-directory -s $(EMU) guests
 	./$(EMU) compare guests/nano
 
+# From a fresh clone to a student's directory and its first marks: make lab1 (DIR=PLACE: elsewhere than in my-lab1). What is there already stays.
+LABS := $(notdir $(wildcard labs/lab[0-9]*))
+.PHONY: $(LABS)
+$(LABS): DIR ?= my-$@
+$(LABS): setup
+	@$(MAKE) --no-print-directory -s $(EMU) guests
+	@test -e $(DIR) || tools/lab-starter labs/$@ $(DIR)
+	@./$(EMU) grade -visible labs/$@ $(DIR) || test $$? = 1
+	@echo "Read $(DIR)/handout.md, write, and then again: make $@   (or: ./$(EMU) grade -visible labs/$@ $(DIR))"
+
 check: setup
 	@$(MAKE) --no-print-directory $(EMU) tests guests
 	@tests/run $(B)
@@ -101,6 +111,7 @@ clean:
 help:
 	@echo "make          build ./emu and the guests"
 	@echo "make demo     install what is missing, build, run ./emu compare guests/nano"
+	@echo "make lab1     a student's directory my-lab1, and its marks (each lab has one such)"
 	@echo "make check    install what is missing, build, run all tests (SAN=1: with sanitizers)"
 	@echo "make soak     the same with what takes minutes"
 	@echo "make bench    speed, against the bars"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # A loop that does not end: of words, counted down past 0.
 # file: lab1.c
+# expect: a harmless one | time-out | still running after 20000000 guest instructions
 # expect: a handful | time-out | still running after 20000000 guest instructions
 # expect: traps and harmless ones | time-out | still running after 20000000 guest instructions
 # expect: shown by registers and memory | time-out | still running after 20000000 guest instructions

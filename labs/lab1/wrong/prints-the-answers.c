@@ -2,6 +2,7 @@
 /*
  * Prints the lines of the visible tests instead of computing them, and turns the machine off.
  * file: lab1.c
+ * expect: a harmless one | wrong answer | nothing more was expected
  * expect: traps and harmless ones | wrong answer | expected "@lab1 STI traps"
  * expect: shown by registers and memory | wrong answer | expected "@lab1 SIDT betrays"
  * expect: shown by the stack | wrong answer | expected "@lab1 PUSHF betrays"

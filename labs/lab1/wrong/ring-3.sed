@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Deprivileged too far: the data segments of ring 3 do not load with a stack of ring 1.
 # file: lab1.c
+# expect: a harmless one | wrong answer | expected "@lab1 NOP same"
 # expect: a handful | wrong answer | expected "@lab1 NOP same"
 # expect: traps and harmless ones | wrong answer | expected "@lab1 STC same"
 # expect: shown by registers and memory | wrong answer | expected "@lab1 SIDT betrays"

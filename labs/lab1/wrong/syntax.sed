@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # A brace and a semicolon are missing.
 # file: lab1.c
+# expect: a harmless one | does not compile | error: expected ';' before 'c'
 # expect: a handful | does not compile | error: expected ';' before 'c'
 # expect: traps and harmless ones | does not compile | error: expected ';' before 'c'
 # expect: experiments: SGDT to POPF | does not compile | error: expected ';' before 'c'

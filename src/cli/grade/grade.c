@@ -6,6 +6,7 @@
 #include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/grade/grade_sandbox.h"
@@ -24,11 +25,12 @@ static const char usage[] =
     "  -json FILE         the marks as one JSON document, written anew after every test\n"
     "  -junit FILE        as JUnit XML\n"
     "  -gradescope FILE   as Gradescope's results.json\n"
+    "  -classroom FILE    as GitHub Classroom's reporter reads them\n"
     "  -all DIR           every directory in DIR is a submission; done ones are not graded again\n"
     "  -csv FILE          with -all: one line each; default grades.csv. Marks are in FILE.d/\n"
     "  -j N               with -all: so many at a time; default 1\n";
 
-struct words { const char *json, *junit, *gradescope, *all, *csv, *jobs, *place[2]; unsigned nplaces; bool visible, console, help; };
+struct words { const char *json, *junit, *gradescope, *classroom, *all, *csv, *jobs, *place[2]; unsigned nplaces; bool visible, console, help; };
 
 /* --- one submission --- */
 
@@ -92,7 +94,7 @@ static bool all_judged(const struct grade *g)
 static int run_tests(struct grade *g, struct grade_build *b, struct last_run *last, struct error *err)
 {
     for (unsigned i = 0; i < g->lab->ntests; i++) {
-        if (g->visible_only && g->lab->test[i].hidden)
+        if (grade_skips(g, i))
             continue;
         run_test(g, b, &g->lab->test[i], &g->result[i], last);
         if (g->tell)
@@ -127,6 +129,17 @@ int grade_submission(struct grade *g, struct error *err)
     return status;
 }
 
+/* Students have no hidden tests, nor the reference in whose company some visible ones put their file. */
+bool grade_skips(const struct grade *g, unsigned i)
+{
+    char path[PATH_MAX + 280];
+    const struct grade_test *t = &g->lab->test[i];
+    if (!g->visible_only || !(t->hidden || t->replace))
+        return false;
+    snprintf(path, sizeof path, "%s/solution/%.255s", g->lab->dir, t->replace ? t->replace : "");
+    return t->hidden || access(path, R_OK) != 0;
+}
+
 unsigned grade_score(const struct grade *g)
 {
     unsigned sum = 0;
@@ -139,7 +152,7 @@ unsigned grade_points(const struct grade *g)
 {
     unsigned sum = 0;
     for (unsigned i = 0; i < g->lab->ntests; i++)
-        if (!g->visible_only || !g->lab->test[i].hidden)
+        if (!grade_skips(g, i))
             sum += g->lab->test[i].points;
     return sum;
 }
@@ -149,7 +162,7 @@ unsigned grade_points(const struct grade *g)
 static int parse(struct words *w, int argc, char **argv, struct error *err)
 {
     const struct { const char *name, **to; } texts[] = {
-        { "json", &w->json }, { "junit", &w->junit }, { "gradescope", &w->gradescope }, { "all", &w->all }, { "csv", &w->csv }, { "j", &w->jobs },
+        { "json", &w->json }, { "junit", &w->junit }, { "gradescope", &w->gradescope }, { "classroom", &w->classroom }, { "all", &w->all }, { "csv", &w->csv }, { "j", &w->jobs },
     };
     const struct { const char *name; bool *to; } flags[] = { { "visible", &w->visible }, { "console", &w->console }, { "help", &w->help } };
     for (int i = 1; i < argc; i++) {
@@ -173,8 +186,8 @@ static int parse(struct words *w, int argc, char **argv, struct error *err)
             w->place[w->nplaces++] = argv[i];
         }
     }
-    if (w->all && (w->visible || w->console || w->json || w->junit || w->gradescope))
-        return error_set(err, "grade: -visible, -console, -json, -junit and -gradescope are for one submission, not for -all");
+    if (w->all && (w->visible || w->console || w->json || w->junit || w->gradescope || w->classroom))
+        return error_set(err, "grade: -visible, -console, -json, -junit, -gradescope and -classroom are for one submission, not for -all");
     if (!w->help && w->nplaces != (w->all ? 1 : 2))
         return error_set(err, "grade: give a lab and a submission, as in `emu grade labs/lab1 build/labs/lab1/starter`");
     return 0;
@@ -186,7 +199,7 @@ static int grade_one(const struct words *w, const struct grade_lab *lab, struct 
 {
     struct grade *g = calloc(1, sizeof *g);
     *g = (struct grade){ .lab = lab, .submission = w->place[1], .visible_only = w->visible, .show_console = w->console, .tell = tell, .json = w->json, .junit = w->junit,
-                         .gradescope = w->gradescope };
+                         .gradescope = w->gradescope, .classroom = w->classroom };
     printf("%s: %s\n", lab->name, lab->title);
     int status = grade_submission(g, err);
     if (status == 0) {

@@ -9,7 +9,7 @@
  *     grade_build.c    the files that the lab names are taken, compiled, linked with each test's main program
  *     grade_worker.c   one image runs in the sandbox, in virtual time, up to a number of guest instructions
  *     grade_judge.c    its console and its counts against the test: a verdict, a reason
- *     grade_report.c   terminal, JSON, JUnit XML, Gradescope; written anew after every test
+ *     grade_report.c   terminal, JSON, JUnit XML, Gradescope, GitHub Classroom; written anew after every test
  *     grade_all.c      a directory of submissions
  */
 #ifndef EMU_CLI_GRADE_H
@@ -75,11 +75,13 @@ struct grade {
     bool visible_only, show_console;
     bool complete;                  /* no test is left */
     struct grade_result result[GRADE_MAX_TESTS];
-    const char *json, *junit, *gradescope; /* files to write, NULL: none */
+    const char *json, *junit, *gradescope, *classroom; /* files to write, NULL: none */
     void (*tell)(const struct grade *g, unsigned test); /* after each; NULL: nobody */
 };
 /* Grade it. 0, or -1 with *err: the grader could not work, which is no mark at all. */
 int grade_submission(struct grade *g, struct error *err);
+/* A test that this grading leaves out: with visible_only what students do not have. */
+bool grade_skips(const struct grade *g, unsigned test);
 unsigned grade_score(const struct grade *g);
 unsigned grade_points(const struct grade *g);
 /* Of what the lab's files, guests/lib and those of this submission are. A missing file counts as empty. */

@@ -23,6 +23,7 @@ struct all {
     const char *dir, *csv;
     struct dirent **entry; int n;
     struct progress progress;
+    bool first;                     /* the first round; what has no mark after it is tried once more */
     unsigned running, done, before; /* before: graded by an earlier run */
     int failed;                     /* submissions without a mark: the grader could not work */
 };
@@ -74,8 +75,10 @@ static void reap(struct all *a)
     if (wait(&status) < 0)
         return;
     a->running--;
-    a->failed += !WIFEXITED(status) || WEXITSTATUS(status);
-    progress_show(&a->progress, "%s: %u of %d submissions graded", a->lab->name, ++a->done, a->n);
+    bool ok = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    a->done += ok;
+    a->failed += !ok;
+    progress_show(&a->progress, "%s: %u of %d submissions graded", a->lab->name, a->done, a->n);
 }
 
 static void start(struct all *a, const char *name)
@@ -86,8 +89,8 @@ static void start(struct all *a, const char *name)
     marks_path(a, name, marks);
     *g = (struct grade){ .lab = a->lab, .submission = submission, .json = marks };
     if (is_done(a, g, name)) {
-        a->done++;
-        a->before++;
+        a->done += a->first;
+        a->before += a->first;
     } else {
         fflush(NULL);
         pid_t parent = getpid(), child = fork();
@@ -179,19 +182,29 @@ static int make_places(const struct all *a, struct error *err)
     return grade_build_place(scratch, err);
 }
 
+static void grade_round(struct all *a, unsigned jobs)
+{
+    a->failed = 0;
+    for (int i = 0; i < a->n; i++) {
+        while (a->running >= jobs)
+            reap(a);
+        start(a, a->entry[i]->d_name);
+    }
+    while (a->running)
+        reap(a);
+}
+
 int grade_all(const struct grade_lab *lab, const char *dir, const char *csv, unsigned jobs, struct error *err)
 {
     struct all a = { .lab = lab, .dir = dir, .csv = csv };
     if (find_submissions(&a, err) || make_places(&a, err))
         return -1;
     progress_init(&a.progress, STDERR_FILENO);
-    for (int i = 0; i < a.n; i++) {
-        while (a.running >= jobs)
-            reap(&a);
-        start(&a, a.entry[i]->d_name);
-    }
-    while (a.running)
-        reap(&a);
+    a.first = true;
+    grade_round(&a, jobs);
+    a.first = false;
+    if (a.failed)                   /* a host that was out of memory for a moment, say; nobody watches at night */
+        grade_round(&a, jobs);
     progress_end(&a.progress);
     int status = write_csv(&a, err);
     rmdir(getenv("TMPDIR"));        /* empty by now */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Marks in four forms. A file is written beside its place and renamed, so that whoever reads it, at any moment, finds a
+ * Marks in five forms. A file is written beside its place and renamed, so that whoever reads it, at any moment, finds a
  * whole document: tests that have not run yet are in it with 0 points. No time is in any: the same submission gives the same bytes.
  */
 #include <errno.h>
@@ -11,8 +11,6 @@
 
 #include "base/text.h"
 #include "cli/grade/grade.h"
-
-static bool is_skipped(const struct grade *g, unsigned i) { return g->visible_only && g->lab->test[i].hidden; }
 
 /* --- terminal --- */
 
@@ -83,7 +81,7 @@ static json_t *make_json(const struct grade *g)
 {
     json_t *tests = json_array();
     for (unsigned i = 0; i < g->lab->ntests; i++)
-        if (!is_skipped(g, i))
+        if (!grade_skips(g, i))
             json_array_append_new(tests, json_test(g, i));
     char name[sizeof g->name];
     return json_pack("{s:s, s:s, s:s, s:b, s:i, s:i, s:o}", "lab", g->lab->name, "submission", text_clean(name, sizeof name, g->name), "fingerprint", g->fingerprint,
@@ -109,10 +107,35 @@ static json_t *make_gradescope(const struct grade *g)
 {
     json_t *tests = json_array();
     for (unsigned i = 0; i < g->lab->ntests; i++)
-        if (!is_skipped(g, i))
+        if (!grade_skips(g, i))
             json_array_append_new(tests, gradescope_test(g, i));
     return json_pack("{s:i, s:s, s:s, s:s, s:s, s:o}", "score", grade_score(g), "output", g->complete ? "All tests have run." : "The grader was interrupted: tests that had not run yet have 0 points.",
                      "output_format", "text", "visibility", "visible", "stdout_visibility", "hidden", "tests", tests);
+}
+
+/* --- GitHub Classroom: what its reporter (education/autograding-grading-reporter) reads, in base64, from a step's output --- */
+
+static json_t *classroom_test(const struct grade *g, unsigned i)
+{
+    const struct grade_test *t = &g->lab->test[i];
+    const struct grade_result *r = &g->result[i];
+    char points[64];
+    snprintf(points, sizeof points, "%u/%u %s%s", r->score, t->points, verdict_names[r->verdict], *r->reason ? ": " : "");
+    json_t *reason = reason_text(r);
+    json_t *o = json_pack("{s:s, s:s, s:i, s:s+}", "name", t->name, "status", r->verdict == VERDICT_PASS ? "pass" : "fail", "score", r->score,
+                          "message", points, json_string_value(reason));
+    json_decref(reason);
+    return o;
+}
+
+static json_t *make_classroom(const struct grade *g)
+{
+    json_t *tests = json_array();
+    for (unsigned i = 0; i < g->lab->ntests; i++)
+        if (!grade_skips(g, i))
+            json_array_append_new(tests, classroom_test(g, i));
+    const char *status = !g->complete ? "error" : grade_score(g) == grade_points(g) ? "pass" : "fail";
+    return json_pack("{s:i, s:s, s:i, s:o}", "version", 1, "status", status, "max_score", grade_points(g), "tests", tests);
 }
 
 /* --- JUnit XML --- */
@@ -146,36 +169,31 @@ static void write_junit(const struct grade *g, FILE *f)
     unsigned n = 0, failures = 0, errors = 0;
     for (unsigned i = 0; i < g->lab->ntests; i++) {
         enum verdict v = g->result[i].verdict;
-        n += !is_skipped(g, i);
-        failures += !is_skipped(g, i) && (v == VERDICT_WRONG || v == VERDICT_COUNTS);
-        errors += !is_skipped(g, i) && v != VERDICT_PASS && v != VERDICT_WRONG && v != VERDICT_COUNTS;
+        n += !grade_skips(g, i);
+        failures += !grade_skips(g, i) && (v == VERDICT_WRONG || v == VERDICT_COUNTS);
+        errors += !grade_skips(g, i) && v != VERDICT_PASS && v != VERDICT_WRONG && v != VERDICT_COUNTS;
     }
     fprintf(f, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"");
     text_xml(g->lab->title, f);
     fprintf(f, "\" tests=\"%u\" failures=\"%u\" errors=\"%u\">\n", n, failures, errors);
     for (unsigned i = 0; i < g->lab->ntests; i++)
-        if (!is_skipped(g, i))
+        if (!grade_skips(g, i))
             junit_test(g, i, f);
     fprintf(f, "</testsuite>\n");
 }
 
 /* --- files --- */
 
-static void write_json(const struct grade *g, FILE *f)
+static void write_document(json_t *o, FILE *f)
 {
-    json_t *o = make_json(g);
     json_dumpf(o, f, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
     fputc('\n', f);
     json_decref(o);
 }
 
-static void write_gradescope(const struct grade *g, FILE *f)
-{
-    json_t *o = make_gradescope(g);
-    json_dumpf(o, f, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-    fputc('\n', f);
-    json_decref(o);
-}
+static void write_json(const struct grade *g, FILE *f) { write_document(make_json(g), f); }
+static void write_gradescope(const struct grade *g, FILE *f) { write_document(make_gradescope(g), f); }
+static void write_classroom(const struct grade *g, FILE *f) { write_document(make_classroom(g), f); }
 
 static int write_file(const struct grade *g, const char *path, void (*write)(const struct grade *, FILE *), struct error *err)
 {
@@ -196,5 +214,6 @@ static int write_file(const struct grade *g, const char *path, void (*write)(con
 
 int grade_report_files(const struct grade *g, struct error *err)
 {
-    return write_file(g, g->json, write_json, err) || write_file(g, g->junit, write_junit, err) || write_file(g, g->gradescope, write_gradescope, err) ? -1 : 0;
+    return write_file(g, g->json, write_json, err) || write_file(g, g->junit, write_junit, err) || write_file(g, g->gradescope, write_gradescope, err) ||
+           write_file(g, g->classroom, write_classroom, err) ? -1 : 0;
 }
