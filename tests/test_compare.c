@@ -190,6 +190,41 @@ static struct column *run(const char *spec, const char *guest, const char *profi
     return NULL;
 }
 
+/* Where the image lies, and under what name, is nothing that its guest could notice. */
+static struct column *run_as(const char *engine, const char *folder, const char *name)
+{
+    char command[600], path[300];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    snprintf(command, sizeof command, "install -D build/guests/nano.native.elf %s", path);
+    check_context("%s, %s", engine, name);
+    CHECK_EQ(system(command), 0);
+    return run(engine, path, "curriculum");
+}
+
+static void test_folders(void)
+{
+    static const char *const engines[] = { "bare", "bt", "kvm:no-ept" };
+    char folder[] = "/tmp/emu-folders-XXXXXX", command[100];
+    if (!go_to_root())
+        SKIP("no images of the guests; run `make guests`");
+    if (!CHECK(mkdtemp(folder)))
+        return;
+    for (unsigned e = 0; e < sizeof engines / sizeof *engines; e++) {
+        struct column *a = run_as(engines[e], folder, "a/n.elf");
+        struct column *b = run_as(engines[e], folder, "a-folder/whose-name/is-longer-by-far/than-that-of-the-first/as-is-that-of-the-file.elf");
+        if (a && b) {
+            CHECK_EQ(a->ledger.guest_insns, b->ledger.guest_insns);
+            CHECK_EQ(a->ledger.guest_cycles, b->ledger.guest_cycles);
+            CHECK(memcmp(a->ledger.count, b->ledger.count, sizeof a->ledger.count) == 0);
+        }
+        free(a);
+        free(b);
+    }
+    check_context(NULL);
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    CHECK_EQ(system(command), 0);
+}
+
 /* Cycles of one operation. */
 static u64 each(const struct column *c, const char *name)
 {
@@ -425,6 +460,7 @@ int main(int argc, char **argv)
         { "published", test_published },
         { "text", test_text },
         { "json", test_json },
+        { "folders", test_folders },
         { "nano_bare", test_nano_bare },
         { "nano_bt", test_nano_bt },
         { "nano_pv", test_nano_pv },

@@ -110,6 +110,24 @@ static void test_wait_for_ever(void)
     CHECK(!strstr(out, "b.conf: every"));
 }
 
+/* Both wait, one perhaps for its keyboard: a signal ends the run, and that is no discovery about the domains. */
+static void test_interrupted(void)
+{
+    char command[400], path[80];
+    conf("a", "guests/pair");
+    conf("b", "guests/hello");
+    snprintf(path, sizeof path, "%s/a.conf", folder);
+    FILE *f = fopen(path, "w");
+    fprintf(f, "guest=guests/pair\nserial=stdio\n");
+    fclose(f);
+    snprintf(command, sizeof command, "sleep 4 | timeout -s INT 2 %s --engine=pv -m 64 --vm %s/a.conf --vm %s/b.conf 2>&1", emu(), folder, folder);
+    f = popen(command, "r");
+    out[fread(out, 1, sizeof out - 1, f)] = 0;
+    pclose(f);
+    check_context("%s", out);
+    CHECK(!strstr(out, "every domain waits"));
+}
+
 /* Timers of both go off in time, though neither has much to do. */
 static void test_timers(void)
 {
@@ -131,6 +149,7 @@ int main(int argc, char **argv)
         { "counted", test_counted },
         { "crash", test_crash },
         { "wait-for-ever", test_wait_for_ever },
+        { "interrupted", test_interrupted },
         { "timers", test_timers },
         { NULL, NULL },
     };

@@ -146,7 +146,9 @@ static void test_counters(void)
         { "-engine pv -stats guests/tick", { "pv.upcall ", "pv.event-pending ", "pv.virq-timer ", "pv.iret " } },
         { "-engine pv -netdev loopback,id=n -device e1000,netdev=n -stats guests/split",
           { "pv.grant-copy ", "pv.domain-switch ", "pv.driver-call ", "pv.driver-upcall ", "pv.copied-line " } },
+        { "-engine pv -hda build/counted-disk -stats guests/split", { "pv.grant-map ", "pv.grant-unmap ", "pv.grant-table-op " } },
     };
+    CHECK_EQ(system("truncate -s 1M build/counted-disk"), 0);
     for (unsigned i = 0; i < sizeof guests / sizeof *guests; i++) {
         run(guests[i].arguments);
         for (unsigned n = 0; guests[i].names[n]; n++)

@@ -55,7 +55,9 @@ static bool wait_for_input(struct turn_taker *all, unsigned n)
         if (all[i].vm->status != VM_ENDED && c && c->poll && c->fd >= 0)
             fds[nfds++] = (struct pollfd){ .fd = c->fd, .events = POLLIN };
     }
-    return nfds && poll(fds, nfds, LONGEST_WAIT_MS) >= 0;
+    if (nfds)
+        poll(fds, nfds, LONGEST_WAIT_MS); /* a signal ends the wait too: the next round sees what it wants */
+    return nfds;
 }
 
 /* In nanoseconds, to the first timer of any; UINT64_MAX when there is none. */
