@@ -290,6 +290,29 @@ static void test_tap_gone(void)
     clock_fini(&c);
 }
 
+/* --- a file that is in the way --- */
+
+static void test_file_in_the_way(void)
+{
+    static const struct { const struct net_backend_ops *ops; const char *words; } ends[] = {
+        { &net_stream_ops, "server=on,addr.type=unix,addr.path=%s" },
+        { &net_dgram_ops, "local.type=unix,local.path=%s,remote.type=unix,remote.path=/nowhere" },
+    };
+    char path[200], words[400];
+    snprintf(path, sizeof path, "%s/letter", folder);
+    for (unsigned i = 0; i < ARRAY_LEN(ends); i++) {
+        struct clock c;
+        struct end a;
+        close(open(path, O_CREAT | O_WRONLY, 0600));
+        clock_init(&c, 1000000000);
+        snprintf(words, sizeof words, ends[i].words, path);
+        CHECK(!open_end(&a, &c, ends[i].ops, words));
+        CHECK_EQ(access(path, F_OK), 0);            /* it is no socket, but somebody's */
+        unlink(path);
+        clock_fini(&c);
+    }
+}
+
 /* --- mistakes --- */
 
 static void test_mistakes(void)
@@ -423,7 +446,7 @@ int main(int argc, char **argv)
 {
     static const struct check tests[] = {
         { "stream", test_stream }, { "socket", test_socket }, { "socket_pair", test_socket_pair }, { "dgram", test_dgram },
-        { "stream_again", test_stream_again }, { "stream_nonsense", test_stream_nonsense }, { "flood", test_flood }, { "tap_gone", test_tap_gone },
+        { "stream_again", test_stream_again }, { "stream_nonsense", test_stream_nonsense }, { "flood", test_flood }, { "tap_gone", test_tap_gone }, { "file_in_the_way", test_file_in_the_way },
         { "mistakes", test_mistakes }, { "tap", test_tap },
         { NULL, NULL },
     };

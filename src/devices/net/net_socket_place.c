@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -56,12 +57,18 @@ static int new_socket(const struct socket_place *p, int type)
     return s;
 }
 
-/* A UNIX socket that nobody listens at any more is in the way. */
+static bool is_socket(const char *path)
+{
+    struct stat s;
+    return lstat(path, &s) == 0 && S_ISSOCK(s.st_mode);
+}
+
+/* A UNIX socket that nobody listens at any more is in the way. Any other file is refused with the same errno, and stays. */
 static void clear_way(const struct socket_place *p, int type)
 {
     const struct sockaddr_un *a = (const struct sockaddr_un *)&p->address;
     int s = p->address.ss_family == AF_UNIX ? socket_connect(p, type, 0) : -1;
-    if (p->address.ss_family == AF_UNIX && s < 0 && errno == ECONNREFUSED)
+    if (p->address.ss_family == AF_UNIX && s < 0 && errno == ECONNREFUSED && is_socket(a->sun_path))
         unlink(a->sun_path);
     if (s >= 0)
         close(s);
