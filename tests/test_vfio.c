@@ -419,6 +419,7 @@ static void test_give_back(void)
     bool walked;
     hpa_t hpa;
     CHECK_EQ(iommu_translate(&b.h->iommu, 0x0180, VF_DATA, false, &hpa, &walked), IOMMU_NO_CONTEXT);
+    CHECK(!b.h->device[1].last.map);    /* nor is that machine's memory known any more */
     vf_init(&b.v, b.h, vf0, 1);
     vf_power_on(&b.v);
     vf_open(&b.v);

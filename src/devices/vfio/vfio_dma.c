@@ -125,6 +125,7 @@ void vfio_container_attach(struct vfio_container *c, struct host_device *d)
 void vfio_container_detach(struct vfio_container *c, struct host_device *d)
 {
     d->owner = NULL;
+    d->last = (struct host_access){ 0 };
     if (c->no_iommu)
         return;
     context_of(c->host, vfio_source(d))[0] = 0;
