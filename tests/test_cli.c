@@ -154,6 +154,7 @@ static const struct { const char *args, *says; } mistakes[] = {
     { "bench net --engine=brae", "did you mean bare" },
     { "bench blk --path=vfoi", "ide, virtio, vhost" },
     { "bench", "emu: bench: give" },
+    { "bench vpid --svg=/no/such/folder/file", "No such file" },
 };
 
 static void test_mistakes(void)
@@ -261,6 +262,26 @@ static void test_help(void)
         CHECK_CONTAINS(out, option_rows[i].help);
     CHECK_EQ(run("-version"), 0);
     CHECK(strncmp(out, "emu ", 4) == 0);
+}
+
+static void test_lost_picture(void)
+{
+    CHECK_EQ(run("%s/loop --max-cycles=1000 -screenshot-at /no/such/folder/shot.png"), STATUS_LIMIT);
+    CHECK_CONTAINS(err, "/no/such/folder/shot.png");
+    CHECK_EQ(run("guests/hello -screenshot-at /no/such/folder/shot.png"), STATUS_USER);
+}
+
+/* guests/NAME is found beside the executable, wherever one is. */
+static void test_elsewhere(void)
+{
+    char command[600];
+    if (strstr(emu(), "build/"))
+        SKIP("the guests do not stand beside this executable");
+    snprintf(command, sizeof command, "e=$(realpath %s) && cd / && $e guests/hello >%s/out && $e compare guests/hello >>%s/out", emu(), folder, folder);
+    CHECK_EQ(system(command), 0);
+    read_file("out", out, sizeof out);
+    CHECK_CONTAINS(out, "Hello");
+    CHECK_CONTAINS(out, "guest instructions");
 }
 
 /* On a terminal no line of the help is wider than it; an option's help goes on below. */
@@ -453,6 +474,8 @@ int main(int argc, char **argv)
         { "repeats_exactly", test_repeats_exactly },
         { "help", test_help },
         { "help_fits", test_help_fits },
+        { "lost_picture", test_lost_picture },
+        { "elsewhere", test_elsewhere },
         { "lists", test_lists },
         { "every_option", test_every_option },
         { "values", test_values },

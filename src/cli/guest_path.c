@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/guest_path.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,8 +18,18 @@ static bool is_directory(const char *path)
 /* The ending of a build for that kind of guest: "native" and "xen-pv" give .native.elf and .xen.elf. */
 static int kind_length(const char *image) { return strcspn(image, "-"); }
 
+const char *guest_find(const char *guest, char *path, size_t size)
+{
+    ssize_t n = access(guest, F_OK) && !strncmp(guest, "guests/", 7) ? readlink("/proc/self/exe", path, size) : 0;
+    while (n > 0 && path[n - 1] != '/')
+        n--;
+    return n > 0 && snprintf(path + n, size - n, "%s", guest) < (int)(size - n) && access(path, F_OK) == 0 ? path : guest;
+}
+
 int guest_path(const char *guest, const struct engine_ops *engine, char *path, size_t size, struct error *err)
 {
+    char beside[PATH_MAX];
+    guest = guest_find(guest, beside, sizeof beside);
     int len = strlen(guest);
     if (!is_directory(guest))
         return snprintf(path, size, "%s", guest) < (int)size ? 0 : error_set(err, "%s: the name is too long", guest);

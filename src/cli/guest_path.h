@@ -7,6 +7,9 @@
 
 #include "machine/engine.h"
 
+/* guests/NAME that is not in this folder may stand beside the executable: its path in path[size], or what was given. */
+const char *guest_find(const char *guest, char *path, size_t size);
+
 /* A file is itself. A directory guests/NAME means what was built from it for that engine:
  * build/guests/NAME.native.elf or NAME.xen.elf. 0, or -1 with *err. */
 int guest_path(const char *guest, const struct engine_ops *engine, char *path, size_t size, struct error *err);

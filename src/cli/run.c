@@ -318,10 +318,12 @@ static int run_vm(struct run *r, struct error *err)
     switches_start(&r->options.switches, r->vm);
     int status = console_run(&r->console, r->options.stopped);
     display_close(&r->display);
-    screenshots_finish(&r->options.screenshots);
+    bool shots_kept = screenshots_finish(&r->options.screenshots);
     switches_finish(&r->options.switches);
     report_end(r, r->vm);
     status = script_status(r->script, status);
+    if (!shots_kept && status == STATUS_POWEROFF)
+        status = STATUS_USER;
     if (r->script)
         script_attach(r->script, NULL);
     signals_watch(NULL);

@@ -41,7 +41,7 @@ int screenshot_take(const struct vm *vm, const char *path, struct error *err);
 #define MAX_SCREENSHOTS 16
 struct screenshot {
     char *path;                 /* owned */
-    bool at_end;
+    bool at_end, lost;          /* lost: it could not be written */
     double seconds;             /* virtual; negative: `cycles` says when */
     cycles_t cycles;
     struct timer timer;
@@ -55,7 +55,7 @@ struct screenshots {
 int screenshots_add(struct screenshots *s, const char *spec, struct error *err);
 /* Once the machine is there; and before it goes, which takes those of the end. A file that cannot be written is a line on stderr. */
 void screenshots_start(struct screenshots *s, struct vm *vm);
-void screenshots_finish(struct screenshots *s);
+bool screenshots_finish(struct screenshots *s);  /* false: one could not be written, which has been said */
 void screenshots_fini(struct screenshots *s);
 
 #endif

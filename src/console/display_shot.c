@@ -56,7 +56,8 @@ int screenshots_add(struct screenshots *s, const char *spec, struct error *err)
 static void take(struct screenshot *s)
 {
     struct error err;
-    if (screenshot_take(s->vm, s->path, &err))
+    s->lost = screenshot_take(s->vm, s->path, &err) != 0;
+    if (s->lost)
         fprintf(stderr, "emu: %s\n", err.text);
 }
 
@@ -72,8 +73,9 @@ void screenshots_start(struct screenshots *s, struct vm *vm)
     }
 }
 
-void screenshots_finish(struct screenshots *s)
+bool screenshots_finish(struct screenshots *s)
 {
+    bool lost = false;
     for (struct screenshot *shot = s->shot; shot < s->shot + s->count; shot++) {
         if (!shot->vm)
             continue;
@@ -83,7 +85,9 @@ void screenshots_finish(struct screenshots *s)
             fprintf(stderr, "emu: the guest ended before screenshot %s was due\n", shot->path);
         timer_cancel(&shot->vm->clock, &shot->timer);
         shot->vm = NULL;
+        lost |= shot->lost;
     }
+    return !lost;
 }
 
 void screenshots_fini(struct screenshots *s)

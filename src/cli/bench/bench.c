@@ -2,6 +2,7 @@
 /* `emu bench`: the command line, and the runs that its tables are made from. */
 #include "cli/bench/bench.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +139,17 @@ static bool is_engine(const char *spec)
     return false;
 }
 
+/* Found out before the measurement, not after it. */
+static bool can_write(const char *option, const char *path)
+{
+    FILE *f = path ? fopen(path, "a") : NULL;
+    if (f)
+        fclose(f);
+    else if (path)
+        fprintf(stderr, "emu: bench: %s %s: %s\n", option, path, strerror(errno));
+    return f || !path;
+}
+
 int cli_bench(int argc, char **argv)
 {
     struct bench *b = calloc(1, sizeof *b);
@@ -148,7 +160,7 @@ int cli_bench(int argc, char **argv)
         fputs(usage, stdout);
         status = STATUS_POWEROFF;
     } else if (parse(b, argc, argv, &what) == 0) {
-        status = is_engine(b->engine) ? run_table(b, what) : STATUS_USER;
+        status = is_engine(b->engine) && can_write("--html", b->html) && can_write("--svg", b->svg) ? run_table(b, what) : STATUS_USER;
     }
     if (status < 0) {
         fprintf(stderr, "emu: bench%s%s: give exits, decade, vpid, net, blk or xen; `emu bench --help` says more\n", what ? " " : "", what ? what : "");

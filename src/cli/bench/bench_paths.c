@@ -113,7 +113,7 @@ static unsigned print_claim(const struct load_results *all, const struct load_cl
     char band[32];
     if (!r)
         return 0;
-    fprintf(out, "%-3s %-12s %-46s %10s ", c->source, c->path, c->text, load_band(c, band));
+    fprintf(out, "%-3s %-12s %-46s %11s ", c->source, c->path, c->text, load_band(c, band));
     if (!r->ran) {
         fprintf(out, "%10s  skipped: %s\n", "-", r->why);
         return 0;
@@ -133,10 +133,11 @@ static unsigned print_claim(const struct load_results *all, const struct load_cl
 static unsigned print_claims(const struct load_results *all, FILE *out)
 {
     unsigned open = 0;
-    fprintf(out, "\npublished, and what came out (within 15 %%, DMA within 10 %%, counts exactly)\n%-3s %-12s %-46s %10s %10s\n", "", "path", "", "published", "here");
+    fprintf(out, "\npublished, and what came out (within 15 %%, DMA within 10 %%, counts exactly)\n%-3s %-12s %-46s %11s %10s\n", "", "path", "", "published", "here");
     for (const struct load_claim *c = all->bench->claims; c->source; c++)
         open += print_claim(all, c, out);
-    fprintf(out, "\n%u figures not met; docs/paths.md says why\n", open);
+    if (open)
+        fprintf(out, "\n%u figure%s not met; docs/paths.md says why\n", open, open == 1 ? "" : "s");
     return open;
 }
 

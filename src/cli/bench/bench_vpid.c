@@ -5,8 +5,10 @@
  */
 #include "cli/bench/bench.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bt/bt.h"
 #include "cli/bench/plot.h"
@@ -121,7 +123,7 @@ static unsigned write_svg(const struct plot *p, const char *path)
 {
     FILE *f = fopen(path, "w");
     if (!f) {
-        perror(path);
+        fprintf(stderr, "emu: bench: --svg %s: %s\n", path, strerror(errno));
         return 1;
     }
     plot_svg(p, f);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 
 #include "base/trace_json.h"
 #include "cli/commands.h"
+#include "cli/guest_path.h"
 #include "cli/options/options.h"
 #include "cli/progress.h"
 #include "cli/report/report_values.h"
@@ -203,8 +205,9 @@ static int run_guest(struct compare *c, struct comparison *k, const char *guest,
 /* Said once, rather than by each engine. */
 static int check_guests(const struct compare *c, struct error *err)
 {
+    char path[PATH_MAX];
     for (unsigned i = 0; i < c->nguests; i++)
-        if (!strchr(c->guest[i], ',') && access(c->guest[i], F_OK))
+        if (!strchr(c->guest[i], ',') && access(guest_find(c->guest[i], path, sizeof path), F_OK))
             return error_set(err, "%s: %s; `emu list guests` prints those that come with emu", c->guest[i], strerror(errno));
     return 0;
 }
