@@ -140,6 +140,15 @@ void virtio_enable_queue(struct virtio *v, struct virtqueue *q)
         virtio_break(v, "a queue's size or place cannot be");
 }
 
+void virtio_disable_queue(struct virtio *v, struct virtqueue *q)
+{
+    bool served = v->server && q->index < v->server->queues;
+    if (served && q->enabled && v->status & VIRTIO_DRIVER_OK)
+        virtio_break(v, "a queue is taken away while somebody serves it");
+    else
+        virtqueue_reset(q, v->queue_size);
+}
+
 void virtio_kick(struct virtio *v, unsigned queue)
 {
     if (queue >= v->queues || !virtio_running(v) || !v->queue[queue].enabled)

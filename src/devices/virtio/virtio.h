@@ -124,6 +124,8 @@ void virtio_take_features(struct virtio *v, bool high, u32 features);
 void virtio_kick(struct virtio *v, unsigned queue);
 /* The queue's place and size are set; from now on it is used. A wrong size or place breaks the device. */
 void virtio_enable_queue(struct virtio *v, struct virtqueue *q);
+/* The driver takes the queue away. One that a server has must be reset with its device, which breaks: requests are under way. */
+void virtio_disable_queue(struct virtio *v, struct virtqueue *q);
 u8 virtio_config_read(const struct virtio *v, u64 offset);
 void virtio_config_write(struct virtio *v, u64 offset, unsigned size, u32 value);
 

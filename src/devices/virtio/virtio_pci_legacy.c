@@ -20,7 +20,7 @@ static void set_page(struct virtio_pci *p, u32 page)
     if (!q)
         return;
     if (!page) {
-        virtqueue_reset(q, p->v->queue_size);
+        virtio_disable_queue(p->v, q);
         return;
     }
     if (q->enabled)
