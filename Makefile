@@ -110,6 +110,7 @@ clean:
 
 help:
 	@echo "make          build ./emu and the guests"
+	@echo "make setup    install the packages that are missing, no more"
 	@echo "make demo     install what is missing, build, run ./emu compare guests/nano"
 	@echo "make lab1     a student's directory my-lab1, and its marks (each lab has one such)"
 	@echo "make check    install what is missing, build, run all tests (SAN=1: with sanitizers)"

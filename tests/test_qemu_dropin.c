@@ -213,6 +213,7 @@ static void test_ends(void)
         { "", "\001x", 0, "terminated" },
         { "-echr 20", "\001xq", 0, "$ \001x" },
         { "", "a\001h\001x", 0, "Ctrl-A x  leave emu" },
+        { "", "\003\003\003\001x", 0, "Ctrl-C goes to the guest; Ctrl-A x leaves emu" },
         { "-echr 0x14", "\024h\024x", 0, "Ctrl-T c  to the monitor" },
     };
     for (unsigned i = 0; i < ARRAY_LEN(ends); i++) {

@@ -11,6 +11,8 @@
 
 #include "devices/serial/chardev.h"
 
+enum { CTRL_C = 3, IMPATIENT = 3 /* Ctrl-C so often in a row: somebody wants to get out */ };
+
 struct stdio_back {
     struct chardev c;
     void (*quit)(void *opaque);
@@ -22,6 +24,7 @@ struct stdio_back {
     struct chardev_keys keys;
     bool lent;                  /* input is somebody else's now */
     bool escape;                /* Ctrl-A was the last key */
+    unsigned interrupts;        /* Ctrl-C in a row */
     bool ended;                 /* end of file was seen: nothing more will come */
     u8 in[256];                 /* read, not yet taken by the device: in[taken..filled) */
     unsigned taken, filled;
@@ -36,12 +39,21 @@ static void stdio_write(struct chardev *c, u8 byte)
         fflush(stdout);
 }
 
+struct key_name { char text[8]; };
+
+static struct key_name escape_name(const struct stdio_back *s)
+{
+    struct key_name n = { "Ctrl-A" };
+    n.text[5] = '@' + s->keys.escape;
+    if (s->keys.escape >= ' ')
+        snprintf(n.text, sizeof n.text, "%c", s->keys.escape);
+    return n;
+}
+
 static void print_keys(const struct stdio_back *s)
 {
-    char key[8] = "Ctrl-A";
-    key[5] = '@' + s->keys.escape;
-    if (s->keys.escape >= ' ')
-        snprintf(key, sizeof key, "%c", s->keys.escape);
+    struct key_name name = escape_name(s);
+    const char *key = name.text;
     printf("\n%s h  this list\n%s x  leave emu\n", key, key);
     if (s->monitor)
         printf("%s c  to the monitor and back\n", key);
@@ -58,11 +70,20 @@ static void do_key(struct stdio_back *s, u8 byte)
         print_keys(s);
 }
 
+/* Ctrl-C is the guest's. Who presses it again and again may not know that. */
+static void count_interrupts(struct stdio_back *s, u8 byte)
+{
+    s->interrupts = byte == CTRL_C ? s->interrupts + 1 : 0;
+    if (s->interrupts == IMPATIENT)
+        printf("\nCtrl-C goes to the guest; %s x leaves emu\n", escape_name(s).text);
+}
+
 /* Act on the escape key. Is this byte to be handed on? */
 static bool is_typed(struct stdio_back *s, u8 byte)
 {
     if (!s->raw && !s->keys.in_pipes)
         return true;
+    count_interrupts(s, byte);
     if (!s->escape) {
         s->escape = byte == s->keys.escape;
         return !s->escape;
