@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Lab 5's /dev/kvm without a submission: requests as a guest of the grader makes them, and what a machine behind it does. */
+#include <errno.h>
 #include <linux/kvm.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -147,8 +148,51 @@ static void test_window(void)
     end();
 }
 
+static s32 set_slot(u32 slot, u64 gpa, u64 size, u64 user)
+{
+    struct kvm_userspace_memory_region r = { .slot = slot, .guest_phys_addr = gpa, .memory_size = size, .userspace_addr = user };
+    return ask_with(FD_VM, KVM_SET_USER_MEMORY_REGION, &r, sizeof r);
+}
+
+/* A slot that fills the gap between two others to the byte, and goes again. */
+static void test_slots(void)
+{
+    static const u8 code[] = { 0xa1, 0x00, 0xa0, 0xe7, 0x40, 0xeb, 0xf9 };   /* mov ax, [a000h]; out 40h, ax; over again */
+    enum { SECOND = MEMORY + MEMORY_SIZE };
+    if (!begin(code, sizeof code))
+        return;
+    const struct kvm_run *r = run_area();
+    CHECK_EQ(set_slot(0, 0, 0, MEMORY), 0);
+    CHECK_EQ(set_slot(0, 0, 0xa000, MEMORY), 0);
+    CHECK_EQ(set_slot(1, 0xc000, 0x4000, MEMORY + 0xc000), 0);
+    physmap_store(&asker->map, SECOND, 2, 0x1234);
+    for (unsigned i = 0; i < 3; i++) {
+        check_context("round %u", i);
+        CHECK_EQ(set_slot(2, 0xa000, 0x2000, SECOND), 0);
+        CHECK_EQ(ask(OP_IOCTL, FD_VCPU, KVM_RUN, 0), 0);
+        CHECK_EQ(r->exit_reason, KVM_EXIT_IO);
+        CHECK(memcmp((const u8 *)r + r->io.data_offset, "\x34\x12", 2) == 0);
+        CHECK_EQ(set_slot(2, 0, 0, SECOND), 0);
+        CHECK_EQ(ask(OP_IOCTL, FD_VCPU, KVM_RUN, 0), 0);
+        CHECK_EQ(r->exit_reason, KVM_EXIT_MMIO);
+        CHECK_EQ(r->mmio.phys_addr, 0xa000);
+        CHECK_EQ(set_slot(2, 0xa000, 0x2000, SECOND), -EBUSY);
+        CHECK_EQ(ask(OP_IOCTL, FD_VCPU, KVM_RUN, 0), 0);
+        CHECK_EQ(r->exit_reason, KVM_EXIT_IO);
+    }
+    check_context(NULL);
+    static const struct mmio_ops nothing;
+    CHECK_EQ(physmap_add_mmio(&asker->map, "laid over", MEMORY + 0xd000, 0x1000, &nothing, NULL, &(struct error){ "" }), 0);
+    CHECK_EQ(ask(OP_IOCTL, FD_VCPU, KVM_RUN, 0), 0);
+    CHECK_EQ(ask(OP_IOCTL, FD_VCPU, KVM_RUN, 0), 0);
+    CHECK_EQ(r->exit_reason, KVM_EXIT_IO);
+    CHECK_EQ(set_slot(2, 0x9000, 0x2000, SECOND), -EEXIST);
+    CHECK_EQ(set_slot(2, 0x20000, 0x2000, MEMORY + 0x9000), -EINVAL);   /* one memory in two slots would need to be one */
+    end();
+}
+
 int main(int argc, char **argv)
 {
-    static const struct check tests[] = { { "string-left-in-the-middle", test_string_left_in_the_middle }, { "window", test_window }, { NULL, NULL } };
+    static const struct check tests[] = { { "string-left-in-the-middle", test_string_left_in_the_middle }, { "window", test_window }, { "slots", test_slots }, { NULL, NULL } };
     return check_main(argc, argv, "lab 5's KVM", tests);
 }

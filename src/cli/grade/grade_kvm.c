@@ -17,15 +17,20 @@ enum { FD_KVM = 3, FD_VM, FD_VCPU };
 
 /* --- memory slots --- */
 
-/* The machine has memory where slots are; what lies between is the monitor's to answer. */
-static int rebuild_holes(struct labkvm *k, struct error *err)
+/* Before slots change: a new one may be as large as a hole, and then nothing but its turn tells which of the two is removed. */
+static void remove_holes(struct labkvm *k)
 {
-    u64 from = 0;
-    unsigned n = 0;
     for (unsigned i = 0; i < LABKVM_HOLES; i++)
         if (k->hole[i].size)
             physmap_remove(&k->vm->map, k->hole[i].gpa, k->hole[i].size);
     memset(k->hole, 0, sizeof k->hole);
+}
+
+/* The machine has memory where slots are; what lies between is the monitor's to answer. */
+static int add_holes(struct labkvm *k, struct error *err)
+{
+    u64 from = 0;
+    unsigned n = 0;
     while (from < LABKVM_GPA_END) {
         u64 to = LABKVM_GPA_END, next = LABKVM_GPA_END;
         for (const struct labkvm_slot *s = k->slot; s < k->slot + LABKVM_SLOTS; s++) {
@@ -56,6 +61,17 @@ static bool overlaps(const struct labkvm *k, const struct kvm_userspace_memory_r
     return false;
 }
 
+/* The model's own limit, for a slot's memory is a copy: none of it may be another's too. */
+static bool shares_memory(const struct labkvm *k, const struct kvm_userspace_memory_region *r)
+{
+    for (unsigned i = 0; i < LABKVM_SLOTS; i++) {
+        const struct labkvm_slot *s = &k->slot[i];
+        if (i != r->slot && s->size && r->userspace_addr < s->user + s->size && s->user < r->userspace_addr + r->memory_size)
+            return true;
+    }
+    return false;
+}
+
 static bool is_valid(const struct labkvm *k, const struct kvm_userspace_memory_region *r)
 {
     u64 all = r->guest_phys_addr | r->memory_size | r->userspace_addr;
@@ -73,15 +89,17 @@ static s32 set_memory(struct labkvm *k, const void *argument)
         return -EBUSY;
     if (r->memory_size && overlaps(k, r))
         return -EEXIST;
+    if (r->memory_size && shares_memory(k, r))
+        return -EINVAL;
     struct labkvm_slot *s = &k->slot[r->slot];
+    remove_holes(k);
     if (s->size)
         physmap_remove(&k->vm->map, s->gpa, s->size);
     *s = (struct labkvm_slot){ r->guest_phys_addr, r->memory_size, r->userspace_addr };
-    if (s->size && !physmap_add_ram(&k->vm->map, "slot", s->gpa, s->size, &err)) {
+    bool added = !s->size || physmap_add_ram(&k->vm->map, "slot", s->gpa, s->size, &err);
+    if (!added)
         s->size = 0;
-        return -ENOMEM;
-    }
-    return rebuild_holes(k, &err) ? -ENOMEM : 0;
+    return add_holes(k, &err) || !added ? -ENOMEM : 0;
 }
 
 /* --- making things --- */
@@ -104,7 +122,7 @@ static s32 create_vm(struct labkvm *k, u64 type)
     while (k->vm->map.nadded)
         physmap_remove(&k->vm->map, k->vm->map.added[0].gpa, k->vm->map.added[0].size);
     labkvm_take_wire(k);
-    if (bus_add_ports(&k->vm->bus, "monitor", 0, 65536, &labkvm_port_ops, k, &err) || rebuild_holes(k, &err))
+    if (bus_add_ports(&k->vm->bus, "monitor", 0, 65536, &labkvm_port_ops, k, &err) || add_holes(k, &err))
         return -ENOMEM;
     return FD_VM;
 }

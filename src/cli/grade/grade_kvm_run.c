@@ -16,27 +16,27 @@ static struct vcpu *vcpu(const struct labkvm *k) { return k->vm->vcpu[0]; }
 
 /* --- the machine's memory is the asking guest's: copied before, and back after. Nobody else runs meanwhile. --- */
 
+/* The asking guest may have laid something over its memory since it made the slot: what is not memory is left alone. */
+static void copy_page(struct physmap *to, gpa_t to_gpa, const struct physmap *from, gpa_t from_gpa)
+{
+    const u8 *old = physmap_ptr(to, to_gpa, PAGE_SIZE), *new = physmap_ptr(from, from_gpa, PAGE_SIZE);
+    if (old && new && memcmp(old, new, PAGE_SIZE))
+        physmap_write(to, to_gpa, new, PAGE_SIZE);
+}
+
 static void memory_in(struct labkvm *k)
 {
-    for (const struct labkvm_slot *s = k->slot; s < k->slot + LABKVM_SLOTS; s++) {
-        for (u64 at = 0; at < s->size; at += PAGE_SIZE) {
-            const u8 *user = physmap_ptr(k->service->memory, s->user + at, PAGE_SIZE), *own = physmap_ptr(&k->vm->map, s->gpa + at, PAGE_SIZE);
-            if (memcmp(user, own, PAGE_SIZE))
-                physmap_write(&k->vm->map, s->gpa + at, user, PAGE_SIZE);
-        }
-    }
+    for (const struct labkvm_slot *s = k->slot; s < k->slot + LABKVM_SLOTS; s++)
+        for (u64 at = 0; at < s->size; at += PAGE_SIZE)
+            copy_page(&k->vm->map, s->gpa + at, k->service->memory, s->user + at);
     service_read(k->service, k->run_at, k->shared.page, LABKVM_RUN_SIZE);
 }
 
 static void memory_out(struct labkvm *k)
 {
-    for (const struct labkvm_slot *s = k->slot; s < k->slot + LABKVM_SLOTS; s++) {
-        for (u64 at = 0; at < s->size; at += PAGE_SIZE) {
-            const u8 *own = physmap_ptr(&k->vm->map, s->gpa + at, PAGE_SIZE), *user = physmap_ptr(k->service->memory, s->user + at, PAGE_SIZE);
-            if (memcmp(user, own, PAGE_SIZE))
-                physmap_write(k->service->memory, s->user + at, own, PAGE_SIZE);
-        }
-    }
+    for (const struct labkvm_slot *s = k->slot; s < k->slot + LABKVM_SLOTS; s++)
+        for (u64 at = 0; at < s->size; at += PAGE_SIZE)
+            copy_page(k->service->memory, s->user + at, &k->vm->map, s->gpa + at);
     service_write(k->service, k->run_at, k->shared.page, LABKVM_RUN_SIZE);
 }
 
