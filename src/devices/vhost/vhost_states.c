@@ -25,18 +25,21 @@ void vhost_give_up(struct vhost *h, const char *why)
 
 /* --- connecting the device and its back-end --- */
 
+static bool start_ring(struct vhost *h, struct vhost_ring *r)
+{
+    struct vhost_place at = { VHOST_RING_SIZE, vhost_ring_desc(r), vhost_ring_avail(r), vhost_ring_used(r), r->kick, r->call };
+    vhost_ring_renew(r);
+    return r->started = h->peer->ops->start_ring(h->peer, r->q->index, &at);
+}
+
 static bool start_rings(struct vhost *h)
 {
+    bool ok = true;
     for (unsigned n = 0; n < h->server.queues; n++) {
-        struct vhost_ring *r = &h->ring[n];
-        struct vhost_place at = { VHOST_RING_SIZE, vhost_ring_desc(r), vhost_ring_avail(r), vhost_ring_used(r), r->kick, r->call };
-        if (!r->q->enabled)
-            continue;
-        vhost_ring_renew(r);
-        if (!h->peer->ops->start_ring(h->peer, n, &at))
-            return false;
+        h->ring[n].started = false;
+        ok = ok && (!h->ring[n].q->enabled || start_ring(h, &h->ring[n]));
     }
-    return true;
+    return ok;
 }
 
 static bool set_up(struct vhost *h)
@@ -77,17 +80,6 @@ void vhost_started(struct virtio_server *s)
     h->since_ms = h->tried_ms;
 }
 
-void vhost_kicked(struct virtio_server *s, struct virtqueue *q)
-{
-    struct vhost *h = (struct vhost *)s;
-    if (h->state == VHOST_SERVED)
-        vhost_feed(h, &h->ring[q->index]);
-    else if (h->state == VHOST_GIVEN_UP && h->v->ops->refused)
-        vhost_refuse_all(h, &h->ring[q->index]);
-    if (h->state == VHOST_SERVED && !timer_armed(&h->look))
-        vhost_look_soon(h);
-}
-
 /* --- losing it, and looking for it --- */
 
 /* What it had finished before is the driver's still. */
@@ -102,6 +94,25 @@ static void lose(struct vhost *h)
     h->tried_ms = 0;
     h->lost++;
     timer_cancel(h->clock, &h->look);
+}
+
+/* A driver may be ready before its queue is: then the back-end gets that ring late. */
+static bool has_ring(struct vhost *h, struct vhost_ring *r)
+{
+    if (!r->started && !start_ring(h, r))
+        lose(h);
+    return h->state == VHOST_SERVED;
+}
+
+void vhost_kicked(struct virtio_server *s, struct virtqueue *q)
+{
+    struct vhost *h = (struct vhost *)s;
+    if (h->state == VHOST_SERVED && has_ring(h, &h->ring[q->index]))
+        vhost_feed(h, &h->ring[q->index]);
+    else if (h->state == VHOST_GIVEN_UP && h->v->ops->refused)
+        vhost_refuse_all(h, &h->ring[q->index]);
+    if (h->state == VHOST_SERVED && !timer_armed(&h->look))
+        vhost_look_soon(h);
 }
 
 static void poll_served(struct vhost *h)
@@ -170,7 +181,7 @@ static bool stop(struct vhost *h)
     drain(h);
     bool ok = !vhost_owes(h);
     for (unsigned n = 0; n < h->server.queues && ok; n++)
-        ok = !h->ring[n].q->enabled || h->peer->ops->stop_ring(h->peer, n);
+        ok = !h->ring[n].started || h->peer->ops->stop_ring(h->peer, n);
     return ok;
 }
 
