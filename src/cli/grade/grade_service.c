@@ -6,7 +6,7 @@
 
 #include "machine/vm.h"
 
-static const struct service_ops *const services[] = { &service_kvm, &service_vmx, &service_e1000, &service_virtio_net, &service_vhost };
+static const struct service_ops *const services[] = { &service_kvm, &service_vmx, &service_e1000, &service_virtio_net, &service_vhost, &service_iommu };
 
 const struct service_ops *service_find(const char *name)
 {

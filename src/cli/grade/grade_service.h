@@ -7,6 +7,7 @@
  *     "vmx"   grade_vmx.c: VMREAD, VMWRITE, VMLAUNCH, INVEPT, INVVPID (lab 6)
  *     "e1000", "virtio-net"   grade_nic.c: an adapter in the machine itself, and a far end that looks at what comes (lab 7)
  *     "vhost" grade_vhost.c: the machine that a vhost worker serves: its memory, eventfds, ioeventfd, irqfd (lab 8)
+ *     "iommu" grade_iommu.c: an IOMMU, the memory of two guests, functions that can be given to them (lab 9)
  *
  * The guest writes the address of a request into a port, as 4 bytes; the answer is in the request when OUT has been executed.
  */
@@ -42,7 +43,7 @@ struct service_ops {
     void (*attach)(struct service *s);                  /* that machine, s->asker, is there now; NULL: all the same */
     void (*say)(struct service *s, char *to, size_t size); /* at the end: lines for the console's end. NULL: none */
 };
-extern const struct service_ops service_kvm, service_vmx, service_e1000, service_virtio_net, service_vhost;
+extern const struct service_ops service_kvm, service_vmx, service_e1000, service_virtio_net, service_vhost, service_iommu;
 
 struct service {
     const struct service_ops *ops;

@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: MIT
+# The context entry says three levels; there are four.
+# file: lab9.c
+# expect: inside | wrong answer | seen "@dma 82576 VF 01:10.0 read of page 5: refused, 0"
+# expect: outside | wrong answer | seen "@dma 82576 VF 01:10.0 read of page 3c: refused, 0"
+# expect: groups | wrong answer | seen "@dma 82540EM 03:01.0 write of page 1: refused, 5"
+# expect: two machines | wrong answer | seen "@dma 82576 VF 01:10.0 read of page 0: done, 0"
+# expect: pages taken back | wrong answer | seen "@dma 82576 VF 01:10.0 write of page 7: refused, 1"
+# expect: a machine that is gone | wrong answer | seen "@dma 82576 VF 01:10.0 write of page 7: refused, 1"
+s/WIDTH_4_LEVELS | /1 | /
