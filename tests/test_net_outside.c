@@ -318,7 +318,8 @@ static void test_file_in_the_way(void)
 static void test_mistakes(void)
 {
     static const struct { const struct net_backend_ops *ops; const char *words, *says; } wrong[] = {
-        { &net_socket_ops, "", "leads nowhere" }, { &net_socket_ops, "listen=1234", "is not HOST:PORT" }, { &net_socket_ops, "fd=777", "no open descriptor" },
+        { &net_socket_ops, "", "leads nowhere" }, { &net_socket_ops, "listen=:0,connect=127.0.0.1:1", "give only one" },
+        { &net_socket_ops, "listen=1234", "is not HOST:PORT" }, { &net_socket_ops, "fd=777", "no open descriptor" },
         { &net_socket_ops, "connect=127.0.0.1:1", "nobody listens" }, { &net_stream_ops, "server=maybe", "-netdev stream: server=maybe: give on or off" },
         { &net_stream_ops, "addr.type=unix", "leads nowhere" }, { &net_stream_ops, "addr.type=unix,addr.path=/nonexistent/s", "nobody listens" },
         { &net_stream_ops, "server=on,addr.type=unix,addr.path=/nonexistent/s", "cannot be had" }, { &net_dgram_ops, "local.type=unix", "leads nowhere" },

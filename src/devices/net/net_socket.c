@@ -23,6 +23,7 @@ struct net_stream {
     struct socket_place place;
     const char *type, *path, *host, *port;      /* of stream's options; borrowed while it is opened */
     bool listens, placed;
+    unsigned ways;                  /* to a peer, that the user has named */
     int listener, fd;               /* -1: none */
     u64 tried_ms;
     struct net_outside outside;
@@ -194,6 +195,7 @@ static int set_listen(void *target, const char *value, struct error *err)
 {
     struct net_stream *s = target;
     s->listens = s->placed = true;
+    s->ways++;
     return socket_place_pair(&s->place, value, true, err);
 }
 
@@ -201,6 +203,7 @@ static int set_connect(void *target, const char *value, struct error *err)
 {
     struct net_stream *s = target;
     s->placed = true;
+    s->ways++;
     return socket_place_pair(&s->place, value, false, err);
 }
 
@@ -208,6 +211,7 @@ static int set_fd(void *target, const char *value, struct error *err)
 {
     struct net_stream *s = target;
     char *end;
+    s->ways++;
     s->fd = strtol(value, &end, 10);
     if (end != value && !*end && fcntl(s->fd, F_SETFL, O_NONBLOCK) == 0)
         return 0;
@@ -217,7 +221,9 @@ static int set_fd(void *target, const char *value, struct error *err)
 
 static int place_socket(struct net_stream *s, struct error *err)
 {
-    return s->placed || s->fd >= 0 ? 0 : error_set(err, "-netdev socket: leads nowhere; give listen=:PORT to one, connect=HOST:PORT to the other, or fd=N");
+    if (s->ways > 1)
+        return error_set(err, "-netdev socket: leads to two places; give only one of listen=, connect= and fd=");
+    return s->ways ? 0 : error_set(err, "-netdev socket: leads nowhere; give listen=:PORT to one, connect=HOST:PORT to the other, or fd=N");
 }
 
 static struct net_backend *socket_open(struct net_wire *w, struct net_room *room, const char *const *word, unsigned nwords, struct error *err)
