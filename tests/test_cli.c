@@ -260,6 +260,11 @@ static void test_help(void)
     CHECK_EQ(run("--help-all"), 0);
     for (unsigned i = 0; i < option_count; i++)
         CHECK_CONTAINS(out, option_rows[i].help);
+    static const char *const subcommands[] = { "compare -h", "lint -h", "translate -h", "bench -h", "list -h", "compare --help", "grade --help" };
+    for (unsigned i = 0; i < ARRAY_LEN(subcommands); i++) {
+        CHECK_EQ(run(subcommands[i]), 0);
+        CHECK_CONTAINS(out, "emu ");
+    }
     CHECK_EQ(run("-version"), 0);
     CHECK(strncmp(out, "emu ", 4) == 0);
 }

@@ -250,7 +250,7 @@ int cli_lint(int argc, char **argv)
 {
     const char *value;
     bool all = false, json = false, help = false, any = false;
-    const struct { const char *name; bool *flag; } flags[] = { { "all", &all }, { "json", &json }, { "help", &help } };
+    const struct { const char *name; bool *flag; } flags[] = { { "all", &all }, { "json", &json }, { "help", &help }, { "h", &help } };
     for (int i = 1; i < argc; i++) {
         bool known = argv[i][0] != '-';
         any |= known;

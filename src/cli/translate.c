@@ -76,7 +76,7 @@ static int add_bytes(struct translate *t, const char *word, struct error *err)
 static bool parse_own(struct translate *t, int argc, char **argv, int *i)
 {
     const char *value;
-    const struct { const char *name; bool *flag; } flags[] = { { "user", &t->user }, { "help", &t->help } };
+    const struct { const char *name; bool *flag; } flags[] = { { "user", &t->user }, { "help", &t->help }, { "h", &t->help } };
     const struct { const char *name; const char **value; } values[] = { { "at", &t->at }, { "units", &t->units }, { "columns", &t->columns } };
     for (unsigned f = 0; f < ARRAY_LEN(flags); f++)
         if (word_is_option(argv[*i], flags[f].name, &value) && !value)

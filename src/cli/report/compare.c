@@ -68,7 +68,7 @@ static bool parse_own(struct compare *c, int argc, char **argv, int *i)
 {
     const char *value;
     const struct { const char *name; bool *flag; } flags[] = {
-        { "json", &c->json }, { "reasons", &c->reasons }, { "wall", &c->wall }, { "help", &c->help },
+        { "json", &c->json }, { "reasons", &c->reasons }, { "wall", &c->wall }, { "help", &c->help }, { "h", &c->help },
     };
     const struct { const char *name; const char **text; } words[] = {
         { "engines", &c->engines }, { "engine", &c->engines }, { "csv", &c->csv }, { "html", &c->html }, { "svg", &c->svg },
