@@ -87,6 +87,32 @@ static void test_two(void)
     machine_fini(&m);
 }
 
+/* What a monitor writes at nearly every exit is checked as the rest is, also when it writes nothing else. */
+static void test_checked_each_time(void)
+{
+    static const struct { enum vmcs_index field; u64 value; } bad[] = {
+        { VMCSI_GUEST_ACTIVITY, 3 }, { VMCSI_GUEST_ACTIVITY, 77 }, { VMCSI_GUEST_RFLAGS, 0 }, { VMCSI_GUEST_RFLAGS, BIT(15) | 2 },
+        { VMCSI_GUEST_RIP, BIT(40) }, { VMCSI_GUEST_INTERRUPTIBILITY, 3 },
+    };
+    for (unsigned i = 0; i < ARRAY_LEN(bad); i++) {
+        check_context("field %u, value 0x%llx", bad[i].field, (unsigned long long)bad[i].value);
+        machine_init(&m);
+        CHECK_EQ(enter(&m), VMX_EXIT);
+        CHECK_EQ(vmread(&m.x.vmcs, EXIT_REASON), REASON_HLT);
+        m.g.cpu.state.rip = GUEST_CODE_AT;
+        u64 insns = m.g.cpu.icount, good = vmcs_get(&m.x.vmcs, bad[i].field);
+        vmcs_write(&m.x.vmcs, bad[i].field, bad[i].value);
+        CHECK_EQ(enter(&m), VMX_EXIT);
+        CHECK_EQ(vmread(&m.x.vmcs, EXIT_REASON), REASON_ENTRY_GUEST_STATE | REASON_ENTRY_FAILURE);
+        CHECK_EQ(m.g.cpu.icount, insns);
+        vmcs_write(&m.x.vmcs, bad[i].field, good);
+        CHECK_EQ(enter(&m), VMX_EXIT);
+        CHECK_EQ(vmread(&m.x.vmcs, EXIT_REASON), REASON_HLT);
+        machine_fini(&m);
+    }
+    check_context(NULL);
+}
+
 /* --- cached translations --- */
 
 enum { HERE = 0x201000, THERE = 0x202000, GLOBAL = 0x203000 };
@@ -248,7 +274,7 @@ int main(int argc, char **argv)
     static const struct check tests[] = {
         { "regions", test_regions },
         { "invalid", test_invalid },
-        { "two", test_two },
+        { "checked_each_time", test_checked_each_time }, { "two", test_two },
         { "invvpid", test_invvpid },
         { "invept", test_invept },
         { "tags", test_tags },

@@ -83,13 +83,14 @@ void vmcs_set(struct vmcs *v, enum vmcs_index i, u64 value)
         v->value[i] = value;
 }
 
-/* RIP and RFLAGS move on at nearly every exit, the event to inject is consumed by each entry: those are checked always. */
+/* RIP and RFLAGS move on at nearly every exit, the event to inject is consumed by each entry: nothing is derived from them. */
 static u8 dirtied_by(enum vmcs_index i)
 {
     static const u8 by_type[] = { [CONTROL] = DIRTY_CONTROLS, [READ_ONLY] = 0, [GUEST] = DIRTY_GUEST, [HOST] = DIRTY_HOST };
     switch (i) {
-    case VMCSI_GUEST_RIP: case VMCSI_GUEST_RSP: case VMCSI_GUEST_RFLAGS: case VMCSI_GUEST_INTERRUPTIBILITY: case VMCSI_GUEST_ACTIVITY:
-    case VMCSI_ENTRY_INTR_INFO: case VMCSI_ENTRY_EXCEPTION_ERROR: case VMCSI_ENTRY_INSN_LEN: case VMCSI_GUEST_INTR_STATUS: case VMCSI_PREEMPTION_TIMER:
+    case VMCSI_GUEST_RIP: case VMCSI_GUEST_RFLAGS: case VMCSI_GUEST_INTERRUPTIBILITY: case VMCSI_GUEST_ACTIVITY: case VMCSI_ENTRY_INTR_INFO:
+        return DIRTY_OFTEN;
+    case VMCSI_GUEST_RSP: case VMCSI_ENTRY_EXCEPTION_ERROR: case VMCSI_ENTRY_INSN_LEN: case VMCSI_GUEST_INTR_STATUS: case VMCSI_PREEMPTION_TIMER:
         return 0;
     default:
         return by_type[vmcs_fields[i].type];

@@ -46,7 +46,7 @@ struct vmcs_field { u16 encoding; u8 width, type; u32 needs; const char *name, *
 extern const struct vmcs_field vmcs_fields[VMCS_FIELDS];
 
 /* What was written since the last successful VM entry: only that must be checked again. */
-enum { DIRTY_CONTROLS = 1, DIRTY_HOST = 2, DIRTY_GUEST = 4 };
+enum { DIRTY_CONTROLS = 1, DIRTY_HOST = 2, DIRTY_GUEST = 4, DIRTY_OFTEN = 8 /* of the guest: to be checked, but nothing is derived from it */ };
 
 struct vmcs {
     u64 value[VMCS_FIELDS];     /* of live fields: unused */
