@@ -202,6 +202,23 @@ static void test_tags(void)
     machine_fini(&m);
 }
 
+/* EPT is turned off, VPID and the EPT pointer stay: what came by EPT serves no more (29.4.1: other mappings altogether). */
+static void test_tag_of_no_ept(void)
+{
+    machine_init(&m);
+    guest_paging(&m.g);
+    m.x.vmcs.dirty |= DIRTY_GUEST;
+    CHECK_EQ(enter(&m), VMX_EXIT);
+    CHECK_EQ(vmread(&m.x.vmcs, EXIT_REASON), REASON_HLT);
+    fill();
+    vmwrite(&m.x.vmcs, PROC2_CONTROLS, PROC2_VPID);
+    m.g.cpu.state.rip = GUEST_CODE_AT;
+    CHECK_EQ(enter(&m), VMX_EXIT);
+    CHECK_EQ(vmread(&m.x.vmcs, EXIT_REASON), REASON_TRIPLE_FAULT); /* its tables are where the host has nothing */
+    CHECK(!held(HERE) && !held(GLOBAL));
+    machine_fini(&m);
+}
+
 /* --- EPT --- */
 
 static u64 *entry_of(unsigned level)
@@ -277,7 +294,7 @@ int main(int argc, char **argv)
         { "checked_each_time", test_checked_each_time }, { "two", test_two },
         { "invvpid", test_invvpid },
         { "invept", test_invept },
-        { "tags", test_tags },
+        { "tags", test_tags }, { "tag_of_no_ept", test_tag_of_no_ept },
         { "sizes", test_sizes },
         { "memory_types", test_memory_types },
         { NULL, NULL },

@@ -31,18 +31,17 @@ static enum vmx_outcome fail_guest_state(struct vmx *x, u64 qualification, const
     return VMX_EXIT;
 }
 
-static u16 vpid_in_use(const struct vmx *x)
+static bool secondary(const struct vmx *x, u32 bit)
 {
-    bool secondary = vmcs_get(&x->vmcs, VMCSI_PROC_CONTROLS) & PROC_SECONDARY;
-    return secondary && vmcs_get(&x->vmcs, VMCSI_PROC2_CONTROLS) & PROC2_VPID ? vmcs_get(&x->vmcs, VMCSI_VPID) : 0;
+    return vmcs_get(&x->vmcs, VMCSI_PROC_CONTROLS) & PROC_SECONDARY && vmcs_get(&x->vmcs, VMCSI_PROC2_CONTROLS) & bit;
 }
 
 /* Without a VPID every entry (and exit) drops all translations, SDM vol. 3, 29.4.3.1. With one, those of another do not serve, nor those of
  * other extended page tables (29.4.1). The TLB has room for one tag: under another one it begins empty. */
 static void tag_tlb(struct vmx *x)
 {
-    u16 vpid = vpid_in_use(x);
-    u64 tables = EPT_FRAME(vmcs_get(&x->vmcs, VMCSI_EPT_POINTER));
+    u16 vpid = secondary(x, PROC2_VPID) ? vmcs_get(&x->vmcs, VMCSI_VPID) : 0;
+    u64 tables = secondary(x, PROC2_EPT) ? EPT_FRAME(vmcs_get(&x->vmcs, VMCSI_EPT_POINTER)) : 0;
     if (!vpid)
         x->tlb_flushes++;
     if (!vpid || vpid != x->vpid || tables != x->tagged_tables)
