@@ -156,6 +156,16 @@ static void test_resume(void)
     CHECK_EQ(shell("cmp %s/class.csv %s/resumed.csv && diff -r %s/class.csv.d %s/resumed", folder, folder, folder, folder), 0);
 }
 
+/* A host that fails for a moment: bwrap's second call, the first that matters, finds no memory. What had no mark is tried once more. */
+static void test_second_round(void)
+{
+    NEED_SANDBOX();
+    shell("rm -rf %s/class* %s/calls %s/bin; mkdir -p %s/class %s/bin && cp -r %s %s/class/one && cp -r %s %s/class/two", folder, folder, folder, folder, folder, honest, folder, honest, folder);
+    put("bin/bwrap", "#!/bin/sh\necho >>%s/calls\ntest $(wc -l <%s/calls) != 2 || { echo bwrap: Cannot allocate memory; exit 1; }\nexec /usr/bin/bwrap \"$@\"\n", folder, folder);
+    CHECK_EQ(shell("chmod +x %s/bin/bwrap; PATH=%s/bin:$PATH %s grade --all %s/class -csv %s/class.csv %s >%s/out 2>&1", folder, folder, emu(), folder, folder, lab, folder), 0);
+    CHECK_EQ(shell("test $(grep -c ',100,100,yes' %s/class.csv) = 2 && grep -q 'one: .*Cannot allocate memory' %s/out && grep -q '2 submissions graded, 0 of them before' %s/out", folder, folder, folder), 0);
+}
+
 /* Overnight is 8 hours; the longest lab has twice the work of this one. */
 static void test_200(void)
 {
@@ -178,7 +188,7 @@ int main(int argc, char **argv)
 {
     static const struct check tests[] = {
         { "repeats", test_repeats }, { "under load", test_under_load }, { "killed", test_killed }, { "all", test_all }, { "parallel", test_parallel }, { "resume", test_resume },
-        { "200", test_200 }, { NULL, NULL },
+        { "second round", test_second_round }, { "200", test_200 }, { NULL, NULL },
     };
     if (!make_lab())
         return 1;
