@@ -205,6 +205,20 @@ static void run_experiments(const char *from, unsigned n, char *line)
 
 static void test_commands(void) { each_line(run_experiments, run_command); }
 
+/* --- tools: an option that they do not know is one line and status 64, and nothing is written --- */
+
+static void test_tools(void)
+{
+    static const char *const tools[] = { "update-docs", "make-book", "make-initramfs", "make-disk-initramfs", "make-virtio-initramfs", "make-grub-cd", "lab-starter" };
+    for (unsigned i = 0; i < sizeof tools / sizeof *tools; i++) {
+        char command[LINE];
+        snprintf(command, sizeof command, "[ $(tools/%s --help 2>&1 </dev/null | wc -l) = 1 ]; [ $? = 0 ] && { tools/%s --help 2>/dev/null; [ $? = 64 ]; }", tools[i], tools[i]);
+        if (system(command))
+            FAIL("tools/%s --help is not one line and status 64", tools[i]);
+    }
+    CHECK_EQ(system("d=$(mktemp -d) && tools/lab-starter labs/lab0 $d && echo mine >$d/lab0.c && ! tools/lab-starter labs/lab0 $d 2>/dev/null && grep -q mine $d/lab0.c; s=$?; rm -rf $d; exit $s"), 0);
+}
+
 /* --- the book --- */
 
 /* As HTML: every link of every page leads to a file, and no heading's anchor is there twice. */
@@ -233,7 +247,7 @@ static void test_book(void)
 int main(int argc, char **argv)
 {
     static const struct check tests[] = {
-        { "what the program prints", test_current }, { "links", test_links }, { "commands", test_commands }, { "the book", test_book }, { NULL, NULL },
+        { "what the program prints", test_current }, { "links", test_links }, { "commands", test_commands }, { "tools", test_tools }, { "the book", test_book }, { NULL, NULL },
     };
     nftw(".", visit, 16, FTW_PHYS | FTW_ACTIONRETVAL);
     return check_main(argc, argv, "documents", tests);
