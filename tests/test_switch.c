@@ -69,6 +69,7 @@ static void test_costs(void)
         CHECK_EQ(b->cost_pf, a->cost_pf);
         CHECK_EQ(b->cost_mmio, a->cost_mmio);
         CHECK_EQ(b->icept, 0);
+        CHECK(!back->posts_interrupts);
     }
     vm_free(never);
     vm_free(back);

@@ -25,6 +25,7 @@ int kvm_apic_vm_init(struct kvm_vm *vm, struct vm *machine, struct error *err)
 
 void kvm_apic_vm_fini(struct kvm_vm *vm, struct vm *machine)
 {
+    machine->posts_interrupts = machine->host_interrupted = false;
     if (vm->apic.hpa)
         physmap_remove(&machine->map, vapic_window(vm->apic.hpa), PAGE_SIZE);
 }
