@@ -130,6 +130,7 @@ static void test_lab6(void) { NEED_SANDBOX(); check_lab("labs/lab6"); }
 static void test_lab7(void) { NEED_SANDBOX(); check_lab("labs/lab7"); }
 static void test_lab8(void) { NEED_SANDBOX(); check_lab("labs/lab8"); }
 static void test_lab9(void) { NEED_SANDBOX(); check_lab("labs/lab9"); }
+static void test_lab10(void) { NEED_SANDBOX(); check_lab("labs/lab10"); }
 
 /* The same source, the same output, on the real thing. */
 static void test_lab5_host(void)
@@ -145,11 +146,11 @@ static void test_all_are_here(void)
     glob_t g;
     if (!CHECK_EQ(glob("labs/lab[0-9]*", 0, NULL, &g), 0))
         return;
-    CHECK_EQ(g.gl_pathc, 10);
+    CHECK_EQ(g.gl_pathc, 11);
     for (size_t i = 0; i < g.gl_pathc; i++) {
         check_context("%s", g.gl_pathv[i]);
         CHECK_EQ(shell("grep -q '^.*Goal' %s/handout.md && grep -q '^## Steps' %s/handout.md && grep -q '^## Hints' %s/handout.md", g.gl_pathv[i], g.gl_pathv[i], g.gl_pathv[i]), 0);
-        CHECK_EQ(shell("grep -rqE 'begin solution|end solution' %s/lib %s/tests", g.gl_pathv[i], g.gl_pathv[i]), 1);
+        CHECK_EQ(shell("! grep -rqsE 'begin solution|end solution' %s/lib %s/tests", g.gl_pathv[i], g.gl_pathv[i]), 0);
     }
     check_context(NULL);
     globfree(&g);
@@ -158,7 +159,7 @@ static void test_all_are_here(void)
 int main(int argc, char **argv)
 {
     static const struct check tests[] = {
-        { "all are here", test_all_are_here }, { "lab0", test_lab0 }, { "lab1", test_lab1 }, { "lab2", test_lab2 }, { "lab3", test_lab3 }, { "lab4", test_lab4 }, { "lab5", test_lab5 }, { "lab6", test_lab6 }, { "lab7", test_lab7 }, { "lab8", test_lab8 }, { "lab9", test_lab9 }, { "lab5 on the host's KVM", test_lab5_host },
+        { "all are here", test_all_are_here }, { "lab0", test_lab0 }, { "lab1", test_lab1 }, { "lab2", test_lab2 }, { "lab3", test_lab3 }, { "lab4", test_lab4 }, { "lab5", test_lab5 }, { "lab6", test_lab6 }, { "lab7", test_lab7 }, { "lab8", test_lab8 }, { "lab9", test_lab9 }, { "lab10", test_lab10 }, { "lab5 on the host's KVM", test_lab5_host },
         { NULL, NULL },
     };
     if (!mkdtemp(folder))

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # answers.sh EMU: the reference's answers, counted as students count them, for the counts change when an engine does.
+# writes: answers.txt
 set -eu
 emu=$1 table=$(mktemp)
 trap 'rm -f "$table"' EXIT

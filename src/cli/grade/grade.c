@@ -75,6 +75,10 @@ static void run_test(struct grade *g, struct grade_build *b, const struct grade_
         snprintf(r->reason, sizeof r->reason, "%s", b->words);
         return;
     }
+    if (!grade_runs(t)) {
+        grade_judge_paper(g, t, r);
+        return;
+    }
     if (!is_same_run(last->test, t) && !make_run(g, b, t, r, last))
         return;
     (t->answer ? grade_judge_answer : grade_judge)(g, t, last->document, r);

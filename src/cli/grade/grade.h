@@ -37,7 +37,8 @@ enum verdict {
 };
 extern const char *const verdict_names[VERDICT_COUNT];
 
-/* How often events may happen: those whose names match a shell pattern, together; "insns": guest instructions;
+/* How often events may happen: those whose names match a shell pattern, together; "insns": guest instructions; "monitor": cycles of all that
+ * is not the guest's;
  * "@NAME": what the guest's console says in its one line "@count NAME NUMBER". */
 struct grade_limit { const char *event, *what; /* for people */ s64 min, max; /* -1: any */ };
 
@@ -45,7 +46,12 @@ struct grade_test {
     const char *name, *main, *expect, *engine;
     const char *service;            /* what the guest may ask of the grader: grade_service.h; NULL: nothing */
     const char *replace;            /* a submitted file whose place the reference solution's takes; NULL: none */
-    const char *answer;             /* of answers.txt: this key's value is the number of `counts` that guest `main` makes */
+    const char *answer;             /* of `sheet`: this key's value is the number of `counts` that guest `main` makes */
+    const char *sheet;              /* a submitted file of such values; default answers.txt */
+    u32 factor;                     /* how many times larger or smaller the answer may be; 0: not at all */
+    const char *order;              /* a sheet, whose values stand in the same order as those of `sheet`, all but for... */
+    u32 percent;                    /* ...so many per cent of the pairs that do. Nothing runs */
+    u32 words;                      /* `sheet` is a text of at least so many. Nothing runs */
     unsigned points;
     bool hidden;
     u64 max_insns;                  /* of the guest */
@@ -114,7 +120,13 @@ int cli_grade_worker(int argc, char **argv);
 struct json_t *grade_run(const char *image, const struct grade_test *t, struct grade_result *r);
 /* The test's verdict from that document; `answer` is the submission's own number where the test asks for one. */
 void grade_judge(const struct grade *g, const struct grade_test *t, const struct json_t *run, struct grade_result *r);
-/* A test about answers.txt. */
+/* A test that needs no run: of how sheets agree, or of a text. */
+bool grade_runs(const struct grade_test *t);
+void grade_judge_paper(const struct grade *g, const struct grade_test *t, struct grade_result *r);
+/* The number that a sheet has for a key. */
+bool grade_find_answer(const char *text, const char *key, s64 *value);
+bool grade_is_near(s64 value, s64 truth, u32 factor);
+/* A test about a number of a sheet. */
 void grade_judge_answer(const struct grade *g, const struct grade_test *t, const struct json_t *run, struct grade_result *r);
 
 /* --- reports --- */

@@ -68,7 +68,7 @@ static void hash_files(u64 *h, const char *dir, const char *name)
 }
 
 /* Its main program is one of guests/, not the lab's. */
-static bool is_of_guests(const struct grade_test *t) { return strncmp(t->main, "guests/", strlen("guests/")) == 0; }
+static bool is_of_guests(const struct grade_test *t) { return t->main && strncmp(t->main, "guests/", strlen("guests/")) == 0; }
 
 /* Every file of a directory, without those beneath it. */
 static void hash_directory(u64 *h, const char *root, const char *below)
@@ -299,7 +299,7 @@ static int take_all(struct grade_build *b, const struct grade *g)
 static bool wants_kind(const struct grade_lab *lab, const char *kind)
 {
     for (unsigned i = 0; i < lab->ntests; i++)
-        if (!lab->test[i].answer && !strcmp(kind_of(&lab->test[i]), kind))
+        if (grade_runs(&lab->test[i]) && !lab->test[i].answer && !strcmp(kind_of(&lab->test[i]), kind))
             return true;
     return false;
 }

@@ -193,8 +193,8 @@ static s64 count(const json_t *run, const char *pattern)
     const char *event;
     json_t *n;
     s64 sum = 0;
-    if (strcmp(pattern, "insns") == 0)
-        return json_integer_value(json_object_get(run, "insns"));
+    if (strcmp(pattern, "insns") == 0 || strcmp(pattern, "monitor") == 0)
+        return json_integer_value(json_object_get(run, pattern));
     if (pattern[0] == '@')
         return count_said(text(run, "console"), pattern + 1);
     json_object_foreach(json_object_get(run, "counts"), event, n)
@@ -225,16 +225,7 @@ void grade_judge(const struct grade *g, const struct grade_test *t, const json_t
     r->score = t->points;
 }
 
-/* --- answers.txt: KEY = NUMBER --- */
-
-static bool find_answer(const char *text, const char *key, s64 *value)
-{
-    char line[200], name[64];
-    while (next_line(&text, false, line, sizeof line))
-        if (sscanf(line, " %63[a-z0-9_.-] = %" SCNd64, name, value) == 2 && strcmp(name, key) == 0)
-            return true;
-    return false;
-}
+/* --- a number of a sheet --- */
 
 void grade_judge_answer(const struct grade *g, const struct grade_test *t, const json_t *run, struct grade_result *r)
 {
@@ -245,12 +236,15 @@ void grade_judge_answer(const struct grade *g, const struct grade_test *t, const
         r->verdict = VERDICT_GRADER;
         return;
     }
-    char *answers = grade_take_file(g->submission, "answers.txt", &len, &err);
+    char *answers = grade_take_file(g->submission, t->sheet, &len, &err);
+    s64 truth = count(run, t->limit[0].event);
     if (!answers)
         decide(r, VERDICT_WRONG, "%s", err.text);
-    else if (!find_answer(answers, t->answer, &value))
-        decide(r, VERDICT_WRONG, "answers.txt has no line \"%s = NUMBER\"", t->answer);
-    else if (value != count(run, t->limit[0].event))
+    else if (!grade_find_answer(answers, t->answer, &value))
+        decide(r, VERDICT_WRONG, "%s has no line \"%s = NUMBER\"", t->sheet, t->answer);
+    else if (t->factor && !grade_is_near(value, truth, t->factor))
+        decide(r, VERDICT_WRONG, "%s = %" PRId64 " is more than %u times too %s", t->answer, value, t->factor, value > truth ? "large" : "small");
+    else if (!t->factor && value != truth)
         decide(r, VERDICT_WRONG, "%s = %" PRId64 " is not what happens; count again (`emu compare --reasons`)", t->answer, value);
     else
         *r = (struct grade_result){ VERDICT_PASS, t->points, r->insns, "" };

@@ -44,6 +44,8 @@ static s64 bound(const json_t *o, const char *key)
     return json_is_integer(v) ? json_integer_value(v) : -1;
 }
 
+static u32 at_least_0(const json_t *o, const char *key) { return bound(o, key) > 0 && bound(o, key) < 1000000 ? bound(o, key) : 0; }
+
 /* "counts": { "pv.mmu-update": { "min": 1, "max": 16 } } */
 static int read_limits(const struct grade_lab *lab, struct grade_test *t, json_t *counts, struct error *err)
 {
@@ -52,7 +54,7 @@ static int read_limits(const struct grade_lab *lab, struct grade_test *t, json_t
     json_object_foreach(counts, event, range) {
         if (t->nlimits == GRADE_MAX_LIMITS)
             return bad(lab, err, t->name, "too many counts");
-        if (strcmp(event, "insns") && event[0] != '@' && !event_exists(event))
+        if (strcmp(event, "insns") && strcmp(event, "monitor") && event[0] != '@' && !event_exists(event))
             return bad(lab, err, event, "no event has that name; see `emu list events`");
         t->limit[t->nlimits++] = (struct grade_limit){ event, text(range, "what") ? text(range, "what") : event, bound(range, "min"), bound(range, "max") };
     }
@@ -61,6 +63,8 @@ static int read_limits(const struct grade_lab *lab, struct grade_test *t, json_t
 
 static int check_test(const struct grade_lab *lab, const struct grade_test *t, struct error *err)
 {
+    if (t->name && !grade_runs(t))
+        return t->order && (t->percent < 1 || t->percent > 100) ? bad(lab, err, t->name, "an order needs a percentage") : 0;
     if (!t->name || !t->main || !is_plain_path(t->main) || (t->expect && !is_plain_path(t->expect)))
         return bad(lab, err, t->name ? t->name : "tests", "each test needs a name, a main program (a path within the lab) and points");
     if (!t->expect && !t->nlimits)
@@ -81,7 +85,8 @@ static int read_test(struct grade_lab *lab, json_t *o, struct error *err)
     const char *engine = text(o, "engine");
     *t = (struct grade_test){ .name = text(o, "name"), .main = text(o, "main"), .expect = text(o, "expect"), .replace = text(o, "replace"),
                               .answer = text(o, "answer"), .service = text(o, "service"), .engine = engine ? engine : "bare", .hidden = json_is_true(json_object_get(o, "hidden")),
-                              .points = points > 0 ? points : 0, .max_insns = max > 0 ? max : DEFAULT_MAX_INSNS };
+                              .sheet = text(o, "sheet") ? text(o, "sheet") : "answers.txt", .order = text(o, "order"),
+                              .factor = at_least_0(o, "factor"), .percent = at_least_0(o, "percent"), .words = at_least_0(o, "words"), .points = points > 0 ? points : 0, .max_insns = max > 0 ? max : DEFAULT_MAX_INSNS };
     if (read_limits(lab, t, json_object_get(o, "counts"), err) || check_test(lab, t, err))
         return -1;
     lab->ntests++;

@@ -99,8 +99,8 @@ static json_t *console_text(const struct chardev *console, struct service *s)
 static int print_document(const struct vm *vm, int status, const struct watch *w, struct service *s)
 {
     u64 insns = vm->ledger.guest_insns + (s ? service_insns(s) : 0);
-    json_t *o = json_pack("{s:i, s:s, s:s, s:I, s:o, s:o}", "status", status, "over", w->over ? w->over : status == STATUS_LIMIT ? "time-out" : "",
-                          "reason", "", "insns", (json_int_t)insns, "counts", counts(&vm->ledger, s), "console", console_text(w->console, s));
+    json_t *o = json_pack("{s:i, s:s, s:s, s:I, s:I, s:o, s:o}", "status", status, "over", w->over ? w->over : status == STATUS_LIMIT ? "time-out" : "",
+                          "reason", "", "insns", (json_int_t)insns, "monitor", (json_int_t)ledger_event_cycles(&vm->ledger), "counts", counts(&vm->ledger, s), "console", console_text(w->console, s));
     char reason[400], line[400];
     snprintf(line, sizeof line, "%.*s", (int)strcspn(vm->reason, "\n"), vm->reason);
     json_object_set_new(o, "reason", json_string(text_clean(reason, sizeof reason, line)));
