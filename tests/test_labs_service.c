@@ -68,6 +68,22 @@ static const char processor[] =
     "    return 0;\n"
     "}\n";
 
+/* Requests of all kinds, and beyond; rings full of nonsense, which the guest's half must live with. */
+static const char worker[] =
+    "#include \"lab8.h\"\n"
+    "struct request { unsigned op; int word; unsigned long long number, argument, value; int result; unsigned unused; };\n"
+    "static unsigned char page[8192];\n"
+    "void vhost_start(const struct setup *s) { int fd = eventfd(); kvm_irqfd(fd, s->gsi); kvm_ioeventfd(eventfd(), &(struct ioeventfd){ s->doorbell, 2, 1, s->queue }); }\n"
+    "void vhost_worker(void)\n"
+    "{\n"
+    "    for (unsigned i = 0; i < 20000; i++) {\n"
+    "        struct request r = { next() % 12, next() % 8 ? next() % 20 : (int)any(), next() % 4 ? 0x1000 + next() % 0x7000 : any(), next() % 4 ? (unsigned)page : any() };\n"
+    "        if (r.op == 9) continue;\n"
+    "        page[next() % 64] = next();\n"
+    "        __asm__ volatile(\"outl %0, %w1\" : : \"a\"(&r), \"Nd\"(0xe0f0) : \"memory\");\n"
+    "    }\n"
+    "}\n";
+
 /* In the place of #include "reference.h", which nobody would find. */
 static void insert_reference(const char *lab, const char *path, const char *file)
 {
@@ -100,11 +116,12 @@ static void check_nonsense(const char *lab, const char *file, const char *text, 
 }
 
 static void test_kvm(void) { NEED_SANDBOX(); check_nonsense("labs/lab5", "lab5.c", monitor, 3); }
+static void test_vhost(void) { NEED_SANDBOX(); check_nonsense("labs/lab8", "lab8.c", worker, 3); }
 static void test_vmx(void) { NEED_SANDBOX(); check_nonsense("labs/lab6", "lab6.c", processor, 3); }
 
 int main(int argc, char **argv)
 {
-    static const struct check tests[] = { { "kvm", test_kvm }, { "vmx", test_vmx }, { NULL, NULL } };
+    static const struct check tests[] = { { "kvm", test_kvm }, { "vmx", test_vmx }, { "vhost", test_vhost }, { NULL, NULL } };
     if (!mkdtemp(folder))
         return 1;
     int status = check_main(argc, argv, "labs' services", tests);
