@@ -9,6 +9,7 @@
  *     grade_build.c    the files that the lab names are taken, compiled, linked with each test's main program
  *     grade_worker.c   one image runs in the sandbox, in virtual time, up to a number of guest instructions
  *     grade_judge.c    its console and its counts against the test: a verdict, a reason
+ *     grade_paper.c    what is handed in beside code: sheets of numbers, texts
  *     grade_report.c   terminal, JSON, JUnit XML, Gradescope, GitHub Classroom; written anew after every test
  *     grade_all.c      a directory of submissions
  */
