@@ -115,13 +115,14 @@ static enum cpu_stop_kind deliver_pending(struct bt_vcpu *t)
     return cpu_interrupt(&v->cpu, vcpu_intr_acknowledge(v));
 }
 
-/* RF came with the IRET from a fault's handler. Only breakpoints ask for it, so the instruction that is done again runs as any other
- * does, and meets its shadow page. Those that would show RF to the guest are stepped. */
+/* RF came with the IRET from a fault's handler: the instruction that faulted is done again. This monitor interprets it, so that a page
+ * which is touched only once never gets a shadow entry. Monitors of the early kind (-shadow-spaces) let it run, and take the hidden fault: RF is
+ * for breakpoints only, of which there are none. Instructions that would show RF to the guest are stepped in any case. */
 static bool again_after_fault(struct bt_vcpu *t)
 {
     const struct cpu *c = t->cpu;
     struct insn i;
-    return c->state.rflags & FLAG_RF && !(c->state.rflags & FLAG_TF) && !c->debug && !(c->state.dr[7] & 0xff) && account_insn(t, &i) && i.row->class == CLASS_PLAIN;
+    return t->bt->nwindows < MAX_WINDOWS && c->state.rflags & FLAG_RF && !(c->state.rflags & FLAG_TF) && !c->debug && !(c->state.dr[7] & 0xff) && account_insn(t, &i) && i.row->class == CLASS_PLAIN;
 }
 
 static enum cpu_stop_kind run_once(struct bt_vcpu *t, cycles_t deadline)
