@@ -28,41 +28,11 @@ static const struct { const char *name, *what; unsigned mib; } rows[] = {
 
 struct measurement { struct samples row[WHO_COUNT][ROWS]; unsigned failed; };
 
-static int row_by_name(const char *name)
-{
-    for (unsigned i = 0; i < ROWS; i++)
-        if (strcmp(rows[i].name, name) == 0)
-            return i;
-    return -1;
-}
-
-static void note_end(struct measurement *m, enum who who, int row, struct instant begin, struct instant end)
-{
-    struct samples *s = &m->row[who][row];
-    if (s->n < MAX_RUNS)
-        s->at[s->n++] = (struct instant){ end.wall - begin.wall, end.cpu - begin.cpu };
-}
+static const char *name_of(unsigned n) { return n < ROWS ? rows[n].name : NULL; }
 
 static void run(struct measurement *m, enum who who, char *const argv[])
 {
-    struct process p;
-    char line[512], name[32];
-    int result;
-    if (!start(&p, argv))
-        return;
-    struct instant begin = p.started;
-    while (fgets(line, sizeof line, p.lines)) {
-        if (sscanf(line, "@begin %31s", name) == 1)
-            begin = now(&p);
-        else if (sscanf(line, "@end %31s %d", name, &result) == 2 && row_by_name(name) >= 0) {
-            note_end(m, who, row_by_name(name), begin, now(&p));
-            m->failed += result != 0;
-        }
-    }
-    int status = finish(&p);
-    if (status)
-        fprintf(stderr, "  %s: ended with status %d\n", who_names[who], status);
-    m->failed += status != 0;
+    m->failed += measure_rows(who_names[who], argv, name_of, m->row[who]);
 }
 
 #define MACHINE "-m", "256", "-kernel", KERNEL, "-initrd", INITRD, "-append", APPEND, "-no-reboot", "-drive", "file=" IMAGE ",format=raw,snapshot=on"

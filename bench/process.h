@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -66,6 +67,37 @@ static inline int finish(struct process *p)
     fclose(p->lines);
     waitpid(p->pid, &status, 0);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* Run it, and take the times between its lines "@begin NAME" and "@end NAME RESULT": name_of(n) is the name of row[n], NULL behind the last. What went
+ * wrong is counted: a result or an exit status that is not 0. */
+static inline unsigned measure_rows(const char *who, char *const argv[], const char *(*name_of)(unsigned n), struct samples *row)
+{
+    struct process p;
+    char line[512], name[32];
+    int result;
+    unsigned failed = 0, n;
+    if (!start(&p, argv))
+        return 1;
+    struct instant begin = p.started;
+    while (fgets(line, sizeof line, p.lines)) {
+        if (sscanf(line, "@begin %31s", name) == 1)
+            begin = now(&p);
+        if (sscanf(line, "@end %31s %d", name, &result) != 2)
+            continue;
+        struct instant end = now(&p);
+        for (n = 0; name_of(n) && strcmp(name_of(n), name); n++)
+            ;
+        if (!name_of(n))
+            continue;
+        failed += result != 0;
+        if (row[n].n < MAX_RUNS)
+            row[n].at[row[n].n++] = (struct instant){ end.wall - begin.wall, end.cpu - begin.cpu };
+    }
+    int status = finish(&p);
+    if (status)
+        fprintf(stderr, "  %s: ended with status %d\n", who, status);
+    return failed + (status != 0);
 }
 
 static inline int by_value(const void *a, const void *b)

@@ -11,15 +11,10 @@
 #include "check.h"
 #include "cli/nearest.h"
 #include "cli/options/options.h"
+#include "host.h"
 
 static char folder[] = "/tmp/emu-test-XXXXXX";
 static char out[65536], err[65536]; /* of the last run */
-
-static const char *emu(void)
-{
-    const char *build = getenv("EMU_BUILD");
-    return build && strcmp(build, "build/san") == 0 ? "build/san/emu" : "./emu";
-}
 
 static void read_file(const char *name, char *to, size_t size)
 {

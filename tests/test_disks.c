@@ -12,18 +12,13 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "host.h"
 
 #define PROMPT "guest# "
 #define INITRD "build/tests/disks-initrd"
 
 static char folder[] = "/tmp/emu-test-disks-XXXXXX";
 static char command[4096], out[65536];
-
-static const char *emu(void)
-{
-    const char *build = getenv("EMU_BUILD");
-    return build && strcmp(build, "build/san") == 0 ? "build/san/emu" : "./emu";
-}
 
 /* A command of the host's; its output goes to `out`. Returns its exit status. */
 static int host(const char *format, ...)
@@ -32,10 +27,7 @@ static int host(const char *format, ...)
     va_start(args, format);
     vsnprintf(command, sizeof command, format, args);
     va_end(args);
-    FILE *p = popen(command, "r");
-    out[fread(out, 1, sizeof out - 1, p)] = 0;
-    int status = pclose(p);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return host_capture(out, sizeof out, command);
 }
 
 static bool available(void)

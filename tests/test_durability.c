@@ -15,6 +15,7 @@
 
 #include "base/types.h"
 #include "check.h"
+#include "host.h"
 #include "snippet.h"
 
 enum { SECTORS = 4096, SECTOR = 512, LINE = 5, RUNS = 20, RUNS_SOAK = 100, PATIENCE_MS = 20000 };
@@ -44,12 +45,6 @@ SNIPPET32(writer,
     "failed: cli\n hlt\n")
 
 static char folder[] = "/tmp/emu-test-durable-XXXXXX", guest[64], image[64];
-
-static const char *emu(void)
-{
-    const char *build = getenv("EMU_BUILD");
-    return build && strstr(build, "san") ? "build/san/emu" : "./emu";
-}
 
 static bool make_file(const char *path, const void *data, size_t len)
 {

@@ -12,6 +12,7 @@
 #include "cli/engines.h"
 #include "cli/options/switches.h"
 #include "console/monitor.h"
+#include "host.h"
 
 #define MIB (1u << 20)
 
@@ -189,12 +190,6 @@ static void test_going(void)
 }
 
 /* --- the program itself --- */
-
-static const char *emu(void)
-{
-    const char *build = getenv("EMU_BUILD");
-    return build && strcmp(build, "build/san") == 0 ? "build/san/emu" : "./emu";
-}
 
 static void test_pipe(void)
 {

@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* `emu -vm A -vm B` with domains of one Xen: they take turns, wait for one another, and one's crash is not the other's. */
+#include "host.h"
 #include "pvtest.h"
 
 static char folder[] = "/tmp/emu-pv-turns-XXXXXX";
 static char out[8192];
-
-static const char *emu(void)
-{
-    const char *build = getenv("EMU_BUILD");
-    return build && strcmp(build, "build/san") == 0 ? "build/san/emu" : "./emu";
-}
 
 static void conf(const char *name, const char *guest)
 {
@@ -24,11 +19,9 @@ static int run(const char *options)
 {
     char command[400];
     snprintf(command, sizeof command, "timeout 60 %s --engine=pv -m 64 %s --vm %s/a.conf --vm %s/b.conf 2>&1 </dev/null", emu(), options, folder, folder);
-    FILE *f = popen(command, "r");
-    out[fread(out, 1, sizeof out - 1, f)] = 0;
-    int status = pclose(f);
+    int status = host_capture(out, sizeof out, command);
     check_context("%s: %s", options, out);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return status;
 }
 
 static const char *said(const char *name)

@@ -17,18 +17,13 @@
 
 #include "base/types.h"
 #include "check.h"
+#include "host.h"
 #include "net_server.h"
 
 #define INITRD "build/tests/initrd-net"
 #define DRIVER "insmod /lib/e1000.ko; ifconfig eth0 up; udhcpc -i eth0 -n\\n"
 
 /* --- the guest --- */
-
-static const char *emu(void)
-{
-    const char *build = getenv("EMU_BUILD");
-    return build && strstr(build, "san") ? "build/san/emu" : "./emu";
-}
 
 #define NEED_LINUX() do { \
     if (system("tools/fetch-guests linux32 busybox32 e1000.ko")) \

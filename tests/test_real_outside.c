@@ -11,18 +11,13 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "host.h"
 
 #define PROMPT "guest# "
 #define INITRD "build/tests/initrd-outside"
 
 static char folder[] = "/tmp/emu-test-real-XXXXXX";
 static char command[8000], out[65536];
-
-static const char *emu(void)
-{
-    const char *build = getenv("EMU_BUILD");
-    return build && strstr(build, "san") ? "build/san/emu" : "./emu";
-}
 
 /* A command of the host's; its output goes to `out`. Returns its exit status. */
 static int host(const char *format, ...)
@@ -31,13 +26,7 @@ static int host(const char *format, ...)
     va_start(args, format);
     vsnprintf(command, sizeof command, format, args);
     va_end(args);
-    FILE *p = popen(command, "r");
-    size_t n, have = 0;
-    while (have < sizeof out - 1 && (n = fread(out + have, 1, sizeof out - 1 - have, p)) > 0)
-        have += n;
-    out[have] = 0;
-    int status = pclose(p);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return host_capture(out, sizeof out, command);
 }
 
 #define NEED_LINUX() do { \

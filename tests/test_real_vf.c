@@ -9,16 +9,11 @@
 
 #include "base/types.h"
 #include "check.h"
+#include "host.h"
 #include "net_server.h"
 
 #define INITRD "build/tests/initrd-vf"
 #define OUTPUT "build/tests/real-vf.txt"
-
-static const char *emu(void)
-{
-    const char *build = getenv("EMU_BUILD");
-    return build && strstr(build, "san") ? "build/san/emu" : "./emu";
-}
 
 #define NEED_LINUX() do { \
     if (system("tools/fetch-guests linux32 busybox32 igbvf.ko")) \

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "host.h"
 #include "net_server.h"
 
 #define PROMPT "guest# "
@@ -21,12 +22,6 @@
 static char folder[] = "/tmp/emu-test-virtio-XXXXXX";
 static char command[6000], out[65536];
 
-static const char *emu(void)
-{
-    const char *build = getenv("EMU_BUILD");
-    return build && strstr(build, "san") ? "build/san/emu" : "./emu";
-}
-
 /* A command of the host's; its output goes to `out`. Returns its exit status. */
 static int host(const char *format, ...)
 {
@@ -34,10 +29,7 @@ static int host(const char *format, ...)
     va_start(args, format);
     vsnprintf(command, sizeof command, format, args);
     va_end(args);
-    FILE *p = popen(command, "r");
-    out[fread(out, 1, sizeof out - 1, p)] = 0;
-    int status = pclose(p);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return host_capture(out, sizeof out, command);
 }
 
 #define NEED_LINUX() do { \

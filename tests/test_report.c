@@ -18,6 +18,7 @@
 #include "check.h"
 #include "cli/report/compare.h"
 #include "cli/progress.h"
+#include "host.h"
 
 static char folder[] = "/tmp/emu-test-XXXXXX";
 static char out[1 << 20], err[1 << 16];     /* of the last command */
@@ -70,12 +71,6 @@ static bool go_to_root(void)
 #define NEED_GUESTS()                                              \
     if (!go_to_root())                                             \
     SKIP("no images of the guests; run `make guests`")
-
-static const char *emu(void)
-{
-    const char *build = getenv("EMU_BUILD");
-    return build && strcmp(build, "build/san") == 0 ? "build/san/emu" : "./emu";
-}
 
 /* Run `emu ARGS` by the shell; every %s in args is the folder of this test. */
 static int run(const char *args)

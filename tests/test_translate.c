@@ -11,6 +11,7 @@
 
 #include "bt/bt.h"
 #include "check.h"
+#include "host.h"
 #include "machine/bare.h"
 #include "machine/vm.h"
 #include "snippet.h"
@@ -19,12 +20,6 @@ static char folder[] = "/tmp/emu-test-XXXXXX";
 static char out[1 << 20], err[65536]; /* of the last run */
 
 /* --- running the program --- */
-
-static const char *emu(void)
-{
-    const char *build = getenv("EMU_BUILD");
-    return build && strcmp(build, "build/san") == 0 ? "build/san/emu" : "./emu";
-}
 
 static void read_file(const char *name, char *to, size_t size)
 {

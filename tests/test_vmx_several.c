@@ -6,16 +6,11 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "host.h"
 #include "mmu/mmu.h"
 
 static char folder[] = "/tmp/emu-several-XXXXXX";
 static char out[4096];
-
-static const char *emu(void)
-{
-    const char *build = getenv("EMU_BUILD");
-    return build && strcmp(build, "build/san") == 0 ? "build/san/emu" : "./emu";
-}
 
 static void write_conf(const char *name, const char *hw, const char *guest)
 {
@@ -30,11 +25,9 @@ static int run(const char *options)
 {
     char command[400];
     snprintf(command, sizeof command, "timeout 60 %s %s --vm %s/a.conf --vm=%s/b.conf 2>&1 </dev/null", emu(), options, folder, folder);
-    FILE *f = popen(command, "r");
-    out[fread(out, 1, sizeof out - 1, f)] = 0;
-    int status = pclose(f);
+    int status = host_capture(out, sizeof out, command);
     check_context("%s: %s", options, out);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return status;
 }
 
 /* The n-th machine's line. */

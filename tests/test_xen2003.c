@@ -9,20 +9,18 @@
 
 #include "check.h"
 #include "cli/bench/bench.h"
+#include "host.h"
 
 static struct bench *bench;
 static char out[65536];
 
 static void run(const char *arguments)
 {
-    const char *build = getenv("EMU_BUILD");
     char command[300];
-    snprintf(command, sizeof command, "timeout 120 %s %s 2>&1 </dev/null", build && strcmp(build, "build/san") == 0 ? "build/san/emu" : "./emu", arguments);
-    FILE *f = popen(command, "r");
-    out[fread(out, 1, sizeof out - 1, f)] = 0;
-    int status = pclose(f);
+    snprintf(command, sizeof command, "timeout 120 %s %s 2>&1 </dev/null", emu(), arguments);
+    int status = host_capture(out, sizeof out, command);
     check_context("%s", arguments);
-    if (!CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0))
+    if (!CHECK_EQ(status, 0))
         printf("%s\n", out);
 }
 
