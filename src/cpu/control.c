@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Control registers (SDM vol. 3, 2.5): MOV CR, CLTS, LMSW, SMSW, and INVLPG. */
+#include "cpu/descriptor.h"
 #include "cpu/system.h"
 
 #include <string.h>
@@ -19,25 +20,40 @@ static void tlb_changed(struct cpu *c, bool all, gva_t gva)
 static bool update_mmu(struct cpu *c, u64 cr0, u64 cr3, u64 cr4, bool reload)
 {
     struct cpu_state *s = &c->state;
+    u64 efer = cr0 & CR0_PG && s->efer & EFER_LME ? s->efer | EFER_LMA : s->efer & ~(u64)EFER_LMA;
     if (reload) {
-        if (!mmu_set_regs(&c->mmu, cr0, cr3, cr4, s->efer))
+        if (!mmu_set_regs(&c->mmu, cr0, cr3, cr4, efer))
             return false;
         memcpy(s->pdpte, c->mmu.pdpte, sizeof s->pdpte);
     } else {
-        mmu_load_regs(&c->mmu, cr0, cr3, cr4, s->efer, s->pdpte);
+        mmu_load_regs(&c->mmu, cr0, cr3, cr4, efer, s->pdpte);
     }
     s->cr0 = cr0;
     s->cr3 = cr3;
     s->cr4 = cr4;
+    s->efer = efer;
     tlb_changed(c, true, 0);
     return true;
+}
+
+/* Into IA-32e mode and out of it goes CR0.PG (SDM vol. 3, 9.8.5): not from a code segment that would be a 64-bit one in the same
+ * instant, nor out of one, nor without what long mode cannot be without. */
+static bool may_switch_paging(const struct cpu *c, bool on)
+{
+    const struct cpu_state *s = &c->state;
+    bool code64 = s->seg[CS].attr & SEG_L, tss16 = !(s->tr.attr & SEG_UNUSABLE) && !(s->tr.attr & SYS_32BIT);
+    if (!on)
+        return !(state_long(s) && code64) && !(s->cr4 & CR4_PCIDE);
+    return !(s->efer & EFER_LME) || (s->cr4 & CR4_PAE && !code64 && !tss16);
 }
 
 static bool write_cr0(struct cpu *c, u64 value)
 {
     struct cpu_state *s = &c->state;
     u64 cr0 = (value & CR0_WRITABLE) | CR0_ET, changed = cr0 ^ s->cr0;
-    if ((cr0 & CR0_PG && !(cr0 & CR0_PE)) || (cr0 & CR0_NW && !(cr0 & CR0_CD)))
+    if (value >> 32 || (cr0 & CR0_PG && !(cr0 & CR0_PE)) || (cr0 & CR0_NW && !(cr0 & CR0_CD)))
+        return false;
+    if (changed & CR0_PG && !may_switch_paging(c, cr0 & CR0_PG))
         return false;
     if (changed & CR0_MMU)
         return update_mmu(c, cr0, s->cr3, s->cr4, changed & (CR0_PG | CR0_CD | CR0_NW));
@@ -63,11 +79,28 @@ static bool write_cr4(struct cpu *c, u64 value)
 {
     struct cpu_state *s = &c->state;
     u64 changed = value ^ s->cr4;
-    if (value & ~cr4_writable(c))
+    if (value & ~cr4_writable(c) || (state_long(s) && !(value & CR4_PAE)))
         return false;
     if (changed & CR4_MMU)
         return update_mmu(c, s->cr0, s->cr3, value, true);
     s->cr4 = c->mmu.cr4 = value;
+    return true;
+}
+
+/* Bits beyond the physical address are reserved in IA-32e mode (SDM vol. 3, 4.5.2); the older formats do not look at them. */
+static bool write_cr3(struct cpu *c, u64 value)
+{
+    if (state_long(&c->state) && value >> c->model->phys_bits)
+        return false;
+    return update_mmu(c, c->state.cr0, value, c->state.cr4, true);
+}
+
+/* The task priority: four bits, the others reserved (10.8.6). */
+static bool write_cr8(struct cpu *c, u64 value)
+{
+    if (value > 0xf)
+        return false;
+    c->state.cr8 = value;
     return true;
 }
 
@@ -77,9 +110,9 @@ bool cpu_write_cr(struct cpu *c, unsigned cr, u64 value)
     switch (cr) {
     case 0: return write_cr0(c, value);
     case 2: c->state.cr2 = value; return true;
-    case 3: return update_mmu(c, c->state.cr0, value, c->state.cr4, true);
+    case 3: return write_cr3(c, value);
     case 4: return write_cr4(c, value);
-    case 8: c->state.cr8 = value & 0xf; return value <= 0xf;
+    case 8: return write_cr8(c, value);
     default: return false;
     }
 }

@@ -13,8 +13,8 @@ enum {
     F_PENTIUM3 = F_PENTIUM | CPUID_PAE | CPUID_SEP | CPUID_MTRR | CPUID_PGE | CPUID_CMOV | CPUID_PAT | CPUID_PSE36 | CPUID_MMX | CPUID_FXSR | CPUID_SSE,
     F_P4 = F_PENTIUM3 | CPUID_CLFSH | CPUID_SSE2,
 };
-enum { F_ECX_SSE3 = 1 << 0, F_ECX_SSSE3 = 1 << 9 };
-enum { F_EXT_NX = 1 << 20 };
+enum { F_ECX_SSE3 = 1 << 0, F_ECX_SSSE3 = 1 << 9, F_ECX_CX16 = 1 << 13 };
+enum { F_EXT_64 = CPUID_LM | CPUID_SYSCALL | CPUID_NX };
 #define EXT 0x80000000u
 
 const struct cpu_model cpu_models[] = {
@@ -26,18 +26,27 @@ const struct cpu_model cpu_models[] = {
       .features_edx = F_PENTIUM3, .max_leaf = 2, .phys_bits = 36, .linear_bits = 32 },
     { .name = "p4", .help = "Intel Pentium 4 672, 2005: SSE2, SSE3, NX; the first with VT-x", .vendor = "GenuineIntel",
       .brand = "              Intel(R) Pentium(R) 4 CPU 3.80GHz", .signature = 0xf43, .features_edx = F_P4, .features_ecx = F_ECX_SSE3,
-      .ext_features_edx = F_EXT_NX, .max_leaf = 5, .max_ext_leaf = EXT | 8, .phys_bits = 36, .linear_bits = 48 },
-    { .name = "core2", .help = "Intel Core 2 6600, 2006: SSE2, SSE3, SSSE3, NX (default)", .vendor = "GenuineIntel",
+      .ext_features_edx = CPUID_NX, .max_leaf = 5, .max_ext_leaf = EXT | 8, .phys_bits = 36, .linear_bits = 48 },
+    { .name = "core2", .help = "Intel Core 2 6600, 2006: SSE2, SSE3, SSSE3, NX, as 32-bit systems see it (default)", .vendor = "GenuineIntel",
       .brand = "Intel(R) Core(TM)2 CPU          6600  @ 2.40GHz", .signature = 0x6f6, .features_edx = F_P4, .features_ecx = F_ECX_SSE3 | F_ECX_SSSE3,
-      .ext_features_edx = F_EXT_NX, .max_leaf = 10, .max_ext_leaf = EXT | 8, .phys_bits = 36, .linear_bits = 48 },
+      .ext_features_edx = CPUID_NX, .max_leaf = 10, .max_ext_leaf = EXT | 8, .phys_bits = 36, .linear_bits = 48 },
+    { .name = "core2-64", .help = "the same with Intel 64: long mode, SYSCALL, CMPXCHG16B (default for 64-bit kernels; also qemu64)",
+      .alias = "qemu64", .vendor = "GenuineIntel", .brand = "Intel(R) Core(TM)2 CPU          6600  @ 2.40GHz", .signature = 0x6f6,
+      .features_edx = F_P4, .features_ecx = F_ECX_SSE3 | F_ECX_SSSE3 | F_ECX_CX16, .ext_features_edx = F_EXT_64,
+      .ext_features_ecx = CPUID_LAHF64, .max_leaf = 10, .max_ext_leaf = EXT | 8, .phys_bits = 36, .linear_bits = 48 },
+    { .name = "westmere", .help = "Intel Xeon X5670, 2010: 1 GiB pages, RDTSCP; without its SSE4 and AES", .vendor = "GenuineIntel",
+      .brand = "Intel(R) Xeon(R) CPU           X5670  @ 2.93GHz", .signature = 0x206c2, .features_edx = F_P4,
+      .features_ecx = F_ECX_SSE3 | F_ECX_SSSE3 | F_ECX_CX16, .ext_features_edx = F_EXT_64 | CPUID_1GB_PAGES | CPUID_RDTSCP,
+      .ext_features_ecx = CPUID_LAHF64, .max_leaf = 10, .max_ext_leaf = EXT | 8, .phys_bits = 40, .linear_bits = 48 },
 };
 const unsigned cpu_model_count = ARRAY_LEN(cpu_models);
 
 const struct cpu_model *cpu_model_find(const char *name)
 {
     for (unsigned i = 0; i < cpu_model_count; i++) {
-        if (strcmp(cpu_models[i].name, name) == 0)
-            return &cpu_models[i];
+        const struct cpu_model *m = &cpu_models[i];
+        if (strcmp(m->name, name) == 0 || (m->alias && strcmp(m->alias, name) == 0))
+            return m;
     }
     return NULL;
 }

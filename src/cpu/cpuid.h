@@ -7,6 +7,7 @@
 
 struct cpu_model {
     const char *name, *help;
+    const char *alias;      /* another name for it, or NULL */
     char vendor[13];
     char brand[49];
     u32 signature;          /* leaf 1 EAX: family, model, stepping */
@@ -27,6 +28,12 @@ enum {
     CPUID_MCE = 1 << 7, CPUID_CX8 = 1 << 8, CPUID_APIC = 1 << 9, CPUID_SEP = 1 << 11, CPUID_MTRR = 1 << 12, CPUID_PGE = 1 << 13,
     CPUID_CMOV = 1 << 15, CPUID_PAT = 1 << 16, CPUID_PSE36 = 1 << 17, CPUID_CLFSH = 1 << 19, CPUID_MMX = 1 << 23, CPUID_FXSR = 1 << 24,
     CPUID_SSE = 1 << 25, CPUID_SSE2 = 1 << 26, CPUID_HTT = 1 << 28,
+};
+
+/* Of leaf 80000001h. */
+enum {
+    CPUID_SYSCALL = 1 << 11, CPUID_NX = 1 << 20, CPUID_1GB_PAGES = 1 << 26, CPUID_RDTSCP = 1 << 27, CPUID_LM = 1 << 29, /* EDX */
+    CPUID_LAHF64 = 1 << 0, /* ECX */
 };
 
 #endif

@@ -66,8 +66,8 @@ static const struct { u32 edx, ecx, ext_edx; u8 family; } isa_needs[] = {
     [ISA_SSE3] = { .ecx = BIT(0) },
     [ISA_SSSE3] = { .ecx = BIT(9) },
     [ISA_SYSENTER] = { .edx = CPUID_SEP },
-    [ISA_SYSCALL] = { .ext_edx = BIT(11) },
-    [ISA_64] = { .ext_edx = BIT(29) },
+    [ISA_SYSCALL] = { .ext_edx = CPUID_SYSCALL },
+    [ISA_64] = { .ext_edx = CPUID_LM },
     [ISA_VMX] = { 0 },
 };
 

@@ -10,7 +10,6 @@ enum {
     MSR_MTRR_FIX16K = 0x258, MSR_MTRR_FIX4K = 0x268, MSR_PAT = 0x277, MSR_MTRR_DEF_TYPE = 0x2ff,
 };
 #define MSR_EFER 0xc0000080u
-#define EXT_NX BIT(20)
 
 /* --- what may be written --- */
 
@@ -99,14 +98,22 @@ static bool constant(struct cpu *c, u32 msr, u64 *value, bool write)
 
 u64 cpu_read_tsc(const struct cpu *c) { return c->clock->now + c->state.tsc_offset; }
 
-static bool has_efer(const struct cpu *c) { return c->model->ext_features_edx & EXT_NX; }
+static u64 efer_writable(const struct cpu *c)
+{
+    u32 edx = c->model->ext_features_edx;
+    return (edx & CPUID_NX ? EFER_NXE : 0) | (edx & CPUID_SYSCALL ? EFER_SCE : 0) | (edx & CPUID_LM ? EFER_LME : 0);
+}
 
+static bool has_efer(const struct cpu *c) { return efer_writable(c); }
+
+/* LMA is CR0.PG's to set (control.c), and written here in vain; LME cannot change under paging (SDM vol. 3, 2.2.1 and 9.8.5). */
 static bool write_efer(struct cpu *c, u64 value)
 {
     struct cpu_state *s = &c->state;
-    if (value & ~(u64)EFER_NXE)
+    u64 writable = efer_writable(c), efer = (value & writable) | (s->efer & EFER_LMA);
+    if (value & ~(writable | (writable & EFER_LME ? EFER_LMA : 0)) || (s->cr0 & CR0_PG && (efer ^ s->efer) & EFER_LME))
         return false;
-    s->efer = value;
+    s->efer = efer;
     mmu_load_regs(&c->mmu, s->cr0, s->cr3, s->cr4, s->efer, s->pdpte);
     if (c->env && c->env->tlb_changed)
         c->env->tlb_changed(c->env_opaque, true, 0);

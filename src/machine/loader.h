@@ -30,6 +30,10 @@ extern const struct loader *const loaders[];
 /* Find the loader and use it. */
 int load_kernel(struct vm *vm, const char *path, struct error *err);
 
+/* Does it want a processor with long mode: a Linux kernel with a 64-bit entry, or an ELF file for x86-64? Looks at its first bytes;
+ * false for what cannot be read. */
+bool kernel_is_64bit(const char *path);
+
 /* ELF for others (pv's domain builder): a checked view. */
 struct elf_segment { u64 vaddr, paddr, filesz, memsz, offset; u32 flags; };
 struct elf_note { const char *name; u32 namesz, type, descsz; const u8 *desc; };

@@ -28,7 +28,6 @@ void vm_config_defaults(struct vm_config *c)
 {
     *c = (struct vm_config){
         .profile = "curriculum",
-        .cpu_model = "core2",
         .ram_size = 128 * MIB,
         .debug_exit_port = 0xf4,
         .debug_exit_size = 1,
@@ -45,6 +44,8 @@ static int check_config(struct vm *vm, struct error *err)
     if (ram > RAM_MAX)
         return error_set(err, "%llu MiB of memory do not fit below the devices; the most is -m %llu", (unsigned long long)(ram / MIB),
                          (unsigned long long)(RAM_MAX / MIB));
+    if (!vm->config.cpu_model)
+        vm->config.cpu_model = vm->config.kernel && kernel_is_64bit(vm->config.kernel) ? "core2-64" : "core2";
     if (smp_check(vm, err))
         return -1;
     return vm->engine->probe ? vm->engine->probe((char[160]){ 0 }, 160, err) : 0;

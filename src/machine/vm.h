@@ -93,7 +93,7 @@ enum kernel_irqchip { IRQCHIP_OFF, IRQCHIP_SPLIT, IRQCHIP_ON };
 struct vm_config {
     const struct engine_ops *engine;
     const char *profile;            /* name or path; default "curriculum" */
-    const char *cpu_model;          /* default "core2" */
+    const char *cpu_model;          /* NULL: core2, or core2-64 for a 64-bit kernel */
     u64 ram_size;                   /* bytes; default 128 MiB */
     const char *kernel, *initrd, *append;
     const char *module[VM_MAX_MODULES]; unsigned nmodules; /* "file args": multiboot modules */
