@@ -150,6 +150,24 @@ static const struct { const char *args, *says; } mistakes[] = {
     { "bench blk --path=vfoi", "ide, virtio, vhost" },
     { "bench", "emu: bench: give" },
     { "bench vpid --svg=/no/such/folder/file", "No such file" },
+    { "nosuch", "emu --help" },
+    { "hello", "did you mean guests/hello?" },
+    { "guests/nanoo", "did you mean guests/nano?" },
+    { "compare guests/nanoo", "did you mean guests/nano?" },
+    { "guests/nano/nowhere", "is the path right?" },
+    { "guests/lib", "is a directory" },
+    { "compare %s", "is a directory" },
+    { "compare guests/hello %s/empty", "is empty" },
+    { "lint ''", "is the path right?" },
+    { "list engines devices", "one list at a time" },
+    { "help nosuch", "emu --help" },
+    { "-vm %s", "Is a directory" },
+    { "grade labs/lab1 %s/nowhere", "/nowhere: No such file or directory" },
+    { "grade labs/lab1 %s/empty", "/empty: is no directory" },
+    { "grade %s/empty %s", "/empty: is no lab" },
+    { "grade %s %s", "is no lab" },
+    { "grade --all %s/empty labs/lab1", "Not a directory" },
+    { "grade --all %s -j 2x labs/lab1", "1 to 64" },
 };
 
 static void test_mistakes(void)
@@ -159,6 +177,34 @@ static void test_mistakes(void)
         CHECK_CONTAINS(err, mistakes[i].says);
         CHECK_EQ(lines_of(err), 1);
         CHECK(strncmp(err, "emu: ", 5) == 0);
+        CHECK_STR(out, "");
+    }
+}
+
+/* What may not be read is named, with the reason. For root there is no such file: then as nobody. */
+static void test_unreadable(void)
+{
+    static const char *const args[] = { "%s/locked", "compare %s/locked", "lint %s/locked", "translate %s/locked", "-kernel %s/locked", "-hda %s/locked", "-cdrom %s/locked",
+                                        "-bios %s/locked", "-vm %s/locked", "grade labs/lab1 %s/locked.d" };
+    char command[1000];
+    const char *as = geteuid() ? "" : "setpriv --reuid=65534 --clear-groups ";
+    snprintf(command, sizeof command, "cd %s && chmod 755 . && echo x >locked && mkdir -p locked.d && chmod 000 locked locked.d", folder);
+    CHECK_EQ(system(command), 0);
+    snprintf(command, sizeof command, "%s%s --version >/dev/null 2>&1", as, emu());
+    if (system(command))
+        SKIP("emu is where only root can run it");
+    for (unsigned i = 0; i < ARRAY_LEN(args); i++) {
+        char filled[300];
+        snprintf(filled, sizeof filled, args[i], folder);
+        snprintf(command, sizeof command, "%s%s %s >%s/out 2>%s/err </dev/null", as, emu(), filled, folder, folder);
+        check_context("emu %s", filled);
+        int status = system(command);
+        read_file("out", out, sizeof out);
+        read_file("err", err, sizeof err);
+        CHECK_EQ(WEXITSTATUS(status), STATUS_USER);
+        CHECK_CONTAINS(err, "/locked");
+        CHECK_CONTAINS(err, "Permission denied");
+        CHECK_EQ(lines_of(err), 1);
         CHECK_STR(out, "");
     }
 }
@@ -255,7 +301,8 @@ static void test_help(void)
     CHECK_EQ(run("--help-all"), 0);
     for (unsigned i = 0; i < option_count; i++)
         CHECK_CONTAINS(out, option_rows[i].help);
-    static const char *const subcommands[] = { "compare -h", "lint -h", "translate -h", "bench -h", "list -h", "compare --help", "grade --help" };
+    static const char *const subcommands[] = { "compare -h", "lint -h", "translate -h", "bench -h", "list -h", "grade -h", "compare --help", "grade --help",
+                                               "help", "help compare", "help grade", "help list", "version" };
     for (unsigned i = 0; i < ARRAY_LEN(subcommands); i++) {
         CHECK_EQ(run(subcommands[i]), 0);
         CHECK_CONTAINS(out, "emu ");
@@ -467,6 +514,7 @@ int main(int argc, char **argv)
 {
     static const struct check tests[] = {
         { "mistakes", test_mistakes },
+        { "unreadable", test_unreadable },
         { "ends", test_ends },
         { "serial_output", test_serial_output },
         { "screen_text", test_screen_text },

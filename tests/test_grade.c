@@ -122,6 +122,16 @@ static void test_files(void)
     check_files("headers of its own", "cp ../honest/a.c . && echo '#error mine' >tiny.h && echo '#error mine' >kernel.h", "");
 }
 
+/* Within a submission no link is followed; the user's own word for its directory may be one, or ".". */
+static void test_named_otherwise(void)
+{
+    NEED_SANDBOX();
+    shell("ln -sfn %s %s/link", honest, folder);
+    CHECK_EQ(shell("%s grade %s %s/link/ >%s/out", emu(), lab, folder, folder), 0);
+    CHECK_EQ(shell("e=$(realpath %s) && cd %s && $e grade %s . >%s/out", emu(), honest, lab, folder), 0);
+    CHECK_EQ(shell("grep -q '^honest: 100 of 100 points' %s/out", folder), 0);
+}
+
 /* A count that the lab's machinery says counts only if nobody else has said it. */
 static void test_forged_counts(void)
 {
@@ -178,7 +188,7 @@ static void test_broken_lab(void)
 int main(int argc, char **argv)
 {
     static const struct check tests[] = {
-        { "refusals", test_refusals }, { "files", test_files }, { "hostile", test_hostile }, { "forged counts", test_forged_counts }, { "a broken lab", test_broken_lab }, { NULL, NULL },
+        { "refusals", test_refusals }, { "files", test_files }, { "named otherwise", test_named_otherwise }, { "hostile", test_hostile }, { "forged counts", test_forged_counts }, { "a broken lab", test_broken_lab }, { NULL, NULL },
     };
     if (!make_lab())
         return 1;

@@ -48,7 +48,7 @@ void help_print(void)
     for (unsigned i = 0; i < option_count; i++)
         if (option_rows[i].basic)
             print_row(&option_rows[i]);
-    puts("More: emu --help-all");
+    puts("More: emu help compare (and the other words above), emu --help-all");
 }
 
 void help_print_all(void)

@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/engines.h"
+#include "cli/guests.h"
 #include "cli/nearest.h"
 #include "cli/options/options.h"
 #include "cli/words.h"
@@ -86,18 +86,6 @@ static void list_loaders(void)
         row((*l)->name, (*l)->help);
 }
 
-/* The folder guests/ beside the executable, or of the current directory. */
-static void find_guests(char *path, size_t size)
-{
-    ssize_t n = readlink("/proc/self/exe", path, size - 16);
-    path[n > 0 ? n : 0] = 0;
-    char *slash = strrchr(path, '/');
-    if (slash)
-        strcpy(slash, "/guests");
-    if (!slash || access(path, R_OK))
-        strcpy(path, "guests");
-}
-
 /* A guest's own word about itself: the first line of its README. */
 static void guest_title(const char *folder, const char *name, char *title, int size)
 {
@@ -112,28 +100,16 @@ static void guest_title(const char *folder, const char *name, char *title, int s
     fclose(f);
 }
 
-static int visible(const struct dirent *d)
-{
-    static const char *const no_guests[] = { "lib", "linux", "tests", "real" };
-    for (unsigned i = 0; i < ARRAY_LEN(no_guests); i++)
-        if (strcmp(d->d_name, no_guests[i]) == 0)
-            return false;
-    return d->d_name[0] != '.' && d->d_type == DT_DIR;
-}
-
 static void list_guests(void)
 {
-    char folder[512], title[120];
-    struct dirent **entry;
-    find_guests(folder, sizeof folder);
-    int n = scandir(folder, &entry, visible, alphasort);
-    for (int i = 0; i < n; i++) {
-        guest_title(folder, entry[i]->d_name, title, sizeof title);
-        row(entry[i]->d_name, title + strspn(title, "# "));
-        free(entry[i]);
+    char title[120];
+    struct guests all;
+    guests_read(&all);
+    for (int i = 0; i < all.n; i++) {
+        guest_title(all.folder, all.entry[i]->d_name, title, sizeof title);
+        row(all.entry[i]->d_name, title + strspn(title, "# "));
     }
-    if (n >= 0)
-        free(entry);
+    guests_free(&all);
 }
 
 static const struct { const char *what, *help; void (*list)(void); } lists[] = {
@@ -168,6 +144,8 @@ static int unknown_list(const char *what)
 int cli_list(int argc, char **argv)
 {
     const char *value;
+    if (argc > 2)
+        return fprintf(stderr, "emu: list %s %s: one list at a time\n", argv[1], argv[2]), STATUS_USER;
     bool all = argc < 2 || word_is_option(argv[1], "help", &value) || word_is_option(argv[1], "h", &value);
     for (unsigned i = 0; i < ARRAY_LEN(lists); i++) {
         if (all)

@@ -62,6 +62,8 @@ static int read_conf(struct one *m, struct error *err)
     m->first_own = m->nwords;
     while (r == 0 && f && fgets(line, sizeof line, f))
         r = add_line(m, line, err);
+    if (r == 0 && ferror(f))
+        r = error_set(err, "-vm %s: %s", m->conf, strerror(errno));
     if (f)
         fclose(f);
     return r;

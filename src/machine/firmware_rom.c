@@ -38,7 +38,7 @@ static int find_firmware(const struct vm *vm, const char *name, char *path, size
     for (unsigned i = 0; i < ARRAY_LEN(directories); i++)
         if (!strchr(name, '/') && found_in(directories[i], name, path, size))
             return 0;
-    if (snprintf(path, size, "%s", name) < (int)size && access(path, R_OK) == 0)
+    if (snprintf(path, size, "%s", name) < (int)size && access(path, F_OK) == 0)
         return 0;
     return error_set(err, "%s: firmware is not there; install package seabios (apt install seabios), or name one with -bios", name);
 }

@@ -2,14 +2,17 @@
 /* `emu grade LAB SUBMISSION`, and one submission from the first test to the last. */
 #include "cli/grade/grade.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/grade/grade_sandbox.h"
+#include "cli/options/options.h"
 #include "cli/words.h"
 
 enum { STATUS_POINTS_LOST = 1, MAX_JOBS = 64 };
@@ -168,7 +171,7 @@ static int parse(struct words *w, int argc, char **argv, struct error *err)
     const struct { const char *name, **to; } texts[] = {
         { "json", &w->json }, { "junit", &w->junit }, { "gradescope", &w->gradescope }, { "classroom", &w->classroom }, { "all", &w->all }, { "csv", &w->csv }, { "j", &w->jobs },
     };
-    const struct { const char *name; bool *to; } flags[] = { { "visible", &w->visible }, { "console", &w->console }, { "help", &w->help } };
+    const struct { const char *name; bool *to; } flags[] = { { "visible", &w->visible }, { "console", &w->console }, { "help", &w->help }, { "h", &w->help } };
     for (int i = 1; i < argc; i++) {
         const char *value;
         unsigned k = 0, f = 0;
@@ -199,10 +202,20 @@ static int parse(struct words *w, int argc, char **argv, struct error *err)
 
 static void tell(const struct grade *g, unsigned test) { grade_report_test(g, test, stdout); }
 
+/* A name that leads nowhere is no submission of nothing. */
+static int check_submission(const char *dir, struct error *err)
+{
+    struct stat st;
+    if (stat(dir, &st) || (S_ISDIR(st.st_mode) && access(dir, R_OK | X_OK)))
+        return error_set(err, "grade: %s: %s; give the directory of a submission", dir, strerror(errno));
+    return S_ISDIR(st.st_mode) ? 0 : error_set(err, "grade: %s: is no directory; a submission is a directory with the files that the lab names", dir);
+}
+
 static int grade_one(const struct words *w, const struct grade_lab *lab, struct error *err)
 {
     struct grade *g = calloc(1, sizeof *g);
-    *g = (struct grade){ .lab = lab, .submission = w->place[1], .visible_only = w->visible, .show_console = w->console, .tell = tell, .json = w->json, .junit = w->junit,
+    char place[PATH_MAX];   /* the user may name it by a link, or as "." */
+    *g = (struct grade){ .lab = lab, .submission = realpath(w->place[1], place) ? place : w->place[1], .visible_only = w->visible, .show_console = w->console, .tell = tell, .json = w->json, .junit = w->junit,
                          .gradescope = w->gradescope, .classroom = w->classroom };
     printf("%s: %s\n", lab->name, lab->title);
     int status = grade_submission(g, err);
@@ -217,12 +230,13 @@ static int grade_one(const struct words *w, const struct grade_lab *lab, struct 
 static int grade_lab(const struct words *w, struct error *err)
 {
     struct grade_lab *lab = calloc(1, sizeof *lab);
-    unsigned jobs = w->jobs ? strtoul(w->jobs, NULL, 10) : 1;
+    u64 jobs = 1;
     int status = -1;
-    if (jobs < 1 || jobs > MAX_JOBS)
+    if (w->jobs && (parse_number(w->jobs, &jobs) || jobs < 1 || jobs > MAX_JOBS))
         error_set(err, "grade: -j %s: give 1 to %d", w->jobs, MAX_JOBS);
-    else if (sandbox_probe(err) == 0 && grade_lab_load(lab, w->place[0], err) == 0) {
-        status = w->all ? grade_all(lab, w->all, w->csv ? w->csv : "grades.csv", jobs, err) : grade_one(w, lab, err);
+    else if (grade_lab_load(lab, w->place[0], err) == 0) {
+        if (!sandbox_probe(err) && (w->all || !check_submission(w->place[1], err)))
+            status = w->all ? grade_all(lab, w->all, w->csv ? w->csv : "grades.csv", jobs, err) : grade_one(w, lab, err);
         grade_lab_fini(lab);
     }
     free(lab);

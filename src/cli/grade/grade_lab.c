@@ -7,6 +7,7 @@
 #include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/ledger.h"
 #include "cli/engines.h"
@@ -130,6 +131,9 @@ int grade_lab_load(struct grade_lab *lab, const char *dir, struct error *err)
         return error_set(err, "grade: there is no lab %s; labs are labs/lab0, labs/lab1, ...", dir);
     snprintf(path, sizeof path, "%s", lab->dir);
     snprintf(lab->name, sizeof lab->name, "%.63s", basename(path));
+    snprintf(path, sizeof path, "%s/lab.json", lab->dir);
+    if (access(path, F_OK))
+        return error_set(err, "grade: %s: is no lab, for it has no lab.json; labs are labs/lab0, labs/lab1, ...", dir);
     snprintf(path, sizeof path, "%s/../..", lab->dir);
     if (!realpath(path, lab->root))
         return error_set(err, "grade: %s: no such directory", path);

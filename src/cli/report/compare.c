@@ -205,10 +205,9 @@ static int run_guest(struct compare *c, struct comparison *k, const char *guest,
 /* Said once, rather than by each engine. */
 static int check_guests(const struct compare *c, struct error *err)
 {
-    char path[PATH_MAX];
     for (unsigned i = 0; i < c->nguests; i++)
-        if (!strchr(c->guest[i], ',') && access(guest_find(c->guest[i], path, sizeof path), F_OK))
-            return error_set(err, "%s: %s; `emu list guests` prints those that come with emu", c->guest[i], strerror(errno));
+        if (!strchr(c->guest[i], ',') && guest_check(c->guest[i], err))
+            return -1;
     return 0;
 }
 
@@ -295,14 +294,21 @@ static void close_trace(struct compare *c)
     c->trace = NULL;
 }
 
-/* A comparison in which nothing ran has failed: the notes say why. */
+static bool any_ran(const struct comparison *k)
+{
+    for (unsigned i = 0; i < k->ncolumns; i++)
+        if (k->column[i].ran)
+            return true;
+    return false;
+}
+
+/* A guest that ran nowhere has failed: the notes say why. */
 static int exit_status(const struct compare *c)
 {
     for (unsigned i = 0; i < c->nguests; i++)
-        for (unsigned k = 0; k < c->result[i].ncolumns; k++)
-            if (c->result[i].column[k].ran)
-                return STATUS_POWEROFF;
-    return STATUS_USER;
+        if (!any_ran(&c->result[i]))
+            return STATUS_USER;
+    return STATUS_POWEROFF;
 }
 
 /* 0, 1: something is counted differently than then, or -1 with *err. */
