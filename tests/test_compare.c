@@ -419,7 +419,7 @@ static void test_command_widths(void)
     int status;
     if (!go_to_root())
         SKIP("no images of the guests; run `make guests`");
-    char *text = COMMAND(&status, "--profile=p4-2006", "guests/nano", "guests/hello", "guests/lib"), *save;
+    char *text = COMMAND(&status, "--profile=p4-2006", "guests/nano", "guests/hello", "guests/hello,guests/lib"), *save;
     unsigned lines = 0;
     for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save), lines++) {
         check_context("%s", line);
