@@ -107,9 +107,9 @@ static void test_precedence(void)
     bus_add_ports(&r.bus, "a", 0x100, 8, &any, &a, &r.err);
     bus_add_ports(&r.bus, "b", 0x101, 2, &any, &b, &r.err);
     CHECK_EQ(in32(&r, 0x100), 0x13212010);
-    bus_remove_ports(&r.bus, 0x101, 1);         /* not its place: nothing happens */
+    bus_remove_ports(&r.bus, 0x101, 1, &b);         /* not its place: nothing happens */
     CHECK_EQ(in32(&r, 0x100), 0x13212010);
-    bus_remove_ports(&r.bus, 0x101, 2);
+    bus_remove_ports(&r.bus, 0x101, 2, &b);
     CHECK_EQ(in32(&r, 0x100), 0x13121110);
     CHECK_EQ(r.bus.nport, 1);
     rig_fini(&r);
@@ -169,14 +169,14 @@ static void test_mmio(void)
     CHECK_EQ(p.seen[4].value, 0x44332211);
     CHECK_EQ(p.seen[5].value, 0x88776655);
     CHECK_EQ(p.seen[5].offset, 0x14);
-    bus_remove_mmio(&r.bus, 0xe0000000, 0x1000);
+    bus_remove_mmio(&r.bus, 0xe0000000, 0x1000, &p);
     CHECK_EQ(physmap_load(&r.map, 0xe0000004, 4), 0xffffffff);
     rig_fini(&r);
 }
 
 /* A device that goes away from within its own write, in the middle of a split access. */
-static void leave_ports(void *dev, u64 offset, unsigned size, u64 value) { bus_remove_ports(dev, 0x100, 8); }
-static void leave_mmio(void *dev, u64 offset, unsigned size, u64 value) { bus_remove_mmio(dev, 0xe0000000, 0x1000); }
+static void leave_ports(void *dev, u64 offset, unsigned size, u64 value) { bus_remove_ports(dev, 0x100, 8, dev); }
+static void leave_mmio(void *dev, u64 offset, unsigned size, u64 value) { bus_remove_mmio(dev, 0xe0000000, 0x1000, dev); }
 
 static void test_leave(void)
 {

@@ -294,22 +294,26 @@ static void rebuild_index(struct bus *b)
         claim(b, i);
 }
 
-/* Take the ranges of exactly this place out of a list. */
-static void remove_ranges(struct bus_range **list, unsigned *n, u64 base, u64 len)
+/* Take the device's ranges of exactly this place out of a list; the map shows them no more. */
+static void remove_ranges(struct bus_range **list, unsigned *n, u64 base, u64 len, const void *dev, struct physmap *map)
 {
     unsigned kept = 0;
     for (unsigned i = 0; i < *n; i++) {
-        if (list[i]->base == base && list[i]->len == len)
-            free(list[i]);
-        else
-            list[kept++] = list[i];
+        struct bus_range *r = list[i];
+        if (r->base != base || r->len != len || r->dev != dev) {
+            list[kept++] = r;
+            continue;
+        }
+        if (map)
+            physmap_remove_mmio(map, r);
+        free(r);
     }
     *n = kept;
 }
 
-void bus_remove_ports(struct bus *b, u16 base, u32 len)
+void bus_remove_ports(struct bus *b, u16 base, u32 len, const void *dev)
 {
-    remove_ranges(b->port, &b->nport, base, len);
+    remove_ranges(b->port, &b->nport, base, len, dev, NULL);
     rebuild_index(b);
 }
 
@@ -322,14 +326,14 @@ int bus_add_mmio(struct bus *b, const char *name, gpa_t base, u64 len, const str
         return -1;
     if (physmap_add_mmio(b->map, name, base, len, &bus_mmio_ops, added, err) == 0)
         return 0;
-    remove_ranges(b->mmio, &b->nmmio, base, len);
+    b->nmmio--;
+    free(added);
     return -1;
 }
 
-void bus_remove_mmio(struct bus *b, gpa_t base, u64 len)
+void bus_remove_mmio(struct bus *b, gpa_t base, u64 len, const void *dev)
 {
-    physmap_remove(b->map, base, len);
-    remove_ranges(b->mmio, &b->nmmio, base, len);
+    remove_ranges(b->mmio, &b->nmmio, base, len, dev, b->map);
 }
 
 bool bus_is_bell(const struct bus *b, gpa_t gpa)

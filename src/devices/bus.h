@@ -52,13 +52,14 @@ void bus_init(struct bus *b, struct physmap *map, const struct tracer *tracer);
 void bus_fini(struct bus *b);
 
 /* A later registration over the same ports takes precedence (a device that moves: bus_remove_ports() first). 0 or -1.
- * `name` is not copied. Removing takes away the ranges of exactly this place; a device may do it in its own write(). */
+ * `name` is not copied. Removing takes away the device's own ranges of exactly this place, whoever else stands there; a device may do it
+ * in its own write(). */
 int bus_add_ports(struct bus *b, const char *name, u16 base, u32 len, const struct bus_ops *ops, void *dev,
                   struct error *err);
-void bus_remove_ports(struct bus *b, u16 base, u32 len);
+void bus_remove_ports(struct bus *b, u16 base, u32 len, const void *dev);
 int bus_add_mmio(struct bus *b, const char *name, gpa_t base, u64 len, const struct bus_ops *ops, void *dev,
                  struct error *err);
-void bus_remove_mmio(struct bus *b, gpa_t base, u64 len);
+void bus_remove_mmio(struct bus *b, gpa_t base, u64 len, const void *dev);
 /* See bus_ops.bell. */
 bool bus_is_bell(const struct bus *b, gpa_t gpa);
 

@@ -226,9 +226,11 @@ int physmap_add_mmio(struct physmap *m, const char *name, gpa_t gpa, u64 size, c
 
 void physmap_set_direct(struct physmap *m, gpa_t gpa)
 {
-    for (unsigned i = 0; i < m->nadded; i++)
-        if (m->added[i].gpa == gpa && m->added[i].kind == REGION_MMIO)
-            m->added[i].direct = true;
+    unsigned i = m->nadded;
+    while (i && (m->added[i - 1].gpa != gpa || m->added[i - 1].kind != REGION_MMIO))
+        i--;
+    if (i)
+        m->added[i - 1].direct = true;
     view_rebuild(m);
 }
 
@@ -242,6 +244,18 @@ void physmap_remove(struct physmap *m, gpa_t gpa, u64 size)
         view_rebuild(m);
         return;
     }
+}
+
+void physmap_remove_mmio(struct physmap *m, const void *opaque)
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < m->nadded; i++)
+        if (m->added[i].kind != REGION_MMIO || m->added[i].opaque != opaque)
+            m->added[kept++] = m->added[i];
+    if (kept == m->nadded)
+        return;
+    m->nadded = kept;
+    view_rebuild(m);
 }
 
 void physmap_set_a20(struct physmap *m, bool on)

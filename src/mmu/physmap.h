@@ -93,9 +93,11 @@ int physmap_map_other(struct physmap *m, const char *name, gpa_t gpa, const stru
 int physmap_add_alias(struct physmap *m, const char *name, gpa_t gpa, u64 size, enum region_kind kind, const u8 *hva, struct error *err);
 /* MMIO is laid over RAM where they overlap. */
 int physmap_add_mmio(struct physmap *m, const char *name, gpa_t gpa, u64 size, const struct mmio_ops *ops, void *opaque, struct error *err);
-/* The MMIO that was added at gpa is a device in the guest's own hands. */
+/* The MMIO that was added at gpa last is a device in the guest's own hands. */
 void physmap_set_direct(struct physmap *m, gpa_t gpa);
 void physmap_remove(struct physmap *m, gpa_t gpa, u64 size);
+/* All MMIO that was added with this opaque, wherever it is and whatever else is there. */
+void physmap_remove_mmio(struct physmap *m, const void *opaque);
 void physmap_set_a20(struct physmap *m, bool on);
 
 /* The region that holds gpa, or NULL. */

@@ -99,7 +99,7 @@ static void move_block(struct power *p, u16 base)
     if (p->base == base)
         return;
     if (p->base)
-        bus_remove_ports(p->to.bus, p->base, BLOCK_SIZE);
+        bus_remove_ports(p->to.bus, p->base, BLOCK_SIZE, p);
     p->base = base && bus_add_ports(p->to.bus, "power", base, BLOCK_SIZE, &power_ports, p, NULL) == 0 ? base : 0;
 }
 

@@ -181,7 +181,7 @@ static void leave(struct vga *v)
     if (v->window == WINDOW_TEXT)
         text_to_planes(v);
     else if (v->window == WINDOW_PLANES)
-        bus_remove_mmio(v->bus, VGA_GPA, VGA_SPAN);
+        bus_remove_mmio(v->bus, VGA_GPA, VGA_SPAN, v);
     else
         physmap_remove(v->map, VGA_GPA, LINEAR_SIZE);
 }

@@ -37,9 +37,9 @@ static bool placed(const struct pci_function *f, unsigned n, u32 *at)
 static void unmap(struct bus *b, struct pci_bar *r)
 {
     if (r->mapped && r->io)
-        bus_remove_ports(b, r->at, r->size);
+        bus_remove_ports(b, r->at, r->size, r->dev);
     else if (r->mapped)
-        bus_remove_mmio(b, r->at, r->size);
+        bus_remove_mmio(b, r->at, r->size, r->dev);
     r->mapped = false;
 }
 
