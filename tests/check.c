@@ -97,6 +97,12 @@ uint64_t check_random(uint64_t *state)
     return x * 0x2545f4914f6cdd1du;
 }
 
+uint64_t check_rounds(uint64_t smoke)
+{
+    const char *times = getenv("EMU_FUZZ_TIMES");
+    return smoke * (times ? strtoull(times, NULL, 0) : getenv("EMU_SOAK") ? 100 : 1);
+}
+
 static bool wanted(int argc, char **argv, const char *name)
 {
     for (int i = 1; i < argc; i++)

@@ -47,4 +47,7 @@ void check_fail(const char *file, unsigned line, const char *fmt, ...) __attribu
 uint64_t check_seed(void);
 uint64_t check_random(uint64_t *state); /* xorshift64*; *state must not be 0 */
 
+/* How long a target of nonsense goes on: `smoke` rounds, a hundred times that under EMU_SOAK; EMU_FUZZ_TIMES in the environment says how many times. */
+uint64_t check_rounds(uint64_t smoke);
+
 #endif
