@@ -11,7 +11,7 @@
 #include "machine/mptable.h"
 
 /* A machine around one HLT. */
-static struct vm *machine_of(const char *cpu, unsigned processors)
+static struct vm *machine_with(const char *cpu, unsigned processors, unsigned virtios)
 {
     struct error err = { "" };
     struct vm_config c;
@@ -22,6 +22,8 @@ static struct vm *machine_of(const char *cpu, unsigned processors)
     c.kernel = path;
     c.cpu_model = cpu;
     c.smp = processors;
+    for (; c.nvirtios < virtios; c.nvirtios++)
+        c.virtio[c.nvirtios] = (struct vm_virtio){ .model = VIRTIO_RNG, .flavor.mmio = true };
     CHECK(write(fd, "\xf4", 1) == 1);
     struct vm *vm = vm_new(&c, &err);
     close(fd);
@@ -31,6 +33,7 @@ static struct vm *machine_of(const char *cpu, unsigned processors)
     return vm;
 }
 
+static struct vm *machine_of(const char *cpu, unsigned processors) { return machine_with(cpu, processors, 0); }
 static struct vm *machine(void) { return machine_of("core2", 1); }
 
 static u64 get(struct vm *vm, gpa_t gpa, unsigned size)
@@ -104,6 +107,38 @@ static void test_aml(void)
     vm_free(vm);
 }
 
+static bool is_name(struct vm *vm, gpa_t at, const char *name)
+{
+    char found[8];
+    physmap_read(&vm->map, at, found, strlen(name));
+    return memcmp(found, name, strlen(name)) == 0;
+}
+
+/* Devices that no bus shows: each has a name, where it is, and its interrupt, and the lengths lead to the end of all. */
+static void test_virtio(void)
+{
+    struct vm *vm = machine_with("core2", 1, 8);
+    gpa_t fadt = get(vm, get(vm, find_root(vm) + 16, 4) + 36, 4), dsdt = get(vm, fadt + 40, 4), end = dsdt + get(vm, dsdt + 4, 4), at = dsdt + 36;
+    static const u8 irq[] = { 5, 7, 3 };
+    unsigned names = 0, places = 0;
+    check_table(vm, dsdt, "DSDT");
+    for (; at + 8 < end; at++) {
+        names += is_name(vm, at, "LNRO0005");
+        if (get(vm, at, 4) == 0x01000986 && get(vm, at + 4, 4) == 0xd0000000 + places * PAGE_SIZE) {
+            CHECK_EQ(get(vm, at + 8, 4), 0x200);
+            CHECK_EQ(get(vm, at + 12, 5), 0x0109000689);            /* level, high, shared, one of them */
+            CHECK_EQ(get(vm, at + 17, 4), irq[places % 3]);
+            places++;
+        }
+    }
+    CHECK_EQ(names, 8);
+    CHECK_EQ(places, 8);
+    for (at = dsdt + 36 + 5; at < end; at += 1 + ((get(vm, at + 1, 1) & 15) | get(vm, at + 2, 1) << 4))
+        CHECK(get(vm, at, 1) == 0x12 || get(vm, at, 1) == 0x10);
+    CHECK_EQ(at, end);
+    vm_free(vm);
+}
+
 /* A processor without a local APIC has neither MADT nor MP table. */
 static void test_no_apic(void)
 {
@@ -167,6 +202,6 @@ static void test_mp(void)
 
 int main(int argc, char **argv)
 {
-    static const struct check tests[] = { { "chain", test_chain }, { "aml", test_aml }, { "no_apic", test_no_apic }, { "madt", test_madt }, { "mp", test_mp }, { NULL, NULL } };
+    static const struct check tests[] = { { "chain", test_chain }, { "aml", test_aml }, { "virtio", test_virtio }, { "no_apic", test_no_apic }, { "madt", test_madt }, { "mp", test_mp }, { NULL, NULL } };
     return check_main(argc, argv, "acpi", tests);
 }

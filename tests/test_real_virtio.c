@@ -2,7 +2,7 @@
 /*
  * Debian's Linux on virtio devices: a file system is made on /dev/vda, filled, and found again after a reboot; an address by DHCP, ten
  * megabytes from a server on this host and the same back; random bytes; a line on the console. With split and packed rings, by messages
- * and by the interrupt pin, through the modern and the legacy interface. The guests are fetched once by tools/fetch-guests.
+ * and by the interrupt pin, through the modern and the legacy interface of PCI, and over MMIO. The guests are fetched once by tools/fetch-guests.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -73,6 +73,11 @@ static void test_disk_bt(void) { disk("-engine bt " DRIVE "-device virtio-rng-pc
 static void test_disk_packed(void) { disk("-engine bt " DEVICE(",packed=on"), "", "virtio0-req.0"); }
 static void test_disk_by_pin(void) { disk("-engine bt " DEVICE(""), "pci=nomsi", "fasteoi   virtio0"); }
 static void test_disk_legacy(void) { disk("-engine bt " DEVICE(",disable-modern=on"), "", "virtio0-req.0"); }
+static void test_disk_mmio(void)
+{
+    disk("-engine bt -device virtio-serial-device -drive file=$D/disk,if=none,id=d -device virtio-blk-device,drive=d,serial=serial-1,packed=on -device virtio-rng-device",
+         "", "fasteoi   virtio0");
+}
 __attribute__((unused)) static void test_disk_legacy_by_pin_kvm(void)
 {
     disk("-engine kvm --kvm model " DEVICE(",disable-modern=on"), "pci=nomsi", "fasteoi   virtio0");
@@ -104,6 +109,9 @@ static void test_net_bt(void) { transfer("-engine bt " NIC(""), ""); }
 static void test_net_packed(void) { transfer("-engine bt " NIC(",packed=on"), ""); }
 static void test_net_by_pin(void) { transfer("-engine bt " NIC(""), "pci=nomsi"); }
 static void test_net_legacy(void) { transfer("-engine bt " NIC(",disable-modern=on"), ""); }
+static void test_net_mmio(void) { transfer("-engine bt -netdev user,id=n -device virtio-net-device,netdev=n", ""); }
+static void test_net_mmio_noapic(void) { transfer("-engine bt -netdev user,id=n -device virtio-net-device,netdev=n", "noapic nolapic"); }
+__attribute__((unused)) static void test_net_mmio_kvm(void) { transfer("-engine kvm --kvm model -netdev user,id=n -device virtio-net-device,netdev=n", ""); }
 __attribute__((unused)) static void test_net_kvm(void) { transfer("-engine kvm --kvm model " NIC(""), ""); }
 
 /* --- balloon, keyboard, tablet --- */
@@ -125,10 +133,11 @@ static void test_small(void)
 int main(int argc, char **argv)
 {
     static const struct check tests[] = {
-        { "disk_bt", test_disk_bt }, { "disk_packed", test_disk_packed }, { "disk_by_pin", test_disk_by_pin }, { "disk_legacy", test_disk_legacy },
-        { "net_bt", test_net_bt }, { "net_packed", test_net_packed }, { "net_by_pin", test_net_by_pin }, { "net_legacy", test_net_legacy }, { "small", test_small },
+        { "disk_bt", test_disk_bt }, { "disk_packed", test_disk_packed }, { "disk_by_pin", test_disk_by_pin }, { "disk_legacy", test_disk_legacy }, { "disk_mmio", test_disk_mmio },
+        { "net_bt", test_net_bt }, { "net_packed", test_net_packed }, { "net_by_pin", test_net_by_pin }, { "net_legacy", test_net_legacy },
+        { "net_mmio", test_net_mmio }, { "net_mmio_noapic", test_net_mmio_noapic }, { "small", test_small },
 #ifndef __SANITIZE_ADDRESS__ /* billions of instructions one by one */
-        { "disk_legacy_by_pin_kvm", test_disk_legacy_by_pin_kvm }, { "net_kvm", test_net_kvm },
+        { "disk_legacy_by_pin_kvm", test_disk_legacy_by_pin_kvm }, { "net_kvm", test_net_kvm }, { "net_mmio_kvm", test_net_mmio_kvm },
 #endif
         { NULL, NULL },
     };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A machine with one virtio function and a driver for it, as small as one can be: it finds the function's areas, negotiates, lays out
- * queues in memory and exchanges chains, by split or packed rings. Tests look at, and spoil, whatever lies in memory.
+ * A machine with one virtio device and a driver for it, as small as one can be: it negotiates, lays out queues in memory and exchanges
+ * chains, by split or packed rings, over PCI or MMIO. Tests look at, and spoil, whatever lies in memory.
  */
 #ifndef EMU_TESTS_VIRTIO_DRIVER_H
 #define EMU_TESTS_VIRTIO_DRIVER_H
@@ -15,6 +15,12 @@ enum { VD_RAM = 4 << 20, VD_BAR = 0xfe000000, VD_PORTS = 0xc000, VD_SLOT = 3 << 
 enum { VD_ISR = 0x1000, VD_CONFIG = 0x2000, VD_NOTIFY = 0x3000 };
 enum { D_NEXT = 1, D_WRITE = 2, D_INDIRECT = 4 };
 
+/* Where the two transports have the same registers; sizes of those that are not 4 bytes over PCI. */
+struct vd_registers { u32 base, offer_select, offer, take_select, take, status, select, size, enable, desc, driver, device; bool narrow; };
+static const struct vd_registers vd_pci __attribute__((unused)) = { VD_BAR, 0, 4, 8, 12, 20, 22, 24, 28, 32, 40, 48, true },
+    vd_mmio __attribute__((unused)) = { 0xd0000000, 0x14, 0x10, 0x24, 0x20, 0x70, 0x30, 0x38, 0x44, 0x80, 0x90, 0xa0, false };
+enum { VD_MMIO_IRQ = 5, VD_MMIO_NOTIFY = 0x50, VD_MMIO_STATUS = 0x60, VD_MMIO_ACK = 0x64, VD_MMIO_CONFIG = 0x100 };
+
 /* A piece of a chain. */
 struct vd_piece { u64 gpa; u32 len; bool write; };
 
@@ -22,19 +28,26 @@ struct vd_queue { u16 size; gpa_t desc, driver, device; u16 avail, used; bool av
 
 struct vd {
     struct rig r;
+    const struct vd_registers *at;
     bool packed, indirect;
     struct vd_queue q[4];
     gpa_t tables;                   /* where the next indirect table goes */
 };
 
-static inline u32 vd_get(struct vd *d, unsigned at, unsigned size) { return physmap_load(&d->r.map, VD_BAR + at, size); }
-static inline void vd_put(struct vd *d, unsigned at, unsigned size, u32 v) { physmap_store(&d->r.map, VD_BAR + at, size, v); }
+static inline u32 vd_get(struct vd *d, unsigned at, unsigned size) { return physmap_load(&d->r.map, d->at->base + at, size); }
+static inline void vd_put(struct vd *d, unsigned at, unsigned size, u32 v) { physmap_store(&d->r.map, d->at->base + at, size, v); }
 static inline u64 vd_peek(struct vd *d, gpa_t gpa, unsigned size) { return physmap_load(&d->r.map, gpa, size); }
 static inline void vd_poke(struct vd *d, gpa_t gpa, unsigned size, u64 v) { physmap_store(&d->r.map, gpa, size, v); }
-static inline u8 vd_status(struct vd *d) { return vd_get(d, 20, 1); }
-static inline void vd_set_status(struct vd *d, u8 v) { vd_put(d, 20, 1, v); }
+static inline u8 vd_status(struct vd *d) { return vd_get(d, d->at->status, d->at->narrow ? 1 : 4); }
+static inline void vd_set_status(struct vd *d, u8 v) { vd_put(d, d->at->status, d->at->narrow ? 1 : 4, v); }
 static inline bool vd_pin(struct vd *d) { return d->r.level[10] || d->r.level[11] || d->r.level[12] || d->r.level[13]; }
-static inline void vd_kick(struct vd *d, unsigned q) { vd_put(d, VD_NOTIFY + 4 * q, 2, q); }
+static inline void vd_kick(struct vd *d, unsigned q)
+{
+    if (d->at == &vd_pci)
+        vd_put(d, VD_NOTIFY + 4 * q, 2, q);
+    else
+        vd_put(d, VD_MMIO_NOTIFY, 4, q);
+}
 static inline void vd_wait(struct vd *d) { rig_run(&d->r, 1000000); }      /* a millisecond: everything is done */
 
 static inline u32 vd_config_get(struct vd *d, u8 reg, unsigned size)
@@ -52,6 +65,7 @@ static inline void vd_config_put(struct vd *d, u8 reg, unsigned size, u32 v)
 static inline void vd_init(struct vd *d)
 {
     memset(d, 0, sizeof *d);
+    d->at = &vd_pci;
     rig_init(&d->r, 1000000000);
     physmap_fini(&d->r.map);
     bus_fini(&d->r.bus);
@@ -74,14 +88,21 @@ static inline void vd_power_on(struct vd *d)
     vd_config_put(d, PCI_COMMAND, 2, PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 }
 
+/* A machine without PCI. */
+static inline void vd_power_on_mmio(struct vd *d)
+{
+    d->at = &vd_mmio;
+    rig_add(&d->r, &virtio_set_ops);
+}
+
 /* --- negotiation --- */
 
 static inline u64 vd_offered(struct vd *d)
 {
     u64 f = 0;
     for (unsigned i = 0; i < 2; i++) {
-        vd_put(d, 0, 4, i);
-        f |= (u64)vd_get(d, 4, 4) << 32 * i;
+        vd_put(d, d->at->offer_select, 4, i);
+        f |= (u64)vd_get(d, d->at->offer, 4) << 32 * i;
     }
     return f;
 }
@@ -91,8 +112,8 @@ static inline bool vd_negotiate(struct vd *d, u64 features)
     vd_set_status(d, 0);
     vd_set_status(d, VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER);
     for (unsigned i = 0; i < 2; i++) {
-        vd_put(d, 8, 4, i);
-        vd_put(d, 12, 4, features >> 32 * i);
+        vd_put(d, d->at->take_select, 4, i);
+        vd_put(d, d->at->take, 4, features >> 32 * i);
     }
     vd_set_status(d, VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER | VIRTIO_FEATURES_OK);
     d->packed = features & VIRTIO_F_RING_PACKED;
@@ -114,12 +135,12 @@ static inline void vd_queue(struct vd *d, unsigned n, u16 size)
     *q = (struct vd_queue){ size, at, at + 0x1000, at + 0x2000, .avail_wrap = true, .used_wrap = true };
     for (unsigned i = 0; i < VD_RING_STEP; i += 8)
         vd_poke(d, at + i, 8, 0);
-    vd_put(d, 22, 2, n);
-    vd_put(d, 24, 2, size);
-    vd_put64(d, 32, q->desc);
-    vd_put64(d, 40, q->driver);
-    vd_put64(d, 48, q->device);
-    vd_put(d, 28, 2, 1);
+    vd_put(d, d->at->select, d->at->narrow ? 2 : 4, n);
+    vd_put(d, d->at->size, d->at->narrow ? 2 : 4, size);
+    vd_put64(d, d->at->desc, q->desc);
+    vd_put64(d, d->at->driver, q->driver);
+    vd_put64(d, d->at->device, q->device);
+    vd_put(d, d->at->enable, d->at->narrow ? 2 : 4, 1);
 }
 
 static inline void vd_go(struct vd *d) { vd_set_status(d, vd_status(d) | VIRTIO_DRIVER_OK); }

@@ -34,9 +34,11 @@ enum platform_request {
 
 /* A network adapter that the user asked for; each model's device takes its own. */
 enum nic_model { NIC_NONE, NIC_E1000, NIC_VIRTIO, NIC_VIF /* half of one: the guest has a driver for Xen's netif, the engine the other half */, NIC_MODELS };
-enum { NICS_MAX = 8, VIRTIO_SLOTS_MAX = 8, VIRTIO_DISK_QUEUES = 8, VIRTIO_NET_PAIRS = 4 /* at most, of one device */ };
+enum { NICS_MAX = 8, VIRTIO_SLOTS_MAX = 8, VIRTIO_DEVICES_MAX = NICS_MAX + VIRTIO_SLOTS_MAX, VIRTIO_DISK_QUEUES = 8, VIRTIO_NET_PAIRS = 4 /* at most, of one device */ };
 /* What the user wants of a virtio device's interface: both of them, and split rings, if nothing is said. */
-struct virtio_flavor { bool packed, no_legacy, no_modern, no_ioeventfd; };
+struct virtio_flavor { bool packed, no_legacy, no_modern, no_ioeventfd, mmio /* not a PCI function: registers and an interrupt line */; };
+/* Where a device without a bus is: what nobody can find, and firmware tells. */
+struct virtio_place { gpa_t gpa; u32 len; u8 irq; };
 struct nic {
     enum nic_model model;
     u8 mac[6];
@@ -111,6 +113,7 @@ struct platform {
     struct { struct block *image; bool is_cd; } ide[4]; /* first channel 0 and 1, second 2 and 3; image NULL: no drive */
     struct nic nic[NICS_MAX];
     struct virtio_slot virtio[VIRTIO_SLOTS_MAX];
+    struct virtio_place virtio_mmio[VIRTIO_DEVICES_MAX]; unsigned nvirtio_mmio;     /* published by the virtio devices */
     struct vfio_slot vfio[VFIO_SLOTS_MAX]; unsigned nvfio;
     struct vfio_host *vfio_host;    /* whose devices these are */
     bool no_iommu;                  /* the guest is the host itself: nothing stands between devices and memory */

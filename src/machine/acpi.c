@@ -16,6 +16,11 @@
  *             Package () { 0x0001FFFF, 0, 0, 10 },    // slot, pin (0 is INTA#), no link device, interrupt
  *             ... })
  *     } }
+ *     Scope (\_SB) { Device (VIO0) {                  // each virtio device that is on no bus
+ *         Name (_HID, "LNRO0005")
+ *         Name (_UID, 0)
+ *         Name (_CRS, ResourceTemplate () { Memory32Fixed (ReadWrite, ...) Interrupt (ResourceConsumer, Level, ActiveHigh, Shared) { ... } })
+ *     } }
  *
  * The interrupts are ISA's, whichever controller the guest uses: firmware_leave_pci() has put the wires there.
  */
@@ -103,11 +108,11 @@ enum { PM1_EVENT = 0x600, PM1_CONTROL = 0x604, PM_TIMER = 0x608 }; /* src/device
 /* --- AML (20.2) --- */
 
 struct aml {
-    u8 byte[2560];
+    u8 byte[4096];
     unsigned len;
 };
 
-enum { AML_ZERO = 0x00, AML_BYTE = 0x0a, AML_DWORD = 0x0c, AML_NAME = 0x08, AML_SCOPE = 0x10, AML_BUFFER = 0x11, AML_PACKAGE = 0x12,
+enum { AML_ZERO = 0x00, AML_BYTE = 0x0a, AML_DWORD = 0x0c, AML_STRING = 0x0d, AML_NAME = 0x08, AML_SCOPE = 0x10, AML_BUFFER = 0x11, AML_PACKAGE = 0x12,
        AML_EXTENDED = 0x5b, AML_DEVICE = 0x82 };
 
 static void emit(struct aml *a, const void *bytes, unsigned n)
@@ -220,6 +225,46 @@ static void emit_bridge(struct aml *a)
     end(a, scope);
 }
 
+/* What no bus shows: registers in memory, and an interrupt (6.4.3.4, 6.4.3.6). */
+TABLE(place_resources) {
+    struct __attribute__((packed)) { u8 tag; u16 length; u8 writable; u32 gpa, size; } memory;
+    struct __attribute__((packed)) { u8 tag; u16 length; u8 flags, count; u32 number; } interrupt;
+    u8 end[2];
+};
+enum { CONSUMER = 1 << 0, SHARED = 1 << 3 };    /* of an interrupt; edges and active low would be bits too */
+
+static void emit_place(struct aml *a, unsigned n, const struct virtio_place *at)
+{
+    const struct place_resources r = { { 0x86, sizeof r.memory - 3, 1, at->gpa, at->len }, { 0x89, sizeof r.interrupt - 3, CONSUMER | SHARED, 1, at->irq }, { 0x79, 0 } };
+    emit_byte(a, AML_EXTENDED);
+    unsigned device = begin(a, AML_DEVICE);
+    emit_text(a, "VIO");
+    emit_byte(a, "0123456789ABCDEF"[n]);
+    emit_name(a, "_HID");
+    emit_byte(a, AML_STRING);
+    emit(a, "LNRO0005", sizeof "LNRO0005");
+    emit_name(a, "_UID");
+    emit_byte(a, AML_BYTE);
+    emit_byte(a, n);
+    emit_name(a, "_CRS");
+    unsigned buffer = begin(a, AML_BUFFER);
+    emit_byte(a, AML_BYTE);
+    emit_byte(a, sizeof r);
+    emit(a, &r, sizeof r);
+    end(a, buffer);
+    end(a, device);
+}
+
+static void emit_places(struct aml *a, const struct platform *p)
+{
+    _Static_assert(VIRTIO_DEVICES_MAX <= 16, "one hexadecimal digit");
+    unsigned scope = begin(a, AML_SCOPE);
+    emit_text(a, "\\_SB_");
+    for (unsigned n = 0; n < p->nvirtio_mmio; n++)
+        emit_place(a, n, &p->virtio_mmio[n]);
+    end(a, scope);
+}
+
 /* --- all of them, one behind the other --- */
 
 struct tables {
@@ -284,10 +329,12 @@ static void make_madt(struct madt *m, unsigned processors)
     finish(&m->h, "APIC", offsetof(struct madt, processor) + processors * sizeof m->processor[0]);
 }
 
-static void make_dsdt(struct dsdt *d)
+static void make_dsdt(struct dsdt *d, const struct platform *p)
 {
     emit_s5(&d->aml);
     emit_bridge(&d->aml);
+    if (p->nvirtio_mmio)
+        emit_places(&d->aml, p);
     finish(&d->h, "DSDT", offsetof(struct dsdt, aml) + d->aml.len);
 }
 
@@ -303,6 +350,6 @@ void acpi_leave_tables(struct vm *vm)
     make_fadt(&t.fadt);
     if (vm_has_apic(vm))
         make_madt(&t.madt, vm->nvcpus);
-    make_dsdt(&t.dsdt);
+    make_dsdt(&t.dsdt, &vm->platform);
     physmap_write(&vm->map, ACPI_GPA, &t, sizeof t);
 }

@@ -90,6 +90,7 @@ static int open_capture(struct vm *vm, unsigned i, struct error *err)
 static const struct { const char *name; enum nic_model model; } models[] = {
     { "e1000", NIC_E1000 }, { "e1000-82540em", NIC_E1000 }, { "virtio-net-pci", NIC_VIRTIO }, { "virtio-net", NIC_VIRTIO }, { "virtio", NIC_VIRTIO },
     { "virtio-net-pci-transitional", NIC_VIRTIO }, { "virtio-net-pci-non-transitional", NIC_VIRTIO },
+    { "virtio-net-device", NIC_VIRTIO },
 };
 
 static int take_model(struct nic *to, const char *name, struct error *err)
@@ -99,7 +100,7 @@ static int take_model(struct nic *to, const char *name, struct error *err)
             to->model = models[i].model;
             return 0;
         }
-    return error_set(err, "no network adapter is called '%s'; there are e1000 and virtio-net-pci", name);
+    return error_set(err, "no network adapter is called '%s'; there are e1000, virtio-net-pci and virtio-net-device", name);
 }
 
 /* Bytes by ':' or '-'; none given: as QEMU numbers its own. */
@@ -198,6 +199,9 @@ static int add_nic(struct vm *vm, unsigned i, struct error *err)
     to->pairs = n->pairs;
     to->queue_size = n->queue_size;
     to->virtio.no_legacy |= strstr(n->model, "non-transitional") != NULL;
+    to->virtio.mmio = strcmp(n->model, "virtio-net-device") == 0;
+    if (to->virtio.mmio && n->slot)
+        return error_set(err, "-device %s,addr=: is on no bus; leave addr= out, or take virtio-net-pci", n->model);
     if (take_model(to, n->model, err) || take_mac(to, n->mac, i, err))
         return -1;
     if (strcmp(vm->config.engine->image, "xen-pv") == 0)

@@ -9,10 +9,12 @@
 #define SEED 1      /* of virtio-rng, when the user gives none */
 
 /* virtio-serial is the bus of consoles in QEMU; here each console has its own function. */
-static const struct { const char *name; enum virtio_model model; } models[] = {
+static const struct { const char *name; enum virtio_model model; bool mmio; } models[] = {
     { "virtio-blk-pci", VIRTIO_BLK }, { "virtio-blk", VIRTIO_BLK }, { "virtio-rng-pci", VIRTIO_RNG }, { "virtio-rng", VIRTIO_RNG },
     { "vhost-user-blk-pci", VIRTIO_VHOST_BLK }, { "vhost-user-blk", VIRTIO_VHOST_BLK }, { "virtio-balloon-pci", VIRTIO_BALLOON }, { "virtio-balloon", VIRTIO_BALLOON },
     { "virtio-keyboard-pci", VIRTIO_KEYBOARD }, { "virtio-tablet-pci", VIRTIO_TABLET }, { "virtconsole", VIRTIO_CONSOLE }, { "virtio-serial-pci", VIRTIO_NONE }, { "virtio-serial", VIRTIO_NONE },
+    { "virtio-blk-device", VIRTIO_BLK, true }, { "virtio-rng-device", VIRTIO_RNG, true }, { "virtio-balloon-device", VIRTIO_BALLOON, true },
+    { "virtio-keyboard-device", VIRTIO_KEYBOARD, true }, { "virtio-tablet-device", VIRTIO_TABLET, true }, { "virtio-serial-device", VIRTIO_NONE, true },
 };
 
 /* The row of a name, which may end in -transitional or -non-transitional; -1. */
@@ -104,6 +106,8 @@ static int check(const struct vm_virtio *x, const char *device, struct error *er
 {
     if (x->model == VIRTIO_VHOST_BLK && !x->chardev)
         return error_set(err, "-device %s: names no back-end; give -chardev socket,id=c,path=SOCKET -device %s,chardev=c", device, device);
+    if (x->flavor.mmio && x->slot)
+        return error_set(err, "-device %s,addr=: is on no bus; leave addr= out, or take its -pci form", device);
     return x->model != VIRTIO_BLK || x->drive ? 0 : error_set(err, "-device %s: names no drive; give -drive file=F,if=none,id=d -device %s,drive=d, "
                                                                    "or -drive file=F,if=virtio", device, device);
 }
@@ -111,15 +115,17 @@ static int check(const struct vm_virtio *x, const char *device, struct error *er
 int virtio_take_device(struct virtio_options *o, struct vm_config *c, const char *arg, struct error *err)
 {
     char *save;
-    enum virtio_model model = models[find_model(arg)].model;
+    int row = find_model(arg);
+    enum virtio_model model = models[row].model;
     if (model == VIRTIO_NONE)
-        return 0;
+        return o->serial_mmio = models[row].mmio, 0;
     if (o->ntexts == VIRTIO_SLOTS_MAX || !(o->text[o->ntexts] = strdup(arg)))
         return error_set(err, "-device %s: at most %d virtio devices", arg, VIRTIO_SLOTS_MAX);
     const char *device = strtok_r(o->text[o->ntexts++], ",", &save);
     struct vm_virtio *x = &c->virtio[c->nvirtios++];
     struct taking t = { o, x, NULL };
-    *x = (struct vm_virtio){ .model = model, .seed = SEED, .flavor.no_legacy = strstr(device, "-non-transitional") };
+    *x = (struct vm_virtio){ .model = model, .seed = SEED, .flavor.no_legacy = strstr(device, "-non-transitional"),
+                             .flavor.mmio = models[row].mmio || (model == VIRTIO_CONSOLE && o->serial_mmio) };
     for (char *word = strtok_r(NULL, ",", &save); word; word = strtok_r(NULL, ",", &save))
         if (take_word(&t, device, word, err))
             return -1;

@@ -8,6 +8,7 @@
 /* Zeroed storage to begin with. */
 struct virtio_options {
     char *text[VIRTIO_SLOTS_MAX]; unsigned ntexts;  /* owned: what the configuration points into */
+    bool serial_mmio;               /* consoles that follow are in memory, as the virtio-serial-device before them */
     const char *console;            /* where the console is, as -serial's; NULL: nowhere */
 };
 

@@ -71,8 +71,7 @@ static void device_reset(void *port)
     p->config_vector = VIRTIO_NO_VECTOR;
     for (unsigned n = 0; n < VIRTIO_QUEUES_MAX; n++)
         p->queue_vector[n] = VIRTIO_NO_VECTOR;
-    p->device_feature_select = p->driver_feature_select = 0;
-    p->queue_select = 0;
+    virtio_select_reset(&p->select);
     p->isr = 0;
     update_pin(p);
 }
@@ -246,7 +245,7 @@ struct virtio_pci *virtio_pci_new(struct virtio *v, const struct virtio_flavor *
         error_set(err, "no memory for a virtio device");
         return NULL;
     }
-    p->v = v;
+    p->v = p->select.v = v;
     p->no_ioeventfd = flavor->no_ioeventfd;
     virtio_connect(v, &transport, p);
     make_function(p, flavor);

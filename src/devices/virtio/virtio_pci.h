@@ -7,7 +7,7 @@
 #define EMU_DEVICES_VIRTIO_PCI_H
 
 #include "devices/pci/pci_msi.h"
-#include "devices/virtio/virtio.h"
+#include "devices/virtio/virtio_select.h"
 
 #define VIRTIO_NO_VECTOR 0xffff
 
@@ -18,8 +18,7 @@ struct virtio_pci {
     bool no_ioeventfd;              /* a doorbell goes to the emulator itself, not to whom it wakes */
     u8 isr;                         /* 4.1.4.5: bit 0 a queue, bit 1 the configuration */
     u16 config_vector, queue_vector[VIRTIO_QUEUES_MAX];
-    u32 device_feature_select, driver_feature_select;
-    u16 queue_select;
+    struct virtio_select select;
 };
 
 /* Takes *v over, also when it fails. NULL with *err. */
@@ -32,8 +31,6 @@ void virtio_pci_power_on(struct virtio_pci *p);
 u8 virtio_pci_take_isr(struct virtio_pci *p);
 /* A vector that there is not is none (4.1.5.1.2). */
 u16 virtio_pci_vector(const struct virtio_pci *p, u16 vector);
-/* NULL: there is no such queue. */
-struct virtqueue *virtio_pci_selected(struct virtio_pci *p);
 
 /* The common configuration of the modern interface (4.1.4.3): one byte of a read; a write takes a whole field. */
 enum { VIRTIO_PCI_COMMON_SIZE = 56 };

@@ -6,83 +6,50 @@
 
 typedef struct virtio_pci P;
 
-struct virtqueue *virtio_pci_selected(P *p) { return p->queue_select < p->v->queues ? &p->v->queue[p->queue_select] : NULL; }
-
-/* --- features: 64 bits behind a window of 32 --- */
-
-static u32 window(u64 features, u32 select) { return select == 0 ? features : select == 1 ? features >> 32 : 0; }
-static u64 get_device_select(P *p) { return p->device_feature_select; }
-static void set_device_select(P *p, u32 v) { p->device_feature_select = v; }
-static u64 get_device_features(P *p) { return window(p->v->offered & ~VIRTIO_F_ANY_LAYOUT, p->device_feature_select); }
-static u64 get_driver_select(P *p) { return p->driver_feature_select; }
-static void set_driver_select(P *p, u32 v) { p->driver_feature_select = v; }
-static u64 get_driver_features(P *p) { return window(p->v->features, p->driver_feature_select); }
-static void set_driver_features(P *p, u32 v)
-{
-    if (p->driver_feature_select < 2)
-        virtio_take_features(p->v, p->driver_feature_select, v);
-}
-
 /* --- the device --- */
 
+static u64 get_device_select(P *p) { return p->select.device_features; }
+static void set_device_select(P *p, u32 v) { p->select.device_features = v; }
+static u64 get_device_features(P *p) { return virtio_select_offered(&p->select); }
+static u64 get_driver_select(P *p) { return p->select.driver_features; }
+static void set_driver_select(P *p, u32 v) { p->select.driver_features = v; }
+static u64 get_driver_features(P *p) { return virtio_select_taken(&p->select); }
+static void set_driver_features(P *p, u32 v) { virtio_select_take(&p->select, v); }
 static u64 get_config_vector(P *p) { return p->config_vector; }
 static void set_config_vector(P *p, u32 v) { p->config_vector = virtio_pci_vector(p, v); }
 static u64 get_queues(P *p) { return p->v->queues; }
 static u64 get_status(P *p) { return p->v->status; }
 static void set_status(P *p, u32 v) { virtio_set_status(p->v, v); }
 static u64 get_generation(P *p) { return p->v->generation; }
-static u64 get_queue_select(P *p) { return p->queue_select; }
-static void set_queue_select(P *p, u32 v) { p->queue_select = v; }
+static u64 get_queue_select(P *p) { return p->select.queue; }
+static void set_queue_select(P *p, u32 v) { p->select.queue = v; }
 
 /* --- the selected queue; there may be none --- */
 
-static u64 get_size(P *p)
-{
-    const struct virtqueue *q = virtio_pci_selected(p);
-    return q ? q->size : 0;
-}
-static u64 get_vector(P *p) { return virtio_pci_selected(p) ? p->queue_vector[p->queue_select] : VIRTIO_NO_VECTOR; }
-static u64 get_enable(P *p)
-{
-    const struct virtqueue *q = virtio_pci_selected(p);
-    return q && q->enabled;
-}
-static u64 get_notify_off(P *p) { return p->queue_select; }
-
-/* A queue that is in use stays as it is. */
-static struct virtqueue *to_be_set(P *p)
-{
-    struct virtqueue *q = virtio_pci_selected(p);
-    return q && !q->enabled ? q : NULL;
-}
-static void set_size(P *p, u32 v)
-{
-    struct virtqueue *q = to_be_set(p);
-    if (q)
-        q->size = v;
-}
+static u64 get_size(P *p) { return virtio_select_size(&p->select); }
+static void set_size(P *p, u32 v) { virtio_select_set_size(&p->select, v); }
+static u64 get_vector(P *p) { return virtio_selected(&p->select) ? p->queue_vector[p->select.queue] : VIRTIO_NO_VECTOR; }
 static void set_vector(P *p, u32 v)
 {
-    if (virtio_pci_selected(p))
-        p->queue_vector[p->queue_select] = virtio_pci_vector(p, v);
+    if (virtio_selected(&p->select))
+        p->queue_vector[p->select.queue] = virtio_pci_vector(p, v);
 }
+static u64 get_enable(P *p) { return virtio_select_enabled(&p->select); }
 static void set_enable(P *p, u32 v)
 {
-    struct virtqueue *q = to_be_set(p);
-    if (q && v == 1)
-        virtio_enable_queue(p->v, q);
+    if (v == 1)
+        virtio_select_enable(&p->select);
 }
+static u64 get_notify_off(P *p) { return p->select.queue; }
 
-/* Half of one of the queue's three addresses. */
-static void set_half(gpa_t *to, bool high, u32 v) { *to = high ? (u32)*to | (u64)v << 32 : (*to & ~(u64)0xffffffff) | v; }
-#define ADDRESS(name) \
-    static u64 get_##name(P *p) { const struct virtqueue *q = virtio_pci_selected(p); return q ? q->name : 0; } \
-    static void set_##name##_low(P *p, u32 v) { struct virtqueue *q = to_be_set(p); if (q) set_half(&q->name, false, v); } \
-    static void set_##name##_high(P *p, u32 v) { struct virtqueue *q = to_be_set(p); if (q) set_half(&q->name, true, v); } \
-    static u64 get_##name##_high(P *p) { return get_##name(p) >> 32; }
-ADDRESS(desc)
-ADDRESS(driver)
-ADDRESS(device)
+#define ADDRESS(name, part) \
+    static u64 get_##name(P *p) { return virtio_select_half(&p->select, part, false); } \
+    static u64 get_##name##_high(P *p) { return virtio_select_half(&p->select, part, true); } \
+    static void set_##name##_low(P *p, u32 v) { virtio_select_set_half(&p->select, part, false, v); } \
+    static void set_##name##_high(P *p, u32 v) { virtio_select_set_half(&p->select, part, true, v); }
+ADDRESS(desc, VIRTIO_DESC)
+ADDRESS(driver, VIRTIO_DRIVER_AREA)
+ADDRESS(device, VIRTIO_DEVICE_AREA)
 
 static const struct field { u8 at, size; const char *name; u64 (*get)(P *p); void (*set)(P *p, u32 v); } fields[] = {
     { 0, 4, "device-feature-select", get_device_select, set_device_select },

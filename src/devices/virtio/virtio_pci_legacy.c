@@ -16,7 +16,7 @@ static gpa_t align_page(gpa_t at) { return (at + PAGE_SIZE - 1) & PAGE_MASK; }
 /* 2.7.2: descriptors, available ring, and on the next page the used ring. Page 0 takes the queue away: as a driver leaves. */
 static void set_page(struct virtio_pci *p, u32 page)
 {
-    struct virtqueue *q = virtio_pci_selected(p);
+    struct virtqueue *q = virtio_selected(&p->select);
     if (!q)
         return;
     if (!page) {
@@ -33,23 +33,23 @@ static void set_page(struct virtio_pci *p, u32 page)
 
 static u32 get_page(struct virtio_pci *p)
 {
-    const struct virtqueue *q = virtio_pci_selected(p);
+    const struct virtqueue *q = virtio_selected(&p->select);
     return q && q->enabled ? q->desc >> PAGE_SHIFT : 0;
 }
 
 static u32 get(struct virtio_pci *p, unsigned offset)
 {
-    const struct virtqueue *q = virtio_pci_selected(p);
+    const struct virtqueue *q = virtio_selected(&p->select);
     switch (offset) {
     case FEATURES: return p->v->offered;
     case DRIVER_FEATURES: return p->v->features;
     case QUEUE_PAGE: return get_page(p);
     case QUEUE_SIZE: return q ? q->size : 0;
-    case QUEUE_SELECT: return p->queue_select;
+    case QUEUE_SELECT: return p->select.queue;
     case STATUS: return p->v->status;
     case ISR: return virtio_pci_take_isr(p);
     case CONFIG_VECTOR: return p->config_vector;
-    case QUEUE_VECTOR: return q ? p->queue_vector[p->queue_select] : VIRTIO_NO_VECTOR;
+    case QUEUE_VECTOR: return q ? p->queue_vector[p->select.queue] : VIRTIO_NO_VECTOR;
     default: return 0;
     }
 }
@@ -60,13 +60,13 @@ static void put(struct virtio_pci *p, unsigned offset, u32 value)
     switch (offset) {
     case DRIVER_FEATURES: virtio_take_features(p->v, false, value); break;
     case QUEUE_PAGE: set_page(p, value); break;
-    case QUEUE_SELECT: p->queue_select = value; break;
+    case QUEUE_SELECT: p->select.queue = (u16)value; break;
     case QUEUE_NOTIFY: virtio_kick(p->v, (u16)value); break;
     case STATUS: virtio_set_status(p->v, value); break;
     case CONFIG_VECTOR: p->config_vector = virtio_pci_vector(p, value); break;
     case QUEUE_VECTOR:
-        if (virtio_pci_selected(p))
-            p->queue_vector[p->queue_select] = virtio_pci_vector(p, value);
+        if (virtio_selected(&p->select))
+            p->queue_vector[p->select.queue] = virtio_pci_vector(p, value);
         break;
     }
 }
