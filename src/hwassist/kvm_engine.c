@@ -12,13 +12,14 @@ static const struct engine_ops *choose_auto(char *why, size_t size)
 {
     struct error err;
     struct host_findings f;
+    char found[120];
     if (host_try(&f, &err) < 0) {
         snprintf(why, size, "model: %s", err.text);
         return &kvm_model_backend;
     }
     bool real = f.ns <= HOST_SOFTWARE_NS && f.paging32;
-    snprintf(why, size, "%s: /dev/kvm runs kernel code %s, %.1f ns an instruction%s", real ? "host" : "model",
-             f.ns <= HOST_SOFTWARE_NS ? "in hardware" : "in software", f.ns, f.paging32 ? "" : ", and refuses 32-bit paging");
+    host_describe(&f, found, sizeof found);
+    snprintf(why, size, "%s: /dev/kvm runs kernel code %s", real ? "host" : "model", found);
     return real ? &kvm_host_backend : &kvm_model_backend;
 }
 
@@ -55,7 +56,8 @@ void kvm_describe(const struct vm_config *c, char *text, size_t size)
 
 static int probe(char *detail, size_t size, struct error *why)
 {
-    choose_auto(detail, size);
+    if (size)
+        choose_auto(detail, size);
     return 0; /* the model works everywhere */
 }
 

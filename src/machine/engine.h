@@ -37,7 +37,8 @@ struct engine_ops {
     unsigned max_vcpus;         /* 0: as many as a machine may have */
     bool on_processor;          /* guest code runs on the vcpu's own processor by cpu_run(): an accelerator may serve it */
 
-    /* Can it run here? By doing, not by reading flags. 0, or -1 with the reason in *why. `detail` (>= 160 bytes) gets what was found. */
+    /* Can it run here? By doing, not by reading flags. 0, or -1 with the reason in *why. `detail` (>= 160 bytes) gets what was found;
+     * with size 0 nobody wants to know. */
     int (*probe)(char *detail, size_t size, struct error *why);
 
     /* vm->engine_data and vcpu->engine_data are the engine's. 0 or -1 with *err. */

@@ -17,7 +17,7 @@ static int check_choice(const struct vm *vm, const struct engine_choice *to, str
                          to->ops->max_vcpus == 1 ? "" : "s", vm->nvcpus);
     if (vm->engine->may_leave && vm->engine->may_leave(vm, err))
         return -1;
-    return to->ops->probe ? to->ops->probe((char[160]){ 0 }, 160, err) : 0;
+    return to->ops->probe ? to->ops->probe(NULL, 0, err) : 0;
 }
 
 static void leave_engine(struct vm *vm, unsigned nvcpus)

@@ -48,7 +48,7 @@ static int check_config(struct vm *vm, struct error *err)
         vm->config.cpu_model = vm->config.kernel && kernel_is_64bit(vm->config.kernel) ? "core2-64" : "core2";
     if (smp_check(vm, err))
         return -1;
-    return vm->engine->probe ? vm->engine->probe((char[160]){ 0 }, 160, err) : 0;
+    return vm->engine->probe ? vm->engine->probe(NULL, 0, err) : 0;
 }
 
 static int init_profile(struct vm *vm, struct error *err)

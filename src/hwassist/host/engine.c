@@ -14,20 +14,25 @@
 static int host_probe(char *detail, size_t size, struct error *why)
 {
     struct host_findings f;
+    char text[120];
     if (host_try(&f, why) < 0)
         return -1;
-    snprintf(detail, size, "/dev/kvm works, %s: %.1f ns an instruction of a kernel-mode loop; 32-bit paging %s",
-             f.ns > HOST_SOFTWARE_NS ? "emulated in software" : "in hardware", f.ns, f.paging32 ? "works" : "is refused");
+    host_describe(&f, text, sizeof text);
+    snprintf(detail, size, "/dev/kvm works, %s", text);
     return 0;
 }
 
-/* It must run a guest at all. And a kernel that turns on paging would only see an exception that no real processor gives: say it before. */
+/* It must run a guest at all. And a kernel whose paging it refuses would only see an exception that no real processor gives: say it before. */
 static int check_works(const struct vm *vm, struct error *err)
 {
     struct host_findings f;
+    const struct cpu_model *model = cpu_model_find(vm->config.cpu_model);
     if (host_try(&f, err) < 0)
         return -1;
-    return f.paging32 || !vm->config.kernel ? 0 : error_set(err, "this host's /dev/kvm is software and refuses 32-bit paging (its MOV CR0 faults); use --kvm=model");
+    if (!vm->config.kernel || f.paging32 || (f.long_mode && model && model->ext_features_edx & CPUID_LM))
+        return 0;
+    return error_set(err, "this host's /dev/kvm is software and refuses 32-bit paging (its MOV CR0 faults)%s; use --kvm=model",
+                     f.long_mode ? ", though it runs 64-bit kernels" : "");
 }
 
 static void on_map_changed(void *opaque) { ((struct host_vm *)opaque)->slots_stale = true; }

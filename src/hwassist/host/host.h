@@ -81,12 +81,15 @@ const char *host_cap_name(enum host_cap c);
 /* probe.c: what a trial guest shows. */
 struct host_findings {
     double ns;          /* host nanoseconds per instruction of a kernel-mode loop */
-    bool paging32;      /* a guest can turn on 32-bit paging. A KVM that is only software (pvm) may refuse it */
+    bool paging32;      /* a guest can turn on 32-bit paging. A KVM that is only software (pvm) may refuse it, */
+    bool long_mode;     /* and yet let a guest into long mode */
 };
 /* More than this for an instruction of a loop that needs no exit: the kernel emulates it in software. */
 #define HOST_SOFTWARE_NS 50.0
 /* 0, or -1 with *err. */
 int host_try(struct host_findings *f, struct error *err);
+/* "in software, 420.1 ns an instruction, and refuses 32-bit paging, but not 64-bit kernels" */
+void host_describe(const struct host_findings *f, char *text, size_t size);
 
 /* params.c: what the vendor's module says of itself: "kvm_intel: ept=Y vpid=Y enable_apicv=N". `root` is "/sys/module" but in tests. */
 #define HOST_MODULES "/sys/module"

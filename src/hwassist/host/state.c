@@ -290,14 +290,31 @@ static void deliver_events(struct host_vcpu *h, const struct kvm_vcpu_events *e)
 
 #define MAX_CPUID 64
 
+static void add_leaf(struct host_vcpu *h, struct kvm_cpuid2 *c, u32 leaf, u32 sub, u32 flags, u32 out[4])
+{
+    cpu_cpuid(&h->v->cpu, leaf, sub, out);
+    if (c->nent < MAX_CPUID)
+        c->entries[c->nent++] = (struct kvm_cpuid_entry2){ .function = leaf, .index = sub, .flags = flags, .eax = out[0], .ebx = out[1], .ecx = out[2], .edx = out[3] };
+}
+
+/* One row for each cache, up to one of type 0 (SDM vol. 2, CPUID, leaf 4). */
+static void add_caches(struct host_vcpu *h, struct kvm_cpuid2 *c)
+{
+    u32 out[4] = { 1 };
+    for (u32 sub = 0; out[0] & 0x1f && sub < MAX_CPUID; sub++)
+        add_leaf(h, c, 4, sub, KVM_CPUID_FLAG_SIGNIFCANT_INDEX, out);
+}
+
 static void add_leaves(struct host_vcpu *h, struct kvm_cpuid2 *c, u32 first)
 {
     u32 out[4], last;
     cpu_cpuid(&h->v->cpu, first, 0, out);
     last = out[0];
     for (u32 leaf = first; leaf >= first && leaf <= last && c->nent < MAX_CPUID; leaf++) {
-        cpu_cpuid(&h->v->cpu, leaf, 0, out);
-        c->entries[c->nent++] = (struct kvm_cpuid_entry2){ .function = leaf, .eax = out[0], .ebx = out[1], .ecx = out[2], .edx = out[3] };
+        if (leaf == 4)
+            add_caches(h, c);
+        else
+            add_leaf(h, c, leaf, 0, 0, out);
     }
 }
 
