@@ -87,15 +87,17 @@ static void make_up(struct comparison *c)
     column_parse_console(&c->column[1], "@nano in 10 123456789\n@nano extra 1 7\n");
 }
 
-static char *text_of(const struct comparison *c, bool reasons)
+static char *text_of_width(const struct comparison *c, bool reasons, unsigned width)
 {
     char *text = NULL;
     size_t size;
     FILE *f = open_memstream(&text, &size);
-    report_text(c, reasons, f);
+    report_text(c, reasons, width, f);
     fclose(f);
     return text;
 }
+
+static char *text_of(const struct comparison *c, bool reasons) { return text_of_width(c, reasons, REPORT_WIDEST); }
 
 static void test_text(void)
 {
@@ -430,6 +432,24 @@ static void test_command_widths(void)
     free(text);
 }
 
+/* A narrow terminal gets the same in pieces: no line is wider, no number is lost. */
+static void test_narrow(void)
+{
+    int status;
+    if (!go_to_root())
+        SKIP("no images of the guests; run `make guests`");
+    char *wide = COMMAND(&status, "--profile=p4-2006", "--reasons", "guests/nano"), *save;
+    setenv("COLUMNS", "60", 1);
+    char *narrow = COMMAND(&status, "--profile=p4-2006", "--reasons", "guests/nano"), *lines = strdup(narrow);
+    unsetenv("COLUMNS");
+    for (char *line = strtok_r(lines, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+        if (strlen(line) > 60)
+            FAIL("%zu columns: %s", strlen(line), line);
+    for (char *word = strtok_r(wide, " \n|", &save); word; word = strtok_r(NULL, " \n|", &save))
+        CHECK_CONTAINS(narrow, word);
+    free(wide), free(narrow), free(lines);
+}
+
 static void test_command_mistakes(void)
 {
     int status;
@@ -453,6 +473,7 @@ static void test_command_mistakes(void)
 
 int main(int argc, char **argv)
 {
+    unsetenv("COLUMNS");    /* it would narrow the tables */
     static const struct check tests[] = {
         { "console", test_console },
         { "console_flood", test_console_flood },
@@ -480,6 +501,7 @@ int main(int argc, char **argv)
         { "profile_only_prices", test_profile_only_prices },
         { "command", test_command },
         { "command_widths", test_command_widths },
+        { "narrow", test_narrow },
         { "command_mistakes", test_command_mistakes },
         { NULL, NULL },
     };

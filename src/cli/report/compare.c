@@ -19,6 +19,7 @@
 #include "cli/options/options.h"
 #include "cli/progress.h"
 #include "cli/report/report_values.h"
+#include "cli/terminal.h"
 #include "cli/words.h"
 #include "hwassist/hwassist.h"
 
@@ -228,10 +229,11 @@ static int run_all(struct compare *c, struct error *err)
 
 static void print_text(const struct compare *c)
 {
+    unsigned width = terminal_width(REPORT_NARROWEST, REPORT_WIDEST);
     for (unsigned i = 0; i < c->nguests; i++) {
         if (i)
             putchar('\n');
-        report_text(&c->result[i], c->reasons, stdout);
+        report_text(&c->result[i], c->reasons, width, stdout);
     }
 }
 

@@ -60,8 +60,10 @@ extern const struct published_row published_rows[];
 extern const unsigned published_count;
 const struct published_row *published_find(const char *profile, const char *program, const char *operation);
 
-/* At most 100 columns wide with the default engines. all_reasons: every event instead of each engine's most frequent. */
-void report_text(const struct comparison *c, bool all_reasons, FILE *out);
+enum { REPORT_NARROWEST = 40, REPORT_WIDEST = 100 };
+/* For lines of `width` characters: the columns of a table that is wider come in pieces, one below the other. all_reasons: every event instead
+ * of each engine's most frequent. */
+void report_text(const struct comparison *c, bool all_reasons, unsigned width, FILE *out);
 /* One document for all guests each; docs/reports.md describes them. */
 void report_json(const struct comparison *c, unsigned n, FILE *out);
 void report_csv(const struct comparison *c, unsigned n, FILE *out);

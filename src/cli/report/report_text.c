@@ -4,7 +4,17 @@
 
 #include <string.h>
 
-enum { LABEL = 18, CELL = 11 /* at least */, PUBLISHED_CELL = 8, MOST_FREQUENT = 4, WIDTH = 100 };
+enum { LABEL = 18, CELL = 11 /* at least */, PUBLISHED_CELL = 8, PUBLISHED = 3 + 3 * PUBLISHED_CELL, MOST_FREQUENT = 4 };
+
+/* What is being written: a table whose columns do not fit side by side comes in pieces, one below the other. */
+struct page {
+    const struct comparison *c;
+    FILE *out;
+    int width;                  /* characters in a line */
+    int label;                  /* of which the rows' names take so many */
+    unsigned from, to;          /* the columns of this piece */
+    bool published;             /* and beside them what others have measured */
+};
 
 /* --- cells ------------------------------------------------------------------------------------ */
 
@@ -18,99 +28,134 @@ static int cell_width(const struct comparison *c)
     return width;
 }
 
-static void cell_text(const struct comparison *c, FILE *out, const char *text) { fprintf(out, "%*s", cell_width(c), text); }
+static void cell_text(const struct page *p, const char *text) { fprintf(p->out, "%*s", cell_width(p->c), text); }
 
 /* A number that its column holds; past that, in millions or more, with one decimal (cut, not rounded). */
-static void cell_number(const struct comparison *c, FILE *out, u64 n)
+static void cell_number(const struct page *p, u64 n)
 {
     static const struct { u64 one; char letter; } units[] = { { 1000000, 'M' }, { 1000000000, 'G' }, { 1000000000000, 'T' } };
     char whole[32], text[48];
     unsigned u = 0;
     if (n < 100000000)
-        return cell_text(c, out, report_grouped(n, whole));
+        return cell_text(p, report_grouped(n, whole));
     while (u < 2 && n / units[u].one >= 10000)
         u++;
     snprintf(text, sizeof text, "%s.%u %c", report_grouped(n / units[u].one, whole), (unsigned)(n % units[u].one * 10 / units[u].one), units[u].letter);
-    cell_text(c, out, text);
+    cell_text(p, text);
 }
 
-static void label(FILE *out, const char *text) { fprintf(out, "%-*s", LABEL, text); }
+static void label(const struct page *p, const char *text) { fprintf(p->out, "%-*s", p->label, text); }
 
-static void heading(const struct comparison *c, const char *title, FILE *out)
+static void heading(const struct page *p, const char *title)
 {
-    label(out, title);
-    for (unsigned i = 0; i < c->ncolumns; i++)
-        cell_text(c, out, c->column[i].label);
+    label(p, title);
+    for (unsigned i = p->from; i < p->to; i++)
+        cell_text(p, p->c->column[i].label);
 }
 
-static void row_numbers(const struct comparison *c, const char *name, value_fn *value, int row, FILE *out)
+static void row_numbers(const struct page *p, const char *name, value_fn *value, int row)
 {
-    label(out, name);
-    for (unsigned i = 0; i < c->ncolumns; i++)
-        if (c->column[i].ran)
-            cell_number(c, out, value(&c->column[i], row));
+    label(p, name);
+    for (unsigned i = p->from; i < p->to; i++)
+        if (p->c->column[i].ran)
+            cell_number(p, value(&p->c->column[i], row));
         else
-            cell_text(c, out, "-");
-    fputc('\n', out);
+            cell_text(p, "-");
+    fputc('\n', p->out);
+}
+
+/* --- pieces ----------------------------------------------------------------------------------- */
+
+/* How many columns stand side by side: as many in each piece, and at least one. */
+static unsigned columns_a_piece(const struct page *p)
+{
+    int fit = (p->width - p->label) / cell_width(p->c);
+    unsigned n = p->c->ncolumns, most = fit > 1 ? fit : 1, pieces = (n + most - 1) / most;
+    return pieces ? (n + pieces - 1) / pieces : 1;
+}
+
+static int piece_width(const struct page *p) { return p->label + cell_width(p->c) * (int)(p->to - p->from); }
+
+/* The whole of a table, with an empty line between its pieces. What was published stands beside the last columns, or by itself. */
+static void in_pieces(struct page *p, bool published, void (*table)(const struct page *p))
+{
+    unsigned step = columns_a_piece(p), n = p->c->ncolumns;
+    for (p->from = 0; p->from < n; p->from = p->to) {
+        if (p->from)
+            fputc('\n', p->out);
+        p->to = p->from + step < n ? p->from + step : n;
+        p->published = published && p->to == n && piece_width(p) + PUBLISHED <= p->width;
+        published &= !p->published;
+        table(p);
+    }
+    p->published = published;
+    if (!published)
+        return;
+    fputc('\n', p->out);
+    table(p);
 }
 
 /* --- what the guest measured ------------------------------------------------------------------ */
 
-static void row_operation(const struct comparison *c, const struct operation *o, const char *program, bool published, FILE *out)
+static void row_operation(const struct page *p, const struct operation *o, const char *program)
 {
-    label(out, o->name);
-    for (unsigned i = 0; i < c->ncolumns; i++) {
-        const struct operation *mine = column_operation(&c->column[i], o->name);
+    label(p, o->name);
+    for (unsigned i = p->from; i < p->to; i++) {
+        const struct operation *mine = column_operation(&p->c->column[i], o->name);
         if (mine)
-            cell_number(c, out, operation_each(mine));
+            cell_number(p, operation_each(mine));
         else
-            cell_text(c, out, "-");
+            cell_text(p, "-");
     }
-    const struct published_row *p = published_find(c->profile.name, program, o->name);
-    if (published && p)
-        fprintf(out, "  |%*u%*u%*u", PUBLISHED_CELL, p->native, PUBLISHED_CELL, p->bt, PUBLISHED_CELL, p->vt);
-    fputc('\n', out);
+    const struct published_row *r = published_find(p->c->profile.name, program, o->name);
+    if (p->published && r)
+        fprintf(p->out, "  |%*u%*u%*u", PUBLISHED_CELL, r->native, PUBLISHED_CELL, r->bt, PUBLISHED_CELL, r->vt);
+    fputc('\n', p->out);
 }
 
-static void table_operations(const struct comparison *c, FILE *out)
+static void table_operations(const struct page *p)
 {
-    const struct column *lead = report_leading(c);
-    bool published = published_first(c->profile.name, lead->program);
-    if (!lead->noperations)
-        return;
-    if (published)
-        fprintf(out, "%*s  |%*s\n", LABEL + cell_width(c) * (int)c->ncolumns, "", 3 * PUBLISHED_CELL, "as published");
-    heading(c, "cycles, each", out);
-    if (published)
-        fprintf(out, "  |%*s%*s%*s", PUBLISHED_CELL, "native", PUBLISHED_CELL, "BT", PUBLISHED_CELL, "VT");
-    fputc('\n', out);
+    const struct column *lead = report_leading(p->c);
+    if (p->published)
+        fprintf(p->out, "%*s  |%*s\n", piece_width(p), "", 3 * PUBLISHED_CELL, "as published");
+    heading(p, "cycles, each");
+    if (p->published)
+        fprintf(p->out, "  |%*s%*s%*s", PUBLISHED_CELL, "native", PUBLISHED_CELL, "BT", PUBLISHED_CELL, "VT");
+    fputc('\n', p->out);
     for (unsigned i = 0; i < lead->noperations; i++)
-        row_operation(c, &lead->operation[i], lead->program, published, out);
-    fputc('\n', out);
+        row_operation(p, &lead->operation[i], lead->program);
 }
 
 /* --- what was counted ------------------------------------------------------------------------- */
 
-static void table_families(const struct comparison *c, FILE *out)
+static void table_families(const struct page *p)
 {
-    heading(c, "events, counted", out);
-    fputc('\n', out);
+    heading(p, "events, counted");
+    fputc('\n', p->out);
     for (int f = 0; f < FAMILY_COUNT; f++)
-        if (report_any(c, value_family_count, f))
-            row_numbers(c, family_rows[f].name, value_family_count, f, out);
-    row_numbers(c, "all", value_events, 0, out);
-    row_numbers(c, "guest instructions", value_guest_insns, 0, out);
-    fputc('\n', out);
+        if (report_any(p->c, value_family_count, f))
+            row_numbers(p, family_rows[f].name, value_family_count, f);
+    row_numbers(p, "all", value_events, 0);
+    row_numbers(p, "guest instructions", value_guest_insns, 0);
 }
 
-static void table_reasons(const struct comparison *c, FILE *out)
+static void table_reasons(const struct page *p)
 {
-    heading(c, "events, by reason", out);
-    fputc('\n', out);
+    heading(p, "events, by reason");
+    fputc('\n', p->out);
     for (int e = 0; e < EV_COUNT; e++)
-        if (report_any(c, value_event_count, e))
-            row_numbers(c, event_rows[e].name, value_event_count, e, out);
-    fputc('\n', out);
+        if (report_any(p->c, value_event_count, e))
+            row_numbers(p, event_rows[e].name, value_event_count, e);
+}
+
+/* Some events have longer names than all else. */
+static int longest_reason(const struct comparison *c)
+{
+    int longest = LABEL;
+    for (int e = 0; e < EV_COUNT; e++)
+        if (report_any(c, value_event_count, e) && (int)strlen(event_rows[e].name) > longest)
+            longest = strlen(event_rows[e].name);
+    return longest;
 }
 
 /* The event with the next lower count (or the same and a later row) than `than`; EV_COUNT: no more. */
@@ -125,71 +170,75 @@ static int next_frequent(const struct ledger *l, int than)
     return best;
 }
 
-static void list_frequent(const struct column *c, FILE *out)
+static void list_frequent(const struct page *p, const struct column *c)
 {
     char buf[32];
-    int e = EV_COUNT, width = LABEL;
-    label(out, c->label);
+    int e = EV_COUNT, column = LABEL;
+    label(p, c->label);
     for (unsigned i = 0; i < MOST_FREQUENT && (e = next_frequent(&c->ledger, e)) != EV_COUNT; i++) {
         char item[80];
-        int len = snprintf(item, sizeof item, "%s%s %s", i ? ", " : "  ", event_rows[e].name, report_grouped(c->ledger.count[e], buf));
-        if ((width += len) > WIDTH)
-            break;
-        fputs(item, out);
+        int len = snprintf(item, sizeof item, "%s %s", event_rows[e].name, report_grouped(c->ledger.count[e], buf));
+        bool fits = column + 3 + len <= p->width;   /* ", " before it, and a comma behind */
+        fputs(i ? fits ? ", " : "," : "  ", p->out);
+        if (i && !fits)
+            fprintf(p->out, "\n%*s", LABEL + 2, "");
+        fputs(item, p->out);
+        column = (i && !fits ? LABEL : column) + 2 + len;
     }
-    fputc('\n', out);
+    fputc('\n', p->out);
 }
 
-static void lists_frequent(const struct comparison *c, FILE *out)
+static void lists_frequent(const struct page *p)
 {
-    if (!report_any(c, value_events, 0))
+    if (!report_any(p->c, value_events, 0))
         return;
-    fprintf(out, "most frequent\n");
-    for (unsigned i = 0; i < c->ncolumns; i++)
-        if (c->column[i].ran && value_events(&c->column[i], 0))
-            list_frequent(&c->column[i], out);
-    fputc('\n', out);
+    fprintf(p->out, "most frequent\n");
+    for (unsigned i = 0; i < p->c->ncolumns; i++)
+        if (p->c->column[i].ran && value_events(&p->c->column[i], 0))
+            list_frequent(p, &p->c->column[i]);
+    fputc('\n', p->out);
 }
 
 /* --- what it came to -------------------------------------------------------------------------- */
 
-static void row_overhead(const struct comparison *c, FILE *out)
+static void row_overhead(const struct page *p)
 {
-    const struct column *bare = report_baseline(c);
+    const struct column *bare = report_baseline(p->c);
     if (!bare || !column_cycles(bare))
         return;
     char text[32];
-    label(out, "against bare");
-    for (unsigned i = 0; i < c->ncolumns; i++)
-        cell_text(c, out, report_overhead(&c->column[i], bare, text));
-    fputc('\n', out);
+    label(p, "against bare");
+    for (unsigned i = p->from; i < p->to; i++)
+        cell_text(p, report_overhead(&p->c->column[i], bare, text));
+    fputc('\n', p->out);
 }
 
-static void table_cycles(const struct comparison *c, FILE *out)
+static void table_cycles(const struct page *p)
 {
-    heading(c, "cycles, modelled", out);
-    fputc('\n', out);
-    row_numbers(c, "guest", value_guest_cycles, 0, out);
-    row_numbers(c, "monitor", value_monitor_cycles, 0, out);
+    heading(p, "cycles, modelled");
+    fputc('\n', p->out);
+    row_numbers(p, "guest", value_guest_cycles, 0);
+    row_numbers(p, "monitor", value_monitor_cycles, 0);
     for (int f = 0; f < FAMILY_COUNT; f++) {
         char name[LABEL];
         snprintf(name, sizeof name, "  %s", family_rows[f].name);
-        if (report_any(c, value_family_cycles, f))
-            row_numbers(c, name, value_family_cycles, f, out);
+        if (report_any(p->c, value_family_cycles, f))
+            row_numbers(p, name, value_family_cycles, f);
     }
-    row_numbers(c, "together", value_cycles, 0, out);
-    row_overhead(c, out);
+    row_numbers(p, "together", value_cycles, 0);
+    row_overhead(p);
 }
 
 /* --- the page --------------------------------------------------------------------------------- */
 
-/* Words of `text`, broken before they pass WIDTH. */
-static void print_wrapped(const char *text, FILE *out)
+/* Words of `text`, broken before they pass the width. */
+static void print_wrapped(const struct page *p, const char *text)
 {
+    FILE *out = p->out;
     int column = 0;
     for (const char *word = text; *word;) {
         int len = strcspn(word, " ");
-        bool fits = column + 1 + len <= WIDTH;
+        bool fits = column + 1 + len <= p->width;
         if (column)
             fputc(fits ? ' ' : '\n', out);
         column = (column && fits ? column + 1 : 0) + len;
@@ -199,48 +248,65 @@ static void print_wrapped(const char *text, FILE *out)
     fputc('\n', out);
 }
 
-static void print_note(const struct column *c, FILE *out)
+static void print_note(const struct page *p, const struct column *c)
 {
     char line[sizeof c->label + sizeof c->note + 32];
     snprintf(line, sizeof line, "%s: %s%s", c->label, c->ran ? "" : "did not run: ", c->note);
     if (*c->note)
-        print_wrapped(line, out);
+        print_wrapped(p, line);
+    snprintf(line, sizeof line, "%s: on the host's /dev/kvm; its cycles are measured and differ from run to run.", c->label);
     if (c->measured)
-        fprintf(out, "%s: on the host's /dev/kvm; its cycles are measured and differ from run to run.\n", c->label);
+        print_wrapped(p, line);
 }
 
-static void print_notes(const struct comparison *c, FILE *out)
+static void print_notes(const struct page *p)
 {
-    for (unsigned i = 0; i < c->ncolumns; i++)
-        print_note(&c->column[i], out);
+    for (unsigned i = 0; i < p->c->ncolumns; i++)
+        print_note(p, &p->c->column[i]);
 }
 
 /* Where the figures beside the table come from, or how to have them. */
-static void print_literature(const struct comparison *c, FILE *out)
+static void print_literature(const struct page *p)
 {
-    const struct published_row *p = published_first(NULL, report_leading(c)->program);
-    if (published_first(c->profile.name, report_leading(c)->program))
-        fprintf(out, "as published: Adams & Agesen, ASPLOS 2006; docs/cost-model.md says where these differ, and why.\n");
-    else if (p)
-        fprintf(out, "--profile=%s puts the cycles that were measured on that machine beside these.\n", p->profile);
+    char line[160] = "as published: Adams & Agesen, ASPLOS 2006; docs/cost-model.md says where these differ, and why.";
+    const struct published_row *r = published_first(NULL, report_leading(p->c)->program);
+    bool beside = published_first(p->c->profile.name, report_leading(p->c)->program);
+    if (!beside && r)
+        snprintf(line, sizeof line, "--profile=%s puts the cycles that were measured on that machine beside these.", r->profile);
+    if (beside || r)
+        print_wrapped(p, line);
 }
 
-static void print_tables(const struct comparison *c, bool all_reasons, FILE *out)
+static void print_tables(struct page *p, bool all_reasons)
 {
-    table_operations(c, out);
-    table_families(c, out);
-    if (all_reasons)
-        table_reasons(c, out);
-    else
-        lists_frequent(c, out);
-    table_cycles(c, out);
+    const struct column *lead = report_leading(p->c);
+    if (lead->noperations) {
+        in_pieces(p, published_first(p->c->profile.name, lead->program), table_operations);
+        fputc('\n', p->out);
+    }
+    in_pieces(p, false, table_families);
+    fputc('\n', p->out);
+    p->label = all_reasons ? longest_reason(p->c) : LABEL;
+    if (all_reasons) {
+        in_pieces(p, false, table_reasons);
+        fputc('\n', p->out);
+    } else {
+        lists_frequent(p);
+    }
+    p->label = LABEL;
+    in_pieces(p, false, table_cycles);
 }
 
-void report_text(const struct comparison *c, bool all_reasons, FILE *out)
+void report_text(const struct comparison *c, bool all_reasons, unsigned width, FILE *out)
 {
-    fprintf(out, "%s\ncost profile %s: %s\n\n", c->guest, c->profile.name, c->profile.title);
+    struct page p = { .c = c, .out = out, .width = width, .label = LABEL };
+    char title[400];
+    snprintf(title, sizeof title, "cost profile %s: %s", c->profile.name, c->profile.title);
+    fprintf(out, "%s\n", c->guest);
+    print_wrapped(&p, title);
+    fputc('\n', out);
     if (report_any(c, value_guest_cycles, 0))
-        print_tables(c, all_reasons, out);
-    print_notes(c, out);
-    print_literature(c, out);
+        print_tables(&p, all_reasons);
+    print_notes(&p);
+    print_literature(&p);
 }
