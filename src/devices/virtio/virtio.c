@@ -4,13 +4,20 @@
 
 #include <string.h>
 
+enum { TURN_NS = 1000 };
+
+/* No driver can make more chains available than its ring has entries while the device is at work. Somebody else can who has the same memory
+ * (a back-end of vhost-user): after so many it is the machine's turn. */
 static void work_due(void *opaque, cycles_t when)
 {
     struct virtqueue *q = opaque;
     if (!virtio_running(q->v))
         return;
-    if (q->v->ops->work(q->v, q) && virtqueue_set_doorbell(q, true))
-        virtio_work_later(q, 0);    /* came between the last look and the doorbell's being on again */
+    q->turn = q->size + 1;
+    bool done = q->v->ops->work(q->v, q);
+    q->turn = 0;
+    if (done && virtqueue_set_doorbell(q, true))
+        virtio_work_later(q, TURN_NS);  /* came between the last look and the doorbell's being on again */
 }
 
 void virtio_work_later(struct virtqueue *q, u64 ns)

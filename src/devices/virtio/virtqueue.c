@@ -25,8 +25,9 @@ bool virtqueue_available(struct virtqueue *q) { return usable(q) && q->layout->a
 
 bool virtqueue_take(struct virtqueue *q, struct vq_chain *c)
 {
-    if (!virtqueue_available(q))
+    if (q->turn == 1 || !virtqueue_available(q))
         return false;
+    q->turn -= q->turn > 0;
     c->readable = c->pieces = 0;
     c->readable_len = c->writable_len = 0;
     if (!q->layout->take(q, c))

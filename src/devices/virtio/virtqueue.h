@@ -54,6 +54,7 @@ struct virtqueue {
     u16 told;                       /* next_used when last the driver was, or need not be, interrupted */
     bool told_wrap, told_valid;
     struct timer work;
+    u32 turn;                       /* while it is worked on: chains that it may still give, and one; 0: nobody counts */
     u64 kicks, chains, interrupts, quiet;   /* counted; quiet: interrupts that the driver did not want */
 };
 
