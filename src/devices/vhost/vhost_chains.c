@@ -59,14 +59,20 @@ static void take_all(struct vhost *h, struct vhost_ring *r)
     }
 }
 
+/* A ringful at most: a back-end, which has the driver's memory too, could make available more and more. */
+static void begin_turn(struct vhost_ring *r) { r->q->turn = r->q->size + 1; }
+static bool end_of_turn(const struct vhost_ring *r) { return r->q->turn == 1; }
+
 void vhost_feed(struct vhost *h, struct vhost_ring *r)
 {
     if (vhost_is_answered(h, r->q->index) && !r->pendings)
         h->progress_ms = vhost_host_ms();
     submit_waiting(h, r);
+    begin_turn(r);
     do
         take_all(h, r);
-    while (!r->waiting && virtqueue_set_doorbell(r->q, true));
+    while (!r->waiting && virtqueue_set_doorbell(r->q, true) && !end_of_turn(r));
+    r->q->turn = 0;
     vhost_ring_kick(r);
     virtqueue_interrupt(r->q);
     h->last_work = h->clock->now;
@@ -76,12 +82,14 @@ void vhost_refuse_all(struct vhost *h, struct vhost_ring *r)
 {
     while (r->first)
         refuse(h, r, r->first);
+    begin_turn(r);
     do
         while (virtqueue_take(r->q, &h->chain)) {
             u32 written = h->v->ops->refused(h->v, r->q, &h->chain);
             virtqueue_put(r->q, &h->chain, written);
         }
-    while (virtqueue_set_doorbell(r->q, true));
+    while (virtqueue_set_doorbell(r->q, true) && !end_of_turn(r));
+    r->q->turn = 0;
     virtqueue_interrupt(r->q);
 }
 

@@ -7,6 +7,7 @@
 #include "devices/vhost/vhost_message.h"
 
 struct vhost_peer;
+enum { VHOST_ANSWERS = 4 };
 
 /* Where a ring is, by the front-end's addresses, and the event descriptors that take the place of doorbell and interrupt. */
 struct vhost_place { u16 size; u64 desc, avail, used; int kick, call; };
@@ -32,7 +33,8 @@ struct vhost_peer {
     unsigned queues;            /* that it serves at most */
     bool connected;
     int fd;                     /* becomes readable when it is gone; -1: not connected, or never goes */
-    unsigned patience_ms;       /* for an answer */
+    unsigned patience_ms;       /* for an answer; VHOST_ANSWERS times that for all that one conversation waits, */
+    u64 waited_ms;              /* which is so much: who begins one sets it to 0 */
     char trouble[160];
 };
 

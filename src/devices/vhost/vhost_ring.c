@@ -168,7 +168,8 @@ int vhost_ring_done(struct vhost_ring *r, struct vhost_pending **p, u32 *written
     u16 index = __atomic_load_n(&shared(r)->used.index, __ATOMIC_ACQUIRE);
     if (index == r->used)
         return 0;
-    u32 id = shared(r)->used.ring[r->used % VHOST_RING_SIZE].id, len = shared(r)->used.ring[r->used % VHOST_RING_SIZE].len;
+    u32 id = __atomic_load_n(&shared(r)->used.ring[r->used % VHOST_RING_SIZE].id, __ATOMIC_RELAXED);    /* once: it may be another thing next */
+    u32 len = __atomic_load_n(&shared(r)->used.ring[r->used % VHOST_RING_SIZE].len, __ATOMIC_RELAXED);
     *p = id < VHOST_RING_SIZE ? r->by_head[id] : NULL;
     if (!*p || (u16)(index - r->used) > r->pendings)
         return -1;

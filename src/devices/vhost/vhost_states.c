@@ -59,6 +59,7 @@ static bool set_up(struct vhost *h)
 static bool try_to_start(struct vhost *h)
 {
     h->tried_ms = vhost_host_ms();
+    h->peer->waited_ms = 0;
     if (!h->peer->connected && !h->peer->ops->connect(h->peer))
         return false;
     if (!set_up(h)) {
@@ -99,6 +100,7 @@ static void lose(struct vhost *h)
 /* A driver may be ready before its queue is: then the back-end gets that ring late. */
 static bool has_ring(struct vhost *h, struct vhost_ring *r)
 {
+    h->peer->waited_ms = 0;
     if (!r->started && !start_ring(h, r))
         lose(h);
     return h->state == VHOST_SERVED;
@@ -179,6 +181,7 @@ static void drain(struct vhost *h)
 static bool stop(struct vhost *h)
 {
     drain(h);
+    h->peer->waited_ms = 0;
     bool ok = !vhost_owes(h);
     for (unsigned n = 0; n < h->server.queues && ok; n++)
         ok = !h->ring[n].started || h->peer->ops->stop_ring(h->peer, n);

@@ -4,7 +4,7 @@
  * are, and by which event descriptors it is called; then nothing goes over the socket any more.
  *
  * Each message waits for its answer at most patience_ms of the host's time, and is asked to have one where the protocol has a way
- * (REPLY_ACK). A wrong answer ends the connection: whoever errs here would err with the guest's memory.
+ * (REPLY_ACK); all of a conversation together at most VHOST_ANSWERS times as long. A wrong answer ends the connection: whoever errs here would err with the guest's memory.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -46,11 +46,15 @@ static struct vhost_message message_ring(enum vhost_request r, u32 index, u32 nu
 /* An answer is to what was asked, has a length that it may have, and brings no descriptors. */
 static const char *await(struct vhost_user *u, u32 request, u32 size, struct vhost_message *answer)
 {
+    u64 from = vhost_host_ms();
     const char *why = vhost_message_receive(u->head.fd, answer);
+    u->head.waited_ms += vhost_host_ms() - from;
     if (why)
         return why;
     bool right = answer->request == request && answer->flags & VHOST_REPLY && answer->size == size && !answer->nfds;
     vhost_message_close_fds(answer);
+    if (u->head.waited_ms > (u64)VHOST_ANSWERS * u->head.patience_ms)
+        return "it takes too long for all its answers";
     return right ? NULL : "its answer is none to what was asked";
 }
 
