@@ -24,7 +24,7 @@
 
 enum vb_vice {
     VB_NONE, VB_DIES, VB_HANGS, VB_BAD_ID, VB_BAD_INDEX, VB_TWICE, VB_TALKS,    /* when it has taken `after` chains */
-    VB_SILENT, VB_REFUSES, VB_WRONG_REQUEST, VB_WRONG_SIZE, VB_LONG, VB_VERSION, VB_WITH_FDS, VB_CUT, VB_HANGS_UP,  /* when `after` messages have come */
+    VB_SILENT, VB_REFUSES, VB_WRONG_REQUEST, VB_WRONG_SIZE, VB_LONG, VB_VERSION, VB_WITH_FDS, VB_CUT, VB_HANGS_UP, VB_DIES_IN_HEADER, VB_DIES_IN_PAYLOAD,  /* when `after` messages have come */
     VB_VICES,
 };
 enum { VB_RINGS = 8, VB_DISK_CONFIG = 60 };
@@ -202,6 +202,8 @@ static inline void vb_answer(struct vb *b, struct vhost_message *m, u32 size)
         case VB_WITH_FDS: m->fd[0] = m->fd[1] = b->socket; m->nfds = 2; break;
         case VB_CUT: if (write(b->socket, m, 7) < 0) _exit(6); pause(); break;
         case VB_HANGS_UP: _exit(0);
+        case VB_DIES_IN_HEADER: _exit(write(b->socket, m, 7) != 7);
+        case VB_DIES_IN_PAYLOAD: _exit(write(b->socket, m, VHOST_HEADER + 3) != VHOST_HEADER + 3);
         default: break;
         }
     }
