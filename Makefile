@@ -28,7 +28,7 @@ LIB := $(B)/libemu.a
 
 TESTS := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/test_*.c))
 BENCHES := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
-TEST_SUPPORT := $(B)/tests/check.o $(B)/tests/progen.o $(B)/tests/progen_world.o $(B)/tests/lockstep.o $(B)/tests/pvfixture.o $(B)/tests/pvfront.o $(B)/tests/pvstore.o
+TEST_SUPPORT := $(B)/tests/check.o $(B)/tests/progen.o $(B)/tests/progen_world.o $(B)/tests/lockstep.o $(B)/tests/pvfixture.o $(B)/tests/pvfront.o $(B)/tests/pvstore.o $(B)/tests/vfio_standin.o
 TOOLS := $(patsubst %.c,$(B)/%,$(wildcard tools/*.c))
 
 .PHONY: all demo check soak bench docs book man guests clean help setup tests linux-programs

@@ -390,7 +390,7 @@ static int check_one(struct vfio_host *h, const char *const *places, unsigned n,
 
 static void test_groups(void)
 {
-    static const char *const half[] = { "03:01.0" }, *const whole[] = { "03:01.0", "03:02.0" }, *const pf[] = { "0000:01:00.0" }, *const alone[] = { "02:01.0" };
+    static const char *const half[] = { "03:01.0" }, *const whole[] = { "03:01.0", "03:02.0" }, *const pf[] = { "01:00.0" }, *const alone[] = { "02:01.0" };
     struct bench b;
     struct error err;
     u8 bus, devfn;

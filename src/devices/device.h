@@ -50,12 +50,16 @@ struct nic {
     u16 queue_size;                 /* of NIC_VIRTIO: entries of each, a power of two; 0: as it has by itself */
 };
 
-/* A device of the modelled host that is given to the guest. */
+/* A device of the modelled host, or of the computer that we run on, that is given to the guest. */
 enum { VFIO_SLOTS_MAX = 8 };
 struct host_device;
+struct vfio_calls;
 struct vfio_host;
+struct vfio_real_set;
 struct vfio_slot {
-    struct host_device *device;
+    struct host_device *device;     /* of the modelled host, or */
+    const char *address;            /* ... of this computer, "0000:01:10.0": then `device` is NULL */
+    bool no_rom;                    /* ... without its expansion ROM */
     u8 slot;                        /* of PCI bus 0; 0: its device chooses by its place in the list */
     struct net_wire *wire;          /* what its port is plugged into; NULL: no cable */
 };
@@ -116,6 +120,8 @@ struct platform {
     struct virtio_place virtio_mmio[VIRTIO_DEVICES_MAX]; unsigned nvirtio_mmio;     /* published by the virtio devices */
     struct vfio_slot vfio[VFIO_SLOTS_MAX]; unsigned nvfio;
     struct vfio_host *vfio_host;    /* whose devices these are */
+    const struct vfio_calls *vfio_calls;    /* of those of this computer: who is its kernel; NULL: the real one */
+    struct vfio_real_set *vfio_real;        /* published by their create(); NULL: there are none */
     bool no_iommu;                  /* the guest is the host itself: nothing stands between devices and memory */
     const bool *posting;            /* can its engine take interrupts past the host? NULL: no */
     void (*host_interrupt)(void *machine); /* an interrupt for the host has come on the processor that runs the guest; NULL: nobody cares */

@@ -14,6 +14,7 @@
 #include "devices/time/pit.h"
 #include "devices/time/rtc.h"
 #include "devices/vfio/vfio.h"
+#include "devices/vfio/vfio_real.h"
 #include "devices/virtio/virtio.h"
 
 const struct device_ops *const pc_devices[] = {
@@ -32,6 +33,7 @@ const struct device_ops *const pc_devices[] = {
     &e1000_ops,
     &virtio_set_ops,
     &vfio_set_ops,
+    &vfio_real_ops,
     &fwcfg_ops,
     &dma_ops,
     &fdc_ops,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Inside src/machine: the user's -device vfio-pci: devices of the modelled host that this machine gets. */
+/* Inside src/machine: the user's -device vfio-pci: devices of the modelled host, and of this computer, that this machine gets. */
 #ifndef EMU_MACHINE_ASSIGN_H
 #define EMU_MACHINE_ASSIGN_H
 

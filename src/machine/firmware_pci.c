@@ -27,7 +27,7 @@ static u32 align(u32 at, u32 size) { return (at + size - 1) & ~(size - 1); }
 
 static void place_bars(struct vm *vm, const struct pci_function *f, struct places *next)
 {
-    for (unsigned n = 0; n < ARRAY_LEN(f->bar); n++) {
+    for (unsigned n = 0; n < PCI_BARS; n++) {
         u32 size = f->bar[n].size, *at = f->bar[n].io ? &next->io : &next->memory;
         if (!size)
             continue;
@@ -53,7 +53,7 @@ void firmware_leave_pci(struct vm *vm)
     bool routed = false;
     for (unsigned devfn = 0; vm->platform.pci && devfn < 256; devfn++) {
         const struct pci_function *f = vm->platform.pci->function[devfn];
-        if (!f || !(f->config[PCI_INTERRUPT_PIN] || f->bar[0].direct))
+        if (!f || !(f->config[PCI_INTERRUPT_PIN] || f->assigned))
             continue;
         if (!routed)
             route_interrupts(vm);

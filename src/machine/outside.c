@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "devices/net/net_outside.h"
+#include "devices/vfio/vfio_real.h"
 #include "devices/vhost/vhost.h"
 #include "machine/network.h"
 
@@ -70,9 +71,21 @@ static struct vhost *backend(const struct vm *vm, unsigned i)
 
 /* --- all of them --- */
 
+static void hear_of_devices(struct vm *vm)
+{
+    bool fatal;
+    vfio_real_poll(vm->platform.vfio_real);
+    const char *news = vfio_real_news(vm->platform.vfio_real, &fatal);
+    if (news && fatal)
+        vm_stop(vm, STATUS_STOPPED, "%s", news);
+    else if (news)
+        fprintf(stderr, "emu: %s\n", news);
+}
+
 void outside_poll(struct vm *vm)
 {
     network_poll(vm);
+    hear_of_devices(vm);
     for (unsigned i = 0; i < BACKENDS; i++)
         vhost_poll(backend(vm, i));
 }
@@ -82,12 +95,12 @@ unsigned outside_fds(struct vm *vm, struct pollfd *fds, unsigned max)
     unsigned count = network_fds(vm, fds, max);
     for (unsigned i = 0; i < BACKENDS; i++)
         count += vhost_fds(backend(vm, i), fds + count, max - count);
-    return count;
+    return count + vfio_real_fds(vm->platform.vfio_real, fds + count, max - count);
 }
 
 bool outside_waits(struct vm *vm)
 {
-    bool waits = network_waits(vm);
+    bool waits = network_waits(vm) || vfio_real_waits(vm->platform.vfio_real);
     for (unsigned i = 0; i < BACKENDS && !waits; i++)
         waits = vhost_waits(backend(vm, i));
     return waits;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Inside src/machine: who lives outside this process, in the host's time, and brings the guest something: networks and vhost back-ends. */
+/* Inside src/machine: who lives outside this process, in the host's time, and brings the guest something: networks, vhost back-ends, devices of this computer. */
 #ifndef EMU_MACHINE_OUTSIDE_H
 #define EMU_MACHINE_OUTSIDE_H
 

@@ -72,9 +72,10 @@ struct vm_nic {
     unsigned pairs;                 /* of a virtio adapter's queues; 0: one */
     u16 queue_size;                 /* entries of each; 0: as it has by itself */
 };
-/* A device of the modelled host: -device vfio-pci,host=01:10.0. */
+/* A device of the modelled host, -device vfio-pci,host=01:10.0, or of this computer: host=0000:01:10.0, or its directory in sysfs. */
 struct vm_vfio {
-    const char *host;
+    const char *host, *sysfsdev;    /* one of them; the other is NULL */
+    bool no_rom;                    /* of this computer's: the guest does not see its expansion ROM */
     const char *netdev;             /* id of the network that its port is plugged into; NULL: no cable */
     u8 slot;
 };
@@ -109,6 +110,7 @@ struct vm_config {
     struct vm_nic nic[NICS_MAX]; unsigned nnics;
     struct vm_capture capture[VM_MAX_CAPTURES]; unsigned ncaptures;
     struct vm_vfio vfio[VFIO_SLOTS_MAX]; unsigned nvfios;
+    const struct vfio_calls *vfio_calls;    /* this computer's kernel, as far as it gives its devices to guests; NULL: the real one */
     struct host_card host_card[VM_MAX_HOST_CARDS]; unsigned nhost_cards; /* of the modelled host; none: the usual ones */
     struct vfio_host **shared_host; /* of several machines: made by the first that needs it, owned by the caller. NULL: the vm's own */
     struct chardev *debugcon;       /* the firmware's messages; NULL: nowhere */
@@ -178,6 +180,7 @@ struct vm {
     struct irq isa_wire[16];        /* into the machine's interrupt controllers */
     u16 isa_level;                  /* bit by line: what devices say now */
     struct irq irq_tap;             /* an engine's: gets the lines instead. set NULL: nobody does */
+    char vfio_address[VFIO_SLOTS_MAX][16]; /* places of this computer's devices that the guest gets */
     struct vfio_host *host;         /* the modelled host's devices, if it is this machine's alone; owned */
     struct block_host disk_host[VM_MAX_DRIVES];     /* of the drives that the modelled host serves */
     struct network *network;        /* wires and back-ends; NULL: the machine has none */

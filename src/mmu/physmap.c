@@ -96,7 +96,8 @@ static void view_append(struct physmap *m, const struct region *r, gpa_t from, g
     v->gpa = from;
     v->size = to - from;
     if (r->kind == REGION_MMIO) {
-        v->fd_offset = skip; /* of an MMIO piece: how far into the device's range it begins */
+        v->fd_offset += skip;
+        v->hva = r->hva ? r->hva + skip : NULL;
     } else {
         v->hva += skip;
         v->fd_offset += skip;
@@ -189,7 +190,7 @@ static const struct region *owner_of(const struct physmap *m, const u8 *hva, u64
     for (unsigned i = 0; i < m->nadded; i++) {
         const struct region *r = &m->added[i];
         u64 skip = hva - r->hva;
-        if (r->hva && !r->alias && hva >= r->hva && skip < r->size && size <= r->size - skip)
+        if (r->kind != REGION_MMIO && !r->alias && hva >= r->hva && skip < r->size && size <= r->size - skip)
             return r;
     }
     return NULL;
@@ -232,6 +233,24 @@ void physmap_set_direct(struct physmap *m, gpa_t gpa)
     if (i)
         m->added[i - 1].direct = true;
     view_rebuild(m);
+}
+
+int physmap_add_window(struct physmap *m, const char *name, gpa_t gpa, u64 size, u8 *hva, struct error *err)
+{
+    const struct region *under = topmost(m, gpa);
+    if (!under || under->kind != REGION_MMIO || size > under->size - (gpa - under->gpa) || (gpa | size) & ~PAGE_MASK)
+        return error_set(err, "%s: a window at 0x%llx onto nothing", name, (unsigned long long)gpa);
+    const struct region device = *under;
+    struct region *r = add(m, name, gpa, size, REGION_MMIO, err);
+    if (!r)
+        return -1;
+    r->ops = device.ops;
+    r->opaque = device.opaque;
+    r->fd_offset = device.fd_offset + (gpa - device.gpa);
+    r->hva = hva;
+    r->direct = true;
+    view_rebuild(m);
+    return 0;
 }
 
 void physmap_remove(struct physmap *m, gpa_t gpa, u64 size)

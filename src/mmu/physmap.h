@@ -28,13 +28,14 @@ struct region {
     u64 size;                   /* bytes, a multiple of PAGE_SIZE for RAM and ROM */
     enum region_kind kind;
     const char *name;
-    u8 *hva;                    /* RAM, ROM: where the emulator sees it */
-    u64 fd_offset;              /* RAM, ROM: where it is in the memfd */
+    u8 *hva;                    /* RAM, ROM, windows: where the emulator sees it */
+    u64 fd_offset;              /* RAM, ROM: where it is in the memfd; MMIO: how far into the device's range it begins */
     const struct mmio_ops *ops; /* MMIO */
     void *opaque;
     u8 *page_marks;             /* RAM, ROM: one byte of enum page_mark bits per page */
     bool alias;                 /* shows another region's memory, and shares its marks */
-    bool direct;                /* MMIO: a device in the guest's own hands; its monitor maps it, accesses need no exit */
+    bool direct;                /* MMIO: a device in the guest's own hands; its monitor maps it, accesses need no exit. With hva: a window onto
+                                 * its registers, whose loads and stores are the device's; ops do the same */
 };
 
 /* Why a page is watched. A write to a marked page is reported to the observers of that mark. */
@@ -95,6 +96,9 @@ int physmap_add_alias(struct physmap *m, const char *name, gpa_t gpa, u64 size, 
 int physmap_add_mmio(struct physmap *m, const char *name, gpa_t gpa, u64 size, const struct mmio_ops *ops, void *opaque, struct error *err);
 /* The MMIO that was added at gpa last is a device in the guest's own hands. */
 void physmap_set_direct(struct physmap *m, gpa_t gpa);
+/* Lay a window onto a real device's registers, which this process sees at hva, over a part of the MMIO at gpa; whole pages.
+ * physmap_remove() takes it away, before that MMIO. 0 or -1 with *err. */
+int physmap_add_window(struct physmap *m, const char *name, gpa_t gpa, u64 size, u8 *hva, struct error *err);
 void physmap_remove(struct physmap *m, gpa_t gpa, u64 size);
 /* All MMIO that was added with this opaque, wherever it is and whatever else is there. */
 void physmap_remove_mmio(struct physmap *m, const void *opaque);

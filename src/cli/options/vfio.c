@@ -6,9 +6,9 @@
 
 #include "cli/options/options.h"
 
-/* --- -device vfio-pci,host=01:10.0 --- */
+/* --- -device vfio-pci,host=01:10.0 of the modelled host, host=0000:01:10.0 or sysfsdev=PATH of this computer --- */
 
-static const char *const ignored[] = { "id", "bus", "x-igd-opregion", "romfile", "rombar", "bootindex", "multifunction" };
+static const char *const ignored[] = { "id", "bus", "x-igd-opregion", "bootindex", "multifunction" };
 
 bool vfio_is_device(const char *arg) { return strncmp(arg, "vfio-pci", 8) == 0 && (!arg[8] || arg[8] == ','); }
 
@@ -26,11 +26,21 @@ static int set_slot(struct vm_vfio *x, const char *value, struct error *err)
     return end != value && !*end && slot >= 1 && slot <= 31 ? 0 : error_set(err, "addr=%s: give a slot of the PCI bus, 3 to 1f", value);
 }
 
+static int set_rom(struct vm_vfio *x, const char *value, struct error *err)
+{
+    x->no_rom = !strcmp(value, "0") || !strcmp(value, "off");
+    return x->no_rom || !strcmp(value, "1") || !strcmp(value, "on") ? 0 : error_set(err, "-device vfio-pci,rombar=%s: give 0 or 1", value);
+}
+
 static int take_word(struct vm_vfio *x, char *word, struct error *err)
 {
     char *value;
     if ((value = value_of(word, "host")))
         return x->host = value, 0;
+    if ((value = value_of(word, "sysfsdev")))
+        return x->sysfsdev = value, 0;
+    if ((value = value_of(word, "rombar")))
+        return set_rom(x, value, err);
     if ((value = value_of(word, "netdev")))
         return x->netdev = value, 0;
     if ((value = value_of(word, "addr")))
@@ -38,7 +48,7 @@ static int take_word(struct vm_vfio *x, char *word, struct error *err)
     for (unsigned i = 0; i < ARRAY_LEN(ignored); i++)
         if (value_of(word, ignored[i]))
             return 0;
-    return error_set(err, "-device vfio-pci: '%s' is not host=, netdev= or addr=", word);
+    return error_set(err, "-device vfio-pci: '%s' is not host=, sysfsdev=, netdev=, rombar= or addr=", word);
 }
 
 int vfio_take_device(struct vfio_options *o, struct vm_config *c, const char *arg, struct error *err)
@@ -52,7 +62,11 @@ int vfio_take_device(struct vfio_options *o, struct vm_config *c, const char *ar
     for (char *word = strtok_r(NULL, ",", &save); word; word = strtok_r(NULL, ",", &save))
         if (take_word(x, word, err))
             return -1;
-    return x->host ? 0 : error_set(err, "-device vfio-pci: says not which of the host's devices; give -device vfio-pci,host=01:10.0");
+    if (x->host && x->sysfsdev)
+        return error_set(err, "-device vfio-pci: host=%s and sysfsdev=%s are two devices; give two -device", x->host, x->sysfsdev);
+    if (x->host || x->sysfsdev)
+        return 0;
+    return error_set(err, "-device vfio-pci: says not which device; give host=01:10.0 of the modelled host, or host=0000:01:10.0 of this computer");
 }
 
 void vfio_fini_options(struct vfio_options *o)

@@ -90,7 +90,8 @@ static void data_write(void *dev, u64 offset, unsigned size, u64 value)
         u8 *byte = &f->config[(u8)(at + i)], mask = f->writable[(u8)(at + i)];
         *byte = (*byte & ~mask) | ((value >> (8 * i)) & mask);
     }
-    if (at <= PCI_COMMAND + 1 || (at < PCI_BAR0 + 24 && at + size > PCI_BAR0))
+    bool bars = at < PCI_BAR0 + 4 * PCI_BARS && at + size > PCI_BAR0, rom = at < PCI_ROM_BAR + 4 && at + size > PCI_ROM_BAR;
+    if (at <= PCI_COMMAND + 1 || bars || rom)
         pci_update_bars(f);
     if (f->written)
         f->written(f, at, size);

@@ -10,20 +10,26 @@
 
 /* Offsets in configuration space (PCI Local Bus Specification 3.0, 6.1). */
 enum { PCI_VENDOR = 0x00, PCI_DEVICE = 0x02, PCI_COMMAND = 0x04, PCI_STATUS = 0x06, PCI_REVISION = 0x08,
-       PCI_CLASS = 0x09, PCI_HEADER_TYPE = 0x0e, PCI_BAR0 = 0x10, PCI_SUBSYSTEM_VENDOR = 0x2c,
+       PCI_CLASS = 0x09, PCI_HEADER_TYPE = 0x0e, PCI_BAR0 = 0x10, PCI_SUBSYSTEM_VENDOR = 0x2c, PCI_ROM_BAR = 0x30, PCI_CAPABILITIES = 0x34,
        PCI_INTERRUPT_LINE = 0x3c, PCI_INTERRUPT_PIN = 0x3d };
 enum { PCI_COMMAND_IO = 0x0001, PCI_COMMAND_MEMORY = 0x0002, PCI_COMMAND_MASTER = 0x0004, PCI_COMMAND_INTX_OFF = 0x0400 };
+
+/* A part of a memory BAR, whole pages, whose registers this process has in its own memory: a real device's. */
+struct pci_window { u32 offset, size; u8 *hva; };
+
+enum { PCI_BARS = 6, PCI_ROM = PCI_BARS /* the seventh is the expansion ROM's */, PCI_WINDOWS_MAX = 8 };
 
 /* One base address register: where the guest puts it, the bus finds the device. */
 struct pci_bar {
     const char *name;
-    u32 size;               /* bytes, a power of two: I/O at least 4, memory at least 4096; 0: no such register */
+    u32 size;               /* bytes, a power of two: I/O at least 4, memory at least 16, a ROM 2048; 0: no such register */
     bool io;
     const struct bus_ops *ops;
     void *dev;
     bool direct;            /* memory: the guest reaches the device past its monitor */
+    struct pci_window window[PCI_WINDOWS_MAX]; unsigned nwindows; /* and these parts, while pci_show_windows() says so */
     u32 at;                 /* where it is on the bus, when it is */
-    bool mapped;
+    bool mapped, open;      /* open: with its windows */
 };
 
 struct pci_function;
@@ -39,7 +45,8 @@ struct pci_root {
 struct pci_function {
     u8 config[256];
     u8 writable[256];       /* the bits of each byte that a guest can change */
-    struct pci_bar bar[6];
+    struct pci_bar bar[PCI_BARS + 1];
+    bool windows;           /* of the BARs: they are shown */
     /* After config[offset..offset+size) was written: a BAR moved, bus mastering was switched. NULL: nobody cares. */
     void (*written)(struct pci_function *f, u8 offset, unsigned size);
     /* Before config[offset..offset+size) is read: bytes that come from elsewhere. NULL: there are none. */
@@ -48,7 +55,7 @@ struct pci_function {
     struct pci_bus *bus;    /* set by pci_add() */
     u8 devfn;
     bool intx;              /* the level of its interrupt pin */
-    void *assigned;         /* for the root: whose it is */
+    void *assigned;         /* on the host's bus, for the root: whose it is; on a guest's: it is a device of the host's. NULL: neither */
     cycles_t dma_cycles;    /* how long its DMA has taken since pci_dma_time(), where somebody counts that */
 };
 
@@ -72,12 +79,16 @@ void pci_put(u8 *space, u8 offset, unsigned size, u32 value);
 u32 pci_get(const u8 *space, u8 offset, unsigned size);
 /* Vendor, device, class (24 bits: base, sub, interface). */
 void pci_identify(struct pci_function *f, u16 vendor, u16 device, u32 class_code, u8 revision);
-/* Give base address register n (0 to 5); before pci_add(). name and ops are not copied. The command register becomes writable. */
+/* Give base address register n (0 to 5, or PCI_ROM); before pci_add(). name and ops are not copied. The command register becomes writable. */
 void pci_set_bar(struct pci_function *f, unsigned n, const struct pci_bar *bar);
 /* 0, or -1 with *err if the place is taken. */
 int pci_add(struct pci_bus *b, unsigned slot, unsigned func, struct pci_function *f, struct error *err);
 /* As after RST#: command, BARs and interrupt line zero, nothing mapped, the pin low. The rest is the device's to restore. */
 void pci_reset(struct pci_function *f);
+/* Where register n is. */
+static inline u8 pci_bar_at(unsigned n) { return n == PCI_ROM ? PCI_ROM_BAR : PCI_BAR0 + 4 * n; }
+/* May the guest's monitor map the windows of its BARs? */
+void pci_show_windows(struct pci_function *f, bool show);
 /* After config[] was changed by the device itself: map what is enabled now. */
 void pci_update_bars(struct pci_function *f);
 

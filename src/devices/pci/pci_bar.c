@@ -7,10 +7,9 @@
 
 #include "devices/pci/pci.h"
 
-enum { BAR_IO = 1 };
+enum { BAR_IO = 1, ROM_ENABLE = 1 };
 #define LOWEST_MEMORY 0x100000u /* below, the host bridge decodes by itself */
 
-static u8 bar_offset(unsigned n) { return PCI_BAR0 + 4 * n; }
 static u32 flags(const struct pci_bar *r) { return r->io ? BAR_IO : 0; }
 
 void pci_set_bar(struct pci_function *f, unsigned n, const struct pci_bar *bar)
@@ -18,8 +17,8 @@ void pci_set_bar(struct pci_function *f, unsigned n, const struct pci_bar *bar)
     u16 enable = bar->io ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
     f->bar[n] = *bar;
     f->bar[n].mapped = false;
-    pci_put(f->config, bar_offset(n), 4, flags(bar));
-    pci_put(f->writable, bar_offset(n), 4, ~(bar->size - 1));
+    pci_put(f->config, pci_bar_at(n), 4, flags(bar));
+    pci_put(f->writable, pci_bar_at(n), 4, ~(bar->size - 1) | (n == PCI_ROM ? ROM_ENABLE : 0));
     pci_put(f->writable, PCI_COMMAND, 2, pci_get(f->writable, PCI_COMMAND, 2) | enable | PCI_COMMAND_MASTER);
     f->writable[PCI_INTERRUPT_LINE] = 0xff;
 }
@@ -29,13 +28,40 @@ static bool placed(const struct pci_function *f, unsigned n, u32 *at)
 {
     const struct pci_bar *r = &f->bar[n];
     u32 enable = r->io ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
-    *at = pci_get(f->config, bar_offset(n), 4) & ~(r->size - 1);
+    *at = pci_get(f->config, pci_bar_at(n), 4) & ~(r->size - 1);
     u64 end = (u64)*at + r->size;
+    if (n == PCI_ROM && !(f->config[PCI_ROM_BAR] & ROM_ENABLE))
+        return false;
     return pci_get(f->config, PCI_COMMAND, 2) & enable && *at >= (r->io ? 1 : LOWEST_MEMORY) && end <= (r->io ? 0x10000 : (u64)0xffffffff);
+}
+
+static void lay_windows(struct bus *b, struct pci_bar *r)
+{
+    for (unsigned i = 0; i < r->nwindows; i++)
+        physmap_add_window(b->map, r->name, r->at + r->window[i].offset, r->window[i].size, r->window[i].hva, NULL);
+    r->open = true;
+}
+
+static void take_windows(struct bus *b, struct pci_bar *r)
+{
+    for (unsigned i = 0; r->open && i < r->nwindows; i++)
+        physmap_remove(b->map, r->at + r->window[i].offset, r->window[i].size);
+    r->open = false;
+}
+
+void pci_show_windows(struct pci_function *f, bool show)
+{
+    f->windows = show;
+    for (unsigned n = 0; n < PCI_BARS; n++) {
+        struct pci_bar *r = &f->bar[n];
+        if (r->mapped && r->open != show)
+            (show ? lay_windows : take_windows)(f->bus->bus, r);
+    }
 }
 
 static void unmap(struct bus *b, struct pci_bar *r)
 {
+    take_windows(b, r);
     if (r->mapped && r->io)
         bus_remove_ports(b, r->at, r->size, r->dev);
     else if (r->mapped)
@@ -65,6 +91,8 @@ void pci_update_bars(struct pci_function *f)
         unmap(f->bus->bus, r);
         if (want)
             map(f->bus->bus, r, at);
+        if (r->mapped && f->windows)
+            lay_windows(f->bus->bus, r);
     }
 }
 
@@ -74,7 +102,7 @@ void pci_reset(struct pci_function *f)
     f->config[PCI_INTERRUPT_LINE] = 0;
     for (unsigned n = 0; n < ARRAY_LEN(f->bar); n++)
         if (f->bar[n].size)
-            pci_put(f->config, bar_offset(n), 4, flags(&f->bar[n]));
+            pci_put(f->config, pci_bar_at(n), 4, flags(&f->bar[n]));
     pci_set_intx(f, false);
     pci_update_bars(f);
 }

@@ -5,7 +5,7 @@
 
 #include "devices/interrupt/apic.h"
 
-enum { STATUS_CAPABILITIES = 1 << 4, PCI_CAPABILITIES = 0x34 };
+enum { STATUS_CAPABILITIES = 1 << 4 };
 
 void pci_add_capability(struct pci_function *f, u8 at, u8 id)
 {

@@ -106,7 +106,7 @@ static void config_written(struct pci_function *f, u8 offset, unsigned size)
 /* The registers are the device's own; but those with the MSI-X table are the guest's copy. */
 static void copy_bars(struct vfio_device *v)
 {
-    for (unsigned n = 0; n < ARRAY_LEN(v->guest.bar); n++) {
+    for (unsigned n = 0; n < PCI_BARS; n++) {
         struct pci_bar bar = v->function->bar[n];
         if (!bar.size || (v->d->vf && n == IGB_VF_MSIX_BAR))
             continue;
@@ -125,6 +125,7 @@ static void make_guest_function(struct vfio_device *v)
     pci_put(g->config, PCI_SUBSYSTEM_VENDOR, 4, pci_get(c, PCI_SUBSYSTEM_VENDOR, 4));
     g->config[PCI_INTERRUPT_PIN] = c[PCI_INTERRUPT_PIN];
     g->dev = v;
+    g->assigned = v;
     g->written = config_written;
     copy_bars(v);
 }
@@ -243,13 +244,13 @@ static int add_device(struct vfio_set *s, struct platform *to, unsigned n, struc
 
 static int add_all(struct vfio_set *s, struct platform *to, struct error *err)
 {
-    if (!to->nvfio)
+    if (!to->vfio_host)
         return 0;
     if (vfio_container_init(&s->container, to->vfio_host, to->map, to->ledger, to->no_iommu, err))
         return -1;
     s->open = true;
     for (unsigned i = 0; i < to->nvfio; i++)
-        if (add_device(s, to, i, err))
+        if (to->vfio[i].device && add_device(s, to, i, err))
             return -1;
     return 0;
 }

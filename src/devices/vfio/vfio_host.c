@@ -91,17 +91,12 @@ void vfio_host_free(struct vfio_host *h)
 
 int vfio_parse_address(const char *text, u8 *bus, u8 *devfn, struct error *err)
 {
-    unsigned domain = 0, b, slot, func;
+    unsigned b, slot, func;
     int end = 0;
-    if (strncmp(text, "0000:", 5) == 0)
-        text += 5;
-    bool full = sscanf(text, "%x:%x:%x.%u%n", &domain, &b, &slot, &func, &end) == 4 && !text[end];
-    if (!full)
-        domain = end = 0;
-    if (!full && (sscanf(text, "%x:%x.%u%n", &b, &slot, &func, &end) != 3 || text[end]))
-        return error_set(err, "host=%s: give a function's place on the host's buses, as 01:10.0", text);
-    if (domain || b > 255 || slot > 31 || func > 7)
-        return error_set(err, "host=%s: there is no such place; a bus is up to ff, a slot up to 1f, a function up to 7, in domain 0", text);
+    if (sscanf(text, "%x:%x.%u%n", &b, &slot, &func, &end) != 3 || text[end])
+        return error_set(err, "host=%s: give a function's place on the modelled host's buses, as 01:10.0 (or 0000:01:10.0 of this computer)", text);
+    if (b > 255 || slot > 31 || func > 7)
+        return error_set(err, "host=%s: there is no such place; a bus is up to ff, a slot up to 1f, a function up to 7", text);
     *bus = b;
     *devfn = slot << 3 | func;
     return 0;
@@ -121,7 +116,8 @@ struct host_device *vfio_host_find(struct vfio_host *h, u8 bus, u8 devfn, struct
         if (!d->is_pf && len < sizeof there)
             len += snprintf(there + len, sizeof there - len, " " PLACE, PLACE_OF(d));
     }
-    error_set(err, "host=%02x:%02x.%x: the modelled host has no device there; there are%s (see --host-nic)", bus, devfn >> 3, devfn & 7, there);
+    error_set(err, "host=%02x:%02x.%x: the modelled host has no device there; there are%s (see --host-nic). For one of this computer give four parts: host=0000:%02x:%02x.%x",
+              bus, devfn >> 3, devfn & 7, there, bus, devfn >> 3, devfn & 7);
     return NULL;
 }
 

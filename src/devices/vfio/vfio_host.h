@@ -51,7 +51,7 @@ struct vfio_host *vfio_host_new(const struct host_card *cards, unsigned n, struc
 /* Every container must be gone. NULL is allowed. */
 void vfio_host_free(struct vfio_host *h);
 
-/* "01:10.0", "0000:01:10.0". 0 or -1 with *err. */
+/* "01:10.0". 0 or -1 with *err. */
 int vfio_parse_address(const char *text, u8 *bus, u8 *devfn, struct error *err);
 /* NULL with *err: there is no such function; the error says which there are. */
 struct host_device *vfio_host_find(struct vfio_host *h, u8 bus, u8 devfn, struct error *err);

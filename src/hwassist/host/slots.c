@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Guest memory for KVM: each region of RAM or ROM is a slot, mapped straight from the memfd. MMIO has none, so it exits. */
+/* Guest memory for KVM: each region of RAM or ROM is a slot, mapped straight from the memfd, and so is a window onto a real device's
+ * registers. Other MMIO has none, so it exits. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,7 +85,7 @@ int host_set_slots(struct host_vm *h, const struct physmap *map, struct error *e
     unsigned n = 0;
     h->logging = false;
     for (unsigned i = 0; i < map->nregions; i++) {
-        if (map->region[i].kind == REGION_MMIO)
+        if (map->region[i].kind == REGION_MMIO && !map->region[i].hva)
             continue;
         if (n == HOST_MAX_SLOTS)
             return error_set(err, "guest memory is in more than %d pieces; try --kvm=model", HOST_MAX_SLOTS);
