@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/types.h"
@@ -35,8 +36,43 @@ static inline int net_server_listen(u16 *port)
     return s;
 }
 
+static inline double net_server_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec + t.tv_nsec * 1e-9;
+}
+
+/* Under EMU_SOAK: how fast it was, by the host's clock. */
+static inline void net_server_say(const char *what, double since)
+{
+    double s = net_server_now() - since;
+    if (getenv("EMU_SOAK"))
+        fprintf(stderr, "    %s %d bytes in %.1f s: %.1f MB/s\n", what, net_server_size(), s, net_server_size() / s / 1e6);
+}
+
+/* Under EMU_SOAK: what --stats says of each MiB, out of all that emu printed. */
+static inline void net_server_show(const char *printed)
+{
+    const char *from = strstr(printed, "\nmoved, MiB"), *end = from ? strstr(from, "all bytes together") : NULL;
+    if (getenv("EMU_SOAK") && end)
+        fprintf(stderr, "%.*s\n", (int)(end - from - 3), from + 1);
+}
+
+static inline void net_server_show_file(const char *path)
+{
+    static char text[65536];
+    FILE *f = fopen(path, "r");
+    size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
+    if (f)
+        fclose(f);
+    text[n] = 0;
+    net_server_show(text);
+}
+
 static inline void net_server_download(int s)
 {
+    double since = net_server_now();
     char request[4096];
     size_t have = 0;
     for (ssize_t n; have < sizeof request - 1 && (n = read(s, request + have, sizeof request - 1 - have)) > 0;) {
@@ -51,16 +87,19 @@ static inline void net_server_download(int s)
             break;
         sent += n;
     }
+    net_server_say("given", since);
 }
 
 /* How many bytes came that were right; -1 if one was wrong. */
 static inline int net_server_upload(int s)
 {
     static u8 buffer[65536];
+    double since = net_server_now();
     int have = 0;
     for (ssize_t n; (n = read(s, buffer, sizeof buffer)) > 0; have += n)
         if (have + n > net_server_size() || memcmp(buffer, net_server_file + have, n))
             return -1;
+    net_server_say("taken", since);
     return have;
 }
 

@@ -43,7 +43,7 @@ static void transfer(const char *options)
     if (!net_server_start(&v))
         SKIP("no port of the loopback interface can be had");
     snprintf(command, sizeof command,
-             "timeout 900 %s %s -nic user --clock virtual " LINUX
+             "timeout 900 %s %s -nic user -m 384 --clock virtual --stats " LINUX
              "--expect 'guest# ' --then 'wget -q -O /tmp/f http://10.0.2.2:%u/f && echo GOT $((6 * 7))\\n' --expect 'GOT 42' "
              "--expect 'guest# ' --then 'nc 10.0.2.2 %u </tmp/f; echo GAVE $((6 * 7))\\n' --expect 'GAVE 42' "
              "--then 'poweroff -f\\n' --expect 'Power down' >build/tests/real-net.txt 2>&1",
@@ -51,6 +51,7 @@ static void transfer(const char *options)
     check_context("emu %s", options);
     if (!CHECK_EQ(system(command), 0) && system("tail -n 20 build/tests/real-net.txt >&2"))
         fprintf(stderr, "    and its words cannot be shown\n");
+    net_server_show_file("build/tests/real-net.txt");
     CHECK_EQ(net_server_report(&v), net_server_size());
     net_server_stop(&v);
 }

@@ -43,7 +43,7 @@ static bool transfer(const char *options)
     if (!net_server_start(&v))
         return false;
     snprintf(command, sizeof command,
-             "timeout 900 %s %s -netdev user,id=n -device vfio-pci,host=01:10.0,netdev=n --clock virtual guests/real/linux32 -initrd " INITRD
+             "timeout 900 %s %s -netdev user,id=n -device vfio-pci,host=01:10.0,netdev=n -m 384 --clock virtual guests/real/linux32 -initrd " INITRD
              " -append 'console=ttyS0 quiet' -no-reboot --max-seconds 600 --stats "
              "--expect 'guest# ' --then 'insmod /lib/igbvf.ko; ifconfig eth0 up; udhcpc -i eth0 -n\\n' --expect 'eth0 has 10.0.2.15' "
              "--expect 'guest# ' --then 'wget -q -O /tmp/f http://10.0.2.2:%u/f && echo GOT $((6 * 7))\\n' --expect 'GOT 42' "
@@ -53,6 +53,7 @@ static bool transfer(const char *options)
     check_context("emu %s", options);
     if (!CHECK_EQ(system(command), 0) && system("tail -n 20 " OUTPUT " >&2"))
         fprintf(stderr, "    and its words cannot be shown\n");
+    net_server_show_file(OUTPUT);
     CHECK_EQ(net_server_report(&v), net_server_size());
     net_server_stop(&v);
     return true;

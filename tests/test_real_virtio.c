@@ -92,13 +92,14 @@ static void transfer(const char *options, const char *append)
     if (!net_server_start(&v))
         SKIP("no port of the loopback interface can be had");
     check_context("emu %s -append '%s'", options, append);
-    int status = host("timeout 900 %s " LINUX "%s -append 'console=ttyS0 quiet %s' --expect '" PROMPT "' --then 'load-virtio; ifconfig eth0 up; udhcpc -i eth0 -n\\n' "
+    int status = host("timeout 900 %s " LINUX "--stats %s -append 'console=ttyS0 quiet %s' --expect '" PROMPT "' --then 'load-virtio; ifconfig eth0 up; udhcpc -i eth0 -n\\n' "
                       "--expect 'eth0 has 10.0.2.15' "
                       "--expect '" PROMPT "' --then 'wget -q -O /tmp/f http://10.0.2.2:%u/f && echo GOT $((6 * 7))\\n' --expect 'GOT 42' "
                       "--expect '" PROMPT "' --then 'nc 10.0.2.2 %u </tmp/f; echo GAVE $((6 * 7))\\n' --expect 'GAVE 42' "
                       "--then 'poweroff -f\\n' --expect 'Power down' </dev/null 2>&1", emu(), options, append, v.download_port, v.upload_port);
     if (!CHECK_EQ(status, 0))
         FAIL("%s", out);
+    net_server_show(out);
     CHECK_EQ(net_server_report(&v), net_server_size());
     net_server_stop(&v);
 }

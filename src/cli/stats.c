@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "cli/moved.h"
 #include "devices/display/vga.h"
 #include "devices/vfio/vfio.h"
 
@@ -28,6 +29,7 @@ void stats_print(const struct vm *vm, FILE *out)
             fprintf(out, "run loop: %-14s %14" PRIu64 "\n", exit_rows[k].name, vm->exits[k]);
     fprintf(out, "%-24s %14" PRIu64 " %16" PRIu64 "\n", "devices: unclaimed", vm->bus.unclaimed_reads + vm->bus.unclaimed_writes + vm->map.unclaimed, (u64)0);
     fprintf(out, "virtual time %.6f s, wall time %.3f s\n", (double)vm->clock.now / vm->clock.hz, vm->wall_ns / 1e9);
+    moved_print(vm, out);
     for (unsigned i = 0; i < vm->ndevices; i++)
         if (vm->device[i]->ops == &vfio_set_ops)
             vfio_set_ops.info(vm->device[i], out);

@@ -55,18 +55,28 @@ const char *block_path(const struct block *b) { return b->path; }
 const char *block_kind(const struct block *b) { return b->ops->name; }
 const char *block_trouble(const struct block *b) { return b->trouble; }
 
+u64 block_bytes_read(const struct block *b) { return b->bytes_read; }
+u64 block_bytes_written(const struct block *b) { return b->bytes_written; }
+
 static bool within(const struct block *b, u64 offset, u64 len) { return offset <= b->size && len <= b->size - offset; }
+
+/* `ok`, and the bytes in a counter if it is true. */
+static bool count(u64 *counter, u64 len, bool ok)
+{
+    *counter += ok ? len : 0;
+    return ok;
+}
 
 bool block_read(struct block *b, u64 offset, void *buf, u64 len)
 {
     block_host_request(b->host);
-    return within(b, offset, len) && b->ops->read(b, offset, buf, len);
+    return count(&b->bytes_read, len, within(b, offset, len) && b->ops->read(b, offset, buf, len));
 }
 
 bool block_write(struct block *b, u64 offset, const void *buf, u64 len)
 {
     block_host_request(b->host);
-    return within(b, offset, len) && !b->readonly && b->ops->write(b, offset, buf, len);
+    return count(&b->bytes_written, len, within(b, offset, len) && !b->readonly && b->ops->write(b, offset, buf, len));
 }
 
 static u64 length(const struct iovec *v, unsigned n)
@@ -83,10 +93,10 @@ bool block_readv(struct block *b, u64 offset, const struct iovec *v, unsigned n)
     bool ok = within(b, offset, len);
     block_host_request(b->host);
     if (ok && b->ops->readv && b->ops->readv(b, offset, v, n, len))
-        return true;
+        return count(&b->bytes_read, len, true);
     for (unsigned i = 0; i < n && ok; offset += v[i].iov_len, i++)
         ok = b->ops->read(b, offset, v[i].iov_base, v[i].iov_len);
-    return ok;
+    return count(&b->bytes_read, len, ok);
 }
 
 bool block_writev(struct block *b, u64 offset, const struct iovec *v, unsigned n)
@@ -95,10 +105,10 @@ bool block_writev(struct block *b, u64 offset, const struct iovec *v, unsigned n
     bool ok = within(b, offset, len) && !b->readonly;
     block_host_request(b->host);
     if (ok && b->ops->writev && b->ops->writev(b, offset, v, n, len))
-        return true;
+        return count(&b->bytes_written, len, true);
     for (unsigned i = 0; i < n && ok; offset += v[i].iov_len, i++)
         ok = b->ops->write(b, offset, v[i].iov_base, v[i].iov_len);
-    return ok;
+    return count(&b->bytes_written, len, ok);
 }
 
 bool block_zero(struct block *b, u64 offset, u64 len, bool unmap)

@@ -30,6 +30,8 @@ const char *block_path(const struct block *b);
 const char *block_kind(const struct block *b);      /* "file", "nbd", "snapshot" */
 /* What the host said when it last refused something; "" if it never did. */
 const char *block_trouble(const struct block *b);
+u64 block_bytes_read(const struct block *b);        /* that came from it since it was opened, */
+u64 block_bytes_written(const struct block *b);     /* and that went to it */
 
 /* [offset, offset + len) must lie within the size: otherwise, and when the host fails, false. */
 bool block_read(struct block *b, u64 offset, void *buf, u64 len);

@@ -25,6 +25,7 @@ struct block {
     u64 size;                   /* bytes, a multiple of 512 */
     bool readonly;
     struct block_host *host;    /* whose work a request is; NULL: it is not modelled */
+    u64 bytes_read, bytes_written;  /* counted: what succeeded */
     char trouble[160];
 };
 

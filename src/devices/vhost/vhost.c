@@ -115,3 +115,9 @@ void vhost_info(const struct vhost *h, FILE *out)
     fprintf(out, "  %s %s %s, %llu chains, lost %llu times%s%s\n", h->peer->ops->name, h->name, state[h->state], (unsigned long long)h->chains,
             (unsigned long long)h->lost, *h->peer->trouble ? ": " : "", h->peer->trouble);
 }
+
+void vhost_moved(const struct vhost *h, u64 *to_guest, u64 *from_guest)
+{
+    *to_guest = h->to_guest;
+    *from_guest = h->from_guest;
+}

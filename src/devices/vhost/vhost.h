@@ -37,6 +37,8 @@ const char *vhost_trouble(const struct vhost *h);
  * bits, in which each chain is a request, so that silence means that something is wrong. */
 void vhost_serve(struct vhost *h, struct virtio *v, const struct platform *to, unsigned queues, u32 answers, u64 mask);
 void vhost_info(const struct vhost *h, FILE *out);
+/* Bytes that it has given to the guest, and taken from it; headers are among them. */
+void vhost_moved(const struct vhost *h, u64 *to_guest, u64 *from_guest);
 
 /* The run loop's, as those of a network's back-end (net_backend.h). */
 void vhost_poll(struct vhost *h);

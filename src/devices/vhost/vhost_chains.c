@@ -102,6 +102,8 @@ int vhost_take_back(struct vhost *h, struct vhost_ring *r, bool give)
     int count = 0, n;
     for (; (n = vhost_ring_done(r, &p, &written)) > 0; count++) {
         vq_written(r->q, &p->chain, (struct vq_cursor){ p->chain.readable, 0 }, p->chain.writable_len);
+        h->to_guest += written;
+        h->from_guest += p->chain.readable_len;
         if (give)
             virtqueue_put(r->q, &p->chain, written);
         vhost_ring_drop(r, p);

@@ -32,7 +32,7 @@ struct vhost {
     unsigned looks;
     bool listening;                     /* somebody has waited on the calls: they must be taken away */
     cycles_t last_work;
-    u64 chains, lost;                   /* counted */
+    u64 chains, lost, to_guest, from_guest; /* counted; the last two in bytes */
     struct vq_chain chain;              /* large, so not on the stack */
 };
 
