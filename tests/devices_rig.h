@@ -77,12 +77,18 @@ static inline struct device *rig_add(struct rig *r, const struct device_ops *ops
     return r->device[r->ndevices++] = d;
 }
 
-static inline void rig_fini(struct rig *r)
+/* First the devices, while the clock and what they are plugged into are there still. */
+static inline void rig_drop_devices(struct rig *r)
 {
     while (r->ndevices) {
         struct device *d = r->device[--r->ndevices];
         d->ops->destroy(d);
     }
+}
+
+static inline void rig_fini(struct rig *r)
+{
+    rig_drop_devices(r);
     bus_fini(&r->bus);
     physmap_fini(&r->map);
     clock_fini(&r->clock);

@@ -63,8 +63,9 @@ static void start(struct nic_rig *t)
 
 static void finish(struct nic_rig *t)
 {
-    rig_fini(&t->r);
+    rig_drop_devices(&t->r);
     net_free(t->wire);
+    rig_fini(&t->r);
 }
 
 static bool interrupted(const struct nic_rig *t) { return t->r.level[10] || t->r.level[11]; }

@@ -47,8 +47,9 @@ static void start(struct machine *m)
 
 static void finish(struct machine *m)
 {
-    rig_fini(&m->r);
+    rig_drop_devices(&m->r);
     net_free(m->wire);
+    rig_fini(&m->r);
 }
 
 static void config_put(struct machine *m, const struct pci_function *f, u8 at, unsigned size, u32 value)

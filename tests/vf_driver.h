@@ -95,10 +95,7 @@ static inline void vf_power_on(struct vf_rig *v)
 
 static inline void vf_fini(struct vf_rig *v)
 {
-    while (v->r.ndevices) {
-        struct device *d = v->r.device[--v->r.ndevices];
-        d->ops->destroy(d);
-    }
+    rig_drop_devices(&v->r);
     net_free(v->wire);
     rig_fini(&v->r);
 }

@@ -88,8 +88,9 @@ static inline void start_net(struct vd *d)
 static inline void stop_net(struct vd *d)
 {
     struct net_wire *w = d->r.platform.nic[0].wire;
-    rig_fini(&d->r);
+    rig_drop_devices(&d->r);
     net_free(w);
+    rig_fini(&d->r);
 }
 
 static inline void ready_net(struct vd *d, u64 features)

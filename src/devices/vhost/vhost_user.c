@@ -4,7 +4,8 @@
  * are, and by which event descriptors it is called; then nothing goes over the socket any more.
  *
  * Each message waits for its answer at most patience_ms of the host's time, and is asked to have one where the protocol has a way
- * (REPLY_ACK); all of a conversation together at most VHOST_ANSWERS times as long. A wrong answer ends the connection: whoever errs here would err with the guest's memory.
+ * (REPLY_ACK); all of a conversation together at most VHOST_ANSWERS times as long. A wrong answer ends the connection: whoever errs
+ * here would err with the guest's memory.
  */
 #include <errno.h>
 #include <stdlib.h>
