@@ -26,12 +26,13 @@ static void own_address(const struct igb *p, unsigned vf, u8 mac[6])
     mac[5] += vf + 1;
 }
 
-/* Its administrator has not forbidden it: a VF may have another address, but no multicast one. */
+/* Its administrator has not forbidden it: a VF may have another address, but no multicast one, and not that of nobody. */
 static bool on_set_mac(struct igb *p, unsigned vf, const u32 *msg)
 {
+    static const u8 nobody[6];
     u8 mac[6];
     memcpy(mac, msg + 1, 6);
-    if (mac[0] & 1 || msg[0] >> MSG_INFO_SHIFT & 0xff)
+    if (mac[0] & 1 || !memcmp(mac, nobody, 6) || msg[0] >> MSG_INFO_SHIFT & 0xff)
         return false;
     set_address(p, vf, mac);
     return true;
