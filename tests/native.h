@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One instruction on the host's own processor, in 32-bit compatibility mode.
+ * One instruction on the host's own processor, in 32-bit compatibility mode; or, with NATIVE_BITS 64, in 64-bit mode.
  *
  * A 64-bit process may jump to the kernel's 32-bit user code segment. The stubs below do: they load
  * the registers from struct machine, jump to the instruction, and behind it another jump leads to the stub that stores
@@ -17,10 +17,17 @@
 #include <assert.h>
 #include <signal.h>
 #include <string.h>
+#include <asm/prctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <ucontext.h>
+#include <unistd.h>
 
 #include "cpu/decode.h"
+
+#ifndef NATIVE_BITS
+#define NATIVE_BITS 32
+#endif
 
 /* Linear addresses; plain numbers, since the stubs are made of them too. */
 #define NATIVE_STATE 0x300000   /* struct native_area */
@@ -29,16 +36,26 @@
 #define NATIVE_CS 0x23          /* Linux: GDT_ENTRY_DEFAULT_USER32_CS, _USER_DS and _USER_CS, with RPL 3 */
 #define NATIVE_DS 0x2b
 #define NATIVE_CS64 0x33
+#define NATIVE_GS_BASE 0x12345000 /* in 64-bit mode; FS is the C library's */
 
 enum { NO_VECTOR = -1 };
 
+#if NATIVE_BITS == 64
+typedef u64 word;
+enum { NATIVE_GPRS = 16, NATIVE_XMMS = 16 };
+#else
+typedef u32 word;
+enum { NATIVE_GPRS = 8, NATIVE_XMMS = 8 };
+#endif
+
 /* The registers of a user program, and what the instruction raised. */
 struct machine {
-    u32 gpr[8], eip, eflags;
+    word gpr[NATIVE_GPRS], eip, eflags;
     int vector;             /* enum vector, or NO_VECTOR */
-    u32 error, cr2;
-    u16 ds, es;
-    struct fpu_state fpu;   /* of the XMM registers only the first 8 */
+    u32 error;
+    word cr2;
+    u16 ds, es, cs;
+    struct fpu_state fpu;
 };
 
 struct native_area {
@@ -46,7 +63,7 @@ struct native_area {
     u64 host_rsp;
     u32 far_offset; u16 far_selector;
     u32 mxcsr;              /* the host's */
-    u32 start, end;         /* of the instruction */
+    word start, end;        /* of the instruction */
     u32 inside;
 };
 static struct native_area *const native = (void *)NATIVE_STATE;
@@ -54,6 +71,39 @@ static struct native_area *const native = (void *)NATIVE_STATE;
 #define TEXT1(x) #x
 #define TEXT(x) TEXT1(x)
 #define AT(offset) "(" TEXT(NATIVE_STATE) "+" #offset ")"
+#if NATIVE_BITS == 64
+static_assert(offsetof(struct native_area, m.eip) == 128 && offsetof(struct native_area, m.eflags) == 136 &&
+                  offsetof(struct native_area, m.fpu) == 192 && offsetof(struct native_area, host_rsp) == 704 &&
+                  offsetof(struct native_area, mxcsr) == 720,
+              "what the stubs below have as numbers");
+
+/* Copied to NATIVE_STUBS; position-dependent there. */
+#define EACH_GPR(X) \
+    X("rax", 0) X("rcx", 8) X("rdx", 16) X("rbx", 24) X("rbp", 40) X("rsi", 48) X("rdi", 56) X("r8", 64) X("r9", 72) X("r10", 80) \
+    X("r11", 88) X("r12", 96) X("r13", 104) X("r14", 112) X("r15", 120) X("rsp", 32)
+#define LOAD(reg, offset) "mov " AT(offset) ", %" reg "\n"
+#define STORE(reg, offset) "mov %" reg ", " AT(offset) "\n"
+__asm__(".pushsection .rodata\n"
+        "native_stubs:\n"
+        "push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15\n"
+        "mov %rsp, " AT(704) "\n"
+        "native_stub_load:\n"
+        "fxrstor64 " AT(192) "\n"
+        "mov $" AT(136) ", %esp; popfq\n"
+        EACH_GPR(LOAD)
+        "jmp *" AT(128) "\n"
+        "native_stub_store:\n"                     /* the jump behind the instruction comes here */
+        EACH_GPR(STORE)
+        "mov $" AT(144) ", %esp; pushfq\n"
+        "fxsave64 " AT(192) "\n"
+        "native_stub_back:\n"                      /* also where the signal handler resumes */
+        "mov " AT(704) ", %rsp\n"
+        "pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx\n"
+        "fninit; ldmxcsr " AT(720) "\n"
+        "pushq $0x202; popfq; ret\n"
+        "native_stubs_end:\n"
+        ".popsection\n");
+#else
 static_assert(offsetof(struct native_area, m.eip) == 32 && offsetof(struct native_area, m.eflags) == 36 &&
                   offsetof(struct native_area, m.fpu) == 64 && offsetof(struct native_area, host_rsp) == 576 &&
                   offsetof(struct native_area, far_offset) == 584 && offsetof(struct native_area, mxcsr) == 592,
@@ -89,18 +139,20 @@ __asm__(".pushsection .rodata\n"
         "pushq $0x202; popfq; ret\n"
         "native_stubs_end:\n"
         ".popsection\n");
+#endif
 extern const u8 native_stubs[], native_stub_load[], native_stub_store[], native_stub_back[], native_stubs_end[];
 
 static u32 native_stub(const u8 *label) { return NATIVE_STUBS + (label - native_stubs); }
 
-static const int native_gregs[8] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI };
+static const int native_gregs[16] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
+                                      REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15 };
 
 /* A trap or fault behind the instruction is no more than the end of a taken jump. */
 static void native_note_vector(struct machine *m, const greg_t *g)
 {
-    bool int3_reached = g[REG_TRAPNO] == VEC_BP && (u32)g[REG_RIP] != native->end;
+    bool int3_reached = g[REG_TRAPNO] == VEC_BP && (word)g[REG_RIP] != native->end;
     bool fetch_failed =
-        g[REG_TRAPNO] == VEC_PF && (u32)g[REG_CR2] == (u32)g[REG_RIP] && (u32)g[REG_RIP] != native->start;
+        g[REG_TRAPNO] == VEC_PF && (word)g[REG_CR2] == (word)g[REG_RIP] && (word)g[REG_RIP] != native->start;
     m->eip = g[REG_RIP] - int3_reached;
     m->vector = int3_reached || fetch_failed ? NO_VECTOR : g[REG_TRAPNO];
     m->error = g[REG_ERR];
@@ -116,11 +168,12 @@ static void native_on_signal(int sig, siginfo_t *info, void *context)
         return;
     }
     native->inside = false;
-    for (unsigned i = 0; i < 8; i++)
+    for (unsigned i = 0; i < NATIVE_GPRS; i++)
         native->m.gpr[i] = g[native_gregs[i]];
     native->m.eflags = g[REG_EFL];
+    native->m.cs = g[REG_CSGSFS];
     native_note_vector(&native->m, g);
-    memcpy(&native->m.fpu, uc->uc_mcontext.fpregs, offsetof(struct fpu_state, xmm[8]));
+    memcpy(&native->m.fpu, uc->uc_mcontext.fpregs, offsetof(struct fpu_state, xmm[NATIVE_XMMS]));
     g[REG_RIP] = native_stub(native_stub_back);
     g[REG_EFL] = FLAG_FIXED | FLAG_IF;
     g[REG_CSGSFS] = (g[REG_CSGSFS] & ~(greg_t)0xffff) | NATIVE_CS64;
@@ -169,16 +222,20 @@ static void native_run(struct machine *m, const u8 *bytes, unsigned len)
     memcpy(code + len + 1, &back, sizeof back);
     native->m = *m;
     native->m.vector = NO_VECTOR;
+    native->m.cs = NATIVE_BITS == 64 ? NATIVE_CS64 : NATIVE_CS;
     native->start = m->eip;
     native->end = m->eip + len;
     native->inside = true;
     __asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %1, %%gs" : : "r"(NATIVE_DS), "r"(0)); /* (FS is libc's) */
+    if (NATIVE_BITS == 64)
+        syscall(SYS_arch_prctl, ARCH_SET_GS, NATIVE_GS_BASE);
     /* the red zone below RSP is the compiler's: step over it */
     __asm__ volatile("sub $128, %%rsp; call *%0; add $128, %%rsp"
                      : "+a"(stubs)
                      :
                      : "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "cc", "memory", "mm0", "mm1", "mm2", "mm3",
-                       "mm4", "mm5", "mm6", "mm7", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7");
+                       "mm4", "mm5", "mm6", "mm7", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",
+                       "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
     if (native->inside) /* came back without a signal: it went on to the jump */
         native->m.eip = m->eip + len;
     native->inside = false;

@@ -269,6 +269,9 @@ static void test_walk_4level(void)
     CHECK_EQ(mmu.walk_refs, 4);
     CHECK_EQ(mmu_walk(&mmu, gva, ACCESS_READ, true, &x, &f), -1);
     put64(0x5000 + (gva >> 30 & 511) * 8, 0x87); /* 1 GiB page */
+    CHECK_EQ(mmu_walk(&mmu, gva, ACCESS_READ, true, &x, &f), -1);
+    CHECK_EQ(f.error, PF_PRESENT | PF_USER | PF_RSVD); /* which not every processor has */
+    mmu.huge_pages = true;
     CHECK_EQ(mmu_walk(&mmu, gva, ACCESS_READ, true, &x, &f), 0);
     CHECK_EQ(x.gpa, gva & 0x3fffffff);
     CHECK_EQ(x.page_shift, 30);

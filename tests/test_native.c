@@ -8,9 +8,10 @@
 #endif
 #include "check.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 
-#include "guestcode.h"
+#include "guest64.h"
 #include "native_case.h"
 
 enum { GDT = 0x200000 }; /* the interpreter's */
@@ -39,11 +40,11 @@ static void run_native(struct test_case *t)
 }
 
 /* As in native_note_vector(): what happens behind the instruction is no more than its end. */
-static void note_interp_vector(struct machine *m, const struct cpu *c, u32 start)
+static void note_interp_vector(struct machine *m, const struct cpu *c, word start)
 {
     const struct trap *trap = &c->stop.trap;
     bool beyond = (trap->vector == VEC_BP && m->eip != start) ||
-                  (trap->vector == VEC_PF && m->eip != start && (u32)trap->cr2 == m->eip);
+                  (trap->vector == VEC_PF && m->eip != start && (word)trap->cr2 == m->eip);
     if (c->stop.kind != STOP_TRAP || beyond)
         return;
     m->vector = trap->vector;
@@ -53,7 +54,7 @@ static void note_interp_vector(struct machine *m, const struct cpu *c, u32 start
 }
 
 /* Step until the instruction is over: a string instruction is cut after each iteration. */
-static void step_interp(struct cpu *c, u32 start)
+static void step_interp(struct cpu *c, word start)
 {
     for (unsigned n = 0; n < 100000 && cpu_step(c) == STOP_DEADLINE && c->state.rip == start; n++)
         ;
@@ -64,7 +65,7 @@ static void step_interp(struct cpu *c, u32 start)
 static bool must_step(const struct test_case *t)
 {
     static const u16 far[] = { MN_CALLF, MN_JMPF, MN_RETF, MN_IRET, 0 };
-    bool relative = t->i.op[0].kind == OPD_REL, leads_there = (u32)(t->m.eip + t->i.len + t->i.imm) - SCRATCH < SCRATCH_SIZE;
+    bool relative = t->i.op[0].kind == OPD_REL, leads_there = (word)(t->m.eip + t->i.len + t->i.imm) - SCRATCH < SCRATCH_SIZE;
     return (t->row->class == CLASS_CONTROL && (!relative || leads_there)) || is_mnemonic(t->row->mnemonic, far);
 }
 
@@ -74,28 +75,31 @@ static void load_interp(const struct test_case *t)
     struct cpu_state *s = &c->state;
     load_window(t, guest.ram + SCRATCH);
     guest_put(&guest, t->m.eip, t->bytes, t->i.len);
-    for (unsigned k = 0; k < 8; k++)
+    for (unsigned k = 0; k < NATIVE_GPRS; k++)
         s->gpr[k] = t->m.gpr[k];
     s->rip = t->m.eip;
     s->rflags = t->m.eflags;
     s->fpu = t->m.fpu;
     s->seg[SS] = s->seg[DS] = s->seg[ES] = flat(NATIVE_DS, 0);
-    s->seg[CS] = flat(NATIVE_CS, SEG_CODE);
-    s->seg[GS] = (struct segment){ .attr = SEG_UNUSABLE };
+    s->seg[CS] = flat(NATIVE_BITS == 64 ? NATIVE_CS64 : NATIVE_CS, SEG_CODE);
+    if (NATIVE_BITS == 64)
+        s->seg[CS].attr ^= SEG_L | SEG_DB;
+    s->seg[GS] = (struct segment){ .attr = SEG_UNUSABLE, .base = NATIVE_BITS == 64 ? NATIVE_GS_BASE : 0 };
     s->movss_shadow = 0;
     cpu_state_changed(c);
     c->stop = (struct cpu_stop){ 0 };
 }
 
-static void take_interp(struct test_case *t, u32 start)
+static void take_interp(struct test_case *t, word start)
 {
     const struct cpu_state *s = &guest.cpu.state;
-    for (unsigned k = 0; k < 8; k++)
+    for (unsigned k = 0; k < NATIVE_GPRS; k++)
         t->m.gpr[k] = s->gpr[k];
     t->m.eip = s->rip;
     t->m.eflags = s->rflags;
     t->m.ds = s->seg[DS].selector;
     t->m.es = s->seg[ES].selector;
+    t->m.cs = s->seg[CS].selector;
     t->m.fpu = s->fpu;
     note_interp_vector(&t->m, &guest.cpu, start);
     memcpy(t->window, guest.ram + WINDOW, WINDOW_SIZE);
@@ -103,7 +107,7 @@ static void take_interp(struct test_case *t, u32 start)
 
 static void run_interp(struct test_case *t, bool step)
 {
-    u32 start = t->m.eip;
+    word start = t->m.eip;
     u8 filler[INSN_MAX];
     load_interp(t);
     if (step || must_step(t))
@@ -125,7 +129,7 @@ static int shift_count(const struct test_case *in)
     if (!is_mnemonic(i->mnemonic, shifts))
         return -1;
     const struct operand *o = i->op[2].kind ? &i->op[2] : &i->op[1];
-    return (o->kind == OPD_IMM ? i->imm : in->m.gpr[RCX]) & 31;
+    return (o->kind == OPD_IMM ? i->imm : in->m.gpr[RCX]) & (i->op[0].size == 8 ? 63 : 31);
 }
 
 /* The flags that the SDM defines: the row's, and for shifts by count. */
@@ -147,9 +151,9 @@ static u32 defined_flags(const struct test_case *in)
 
 /* Where FXSAVE, FNSAVE and FNSTENV store the last instruction's address, opcode and operand: what AMD leaves out unless
  * an exception is pending. */
-static void forget_pointers(struct test_case *t, u32 target)
+static void forget_pointers(struct test_case *t, word target)
 {
-    u32 offset = target - WINDOW;
+    word offset = target - WINDOW;
     unsigned from, len;
     switch (t->row->mnemonic) {
     case MN_FXSAVE: from = 6; len = 26; break;
@@ -160,8 +164,9 @@ static void forget_pointers(struct test_case *t, u32 target)
     for (unsigned k = offset + from; k < offset + from + len && k < WINDOW_SIZE; k++)
         t->window[k] = 0;
     /* no XMM8 to XMM15 outside of 64-bit mode, and what is reserved */
+    const unsigned used = NATIVE_BITS == 64 ? 416 : 288;
     if (t->row->mnemonic == MN_FXSAVE && offset < WINDOW_SIZE - 512)
-        memset(t->window + offset + 288, 0, 224);
+        memset(t->window + offset + used, 0, 512 - used);
 }
 
 /* What the host's processor does by its own design, and we as the SDM says: made equal before comparing. */
@@ -178,7 +183,7 @@ static void forgive(struct test_case *a, struct test_case *b)
     if (is_mnemonic(m, comparisons) && __builtin_cpu_is("amd"))
         a->m.fpu.fsw = (a->m.fpu.fsw & ~0x200) | (b->m.fpu.fsw & 0x200);
     /* the upper half of a pushed segment register: Intel leaves the stack as it was, AMD writes zeros */
-    u32 slot = a->m.gpr[RSP] - WINDOW;
+    word slot = a->m.gpr[RSP] - WINDOW;
     if (m == MN_PUSH_SREG && a->i.opsize == 4 && !__builtin_cpu_is("amd") && slot < WINDOW_SIZE - 4)
         memcpy(a->window + slot + 2, b->window + slot + 2, 2);
     /* whether the x87 state has become MMX state by then: not said */
@@ -198,6 +203,15 @@ static void forgive(struct test_case *a, struct test_case *b)
     /* MXCSR bit 17, AMD's misaligned SSE mode: a bit that the processor modelled here reserves */
     if (a->m.fpu.mxcsr & 0x20000 && b->m.vector == VEC_GP)
         a->m = b->m;
+#if NATIVE_BITS == 64
+    /* whether an address beyond the user's half is mapped is what the host's kernel keeps for itself; and the interpreter's GDT is not there
+     * on the host */
+    if (a->m.vector == VEC_PF && (a->m.cr2 >= BIT(47) - PAGE_SIZE || (a->m.cr2 & PAGE_MASK) == GDT))
+        a->m.error = b->m.error;
+    /* IRET to where nothing is, with a stack that is nothing: which of the two is found first? */
+    if (m == MN_IRET && a->m.vector == VEC_GP && b->m.vector == VEC_GP && !a->m.error)
+        a->m.error = b->m.error;
+#endif
     /* which byte is touched first: not said (and 16-bit addresses wrap) */
     bool near_enough = a->m.cr2 - b->m.cr2 + PAGE_SIZE < 2 * PAGE_SIZE || a->i.adsize == 2;
     if (is_mnemonic(m, long_accesses) && near_enough)
@@ -229,9 +243,11 @@ static void compare_fpu(const struct fpu_state *in, const struct fpu_state *a, c
     compare_words("FSW", in->fsw, a->fsw, b->fsw);
     compare_words("FTW", in->ftw, a->ftw, b->ftw);
     compare_words("MXCSR", in->mxcsr, a->mxcsr, b->mxcsr);
-    for (unsigned k = 0; k < 8; k++) {
+    for (unsigned k = 0; k < NATIVE_XMMS; k++) {
         u64 w[3][4] = { { 0 } };
-        memcpy(w[0], in->st[k], 10); memcpy(w[1], a->st[k], 10); memcpy(w[2], b->st[k], 10);
+        if (k < 8) {
+            memcpy(w[0], in->st[k], 10); memcpy(w[1], a->st[k], 10); memcpy(w[2], b->st[k], 10);
+        }
         memcpy(w[0] + 2, in->xmm[k], 16); memcpy(w[1] + 2, a->xmm[k], 16); memcpy(w[2] + 2, b->xmm[k], 16);
         for (unsigned h = 0; h < 4; h++) {
             snprintf(name, sizeof name, "%s%u.%u", h < 2 ? "ST/MM" : "XMM", k, h & 1);
@@ -252,7 +268,8 @@ static void compare_window(const struct test_case *in, const struct test_case *a
 
 static void compare_case(const struct test_case *in, struct test_case *a, struct test_case *b)
 {
-    static const char *const names[8] = { "EAX", "ECX", "EDX", "EBX", "ESP", "EBP", "ESI", "EDI" };
+    static const char *const names[16] = { "EAX", "ECX", "EDX", "EBX", "ESP", "EBP", "ESI", "EDI",
+                                             "R8", "R9", "R10", "R11", "R12", "R13", "R14", "R15" };
     u32 flags = defined_flags(in);
     *difference = 0;
     forget_pointers(a, in->target);
@@ -261,10 +278,11 @@ static void compare_case(const struct test_case *in, struct test_case *a, struct
     compare_words("vector", in->m.vector, a->m.vector, b->m.vector);
     compare_words("EIP", in->m.eip, a->m.eip, b->m.eip);
     compare_words("EFLAGS", in->m.eflags & flags, a->m.eflags & flags, b->m.eflags & flags);
-    for (unsigned k = 0; k < 8; k++)
+    for (unsigned k = 0; k < NATIVE_GPRS; k++)
         compare_words(names[k], in->m.gpr[k], a->m.gpr[k], b->m.gpr[k]);
     compare_words("DS", NATIVE_DS, a->m.ds, b->m.ds);
     compare_words("ES", NATIVE_DS, a->m.es, b->m.es);
+    compare_words("CS", NATIVE_BITS == 64 ? NATIVE_CS64 : NATIVE_CS, a->m.cs, b->m.cs);
     if (a->m.vector == VEC_PF)
         compare_words("CR2", 0, a->m.cr2, b->m.cr2);
     if (a->m.vector == VEC_PF || (a->m.vector >= VEC_TS && a->m.vector <= VEC_GP))
@@ -280,34 +298,49 @@ static void report(const struct test_case *in)
     char hex[3 * INSN_MAX + 1] = "", text[100];
     for (unsigned k = 0; k < in->i.len; k++)
         snprintf(hex + 3 * k, 4, "%02x ", in->bytes[k]);
-    disassemble(in->bytes, in->i.len, 32, in->m.eip, text, sizeof text);
-    const u32 *r = in->m.gpr;
+    disassemble(in->bytes, in->i.len, NATIVE_BITS, in->m.eip, text, sizeof text);
+    const word *w = in->m.gpr;
+    u64 r[8];
+    for (unsigned k = 0; k < 8; k++)
+        r[k] = w[k];
     /* FPU contents: unchanged ones are not differences, but they matter */
     for (unsigned k = 0; k < 8 && in->row->isa == ISA_FPU; k++)
         differs("\n      ST%u %02x%02x %016llx", k, in->m.fpu.st[k][9], in->m.fpu.st[k][8],
                 (unsigned long long)*(const u64 *)in->m.fpu.st[k]);
     if (in->row->isa == ISA_FPU)
         differs("\n      FCW %x FSW %x FTW %x", in->m.fpu.fcw, in->m.fpu.fsw, in->m.fpu.ftw);
-    FAIL("%s%s   (row %s %s)\n      eax %x ecx %x edx %x ebx %x esp %x ebp %x esi %x edi %x eflags %x operand at %x%s",
+    FAIL("%s%s   (row %s %s)\n      eax %" PRIx64 " ecx %" PRIx64 " edx %" PRIx64 " ebx %" PRIx64 " esp %" PRIx64 " ebp %" PRIx64 " esi %" PRIx64 " edi %" PRIx64 " eflags %x operand at %" PRIx64 "%s",
          hex, text, in->row->encoding, mnemonic_names[in->row->mnemonic], r[0], r[1], r[2], r[3], r[4], r[5], r[6],
-         r[7], in->m.eflags, in->target, difference);
+         r[7], (u32)in->m.eflags, (u64)in->target, difference);
 }
 
 /* --- The tests --- */
 
+#if NATIVE_BITS == 64
+static void init_guest(void) { guest_init_long(&guest, "core2-64"); }
+static void map_page(gva_t gva, unsigned bits) { guest_map64(&guest, gva, bits ? gva : 0, bits); }
+#else
+static void init_guest(void)
+{
+    guest_init(&guest, 32);
+    guest_paging(&guest);
+}
+static void map_page(gva_t gva, unsigned bits) { guest_map(&guest, gva, bits ? gva : 0, bits); }
+#endif
+
 /* CPL 3, flat segments with Linux's selectors, and the two areas mapped. */
 static void set_up_guest(void)
 {
-    static const u64 user_cs = 0x00cffb000000ffff, user_ds = 0x00cff3000000ffff; /* as Linux has them */
+    static const u64 user_cs = 0x00cffb000000ffff, user_ds = 0x00cff3000000ffff, user_cs64 = 0x00affb000000ffff; /* as Linux has them */
     struct cpu_state *s = &guest.cpu.state;
-    guest_init(&guest, 32);
-    guest_paging(&guest);
+    init_guest();
     for (gva_t a = 0; a < GUEST_RAM; a += PAGE_SIZE)
         if (a != NATIVE_CODE && (a < SCRATCH || a >= SCRATCH + SCRATCH_SIZE))
-            guest_map(&guest, a, 0, 0);
-    guest_map(&guest, GDT, GDT, 1);
+            map_page(a, 0);
+    map_page(GDT, 1);
     guest_put(&guest, GDT + (NATIVE_CS & ~7), &user_cs, 8);
     guest_put(&guest, GDT + (NATIVE_DS & ~7), &user_ds, 8);
+    guest_put(&guest, GDT + (NATIVE_CS64 & ~7), &user_cs64, 8);
     s->gdtr = (struct dtable){ GDT, 0x7f };
     s->seg[FS] = (struct segment){ .attr = SEG_UNUSABLE };
     s->cr0 |= CR0_MP | CR0_NE;

@@ -52,11 +52,11 @@ static bool type_allows(const struct segment *s, bool write)
     return write ? !code && rw : !code || rw;
 }
 
+/* No limits, no types; but the address must be canonical (SDM vol. 3, 5.3.1). */
 static gva_t linear_64(struct cpu *c, unsigned seg, u64 offset, u64 size)
 {
     gva_t a = offset + (seg == FS || seg == GS ? c->state.seg[seg].base : 0);
-    gva_t last = a + size - 1;
-    if ((u64)((s64)a >> 47) + 1 > 1 || (u64)((s64)last >> 47) + 1 > 1)
+    if (unlikely(!gva_canonical(a) || !gva_canonical(a + size - 1)))
         segment_fault(c, seg);
     return a;
 }
@@ -182,10 +182,10 @@ static unsigned in_first_page(gva_t gva, unsigned size)
     return size < room ? size : room;
 }
 
-/* Linear addresses wrap at 4 GiB outside 64-bit mode. */
-static gva_t wrap(const struct cpu *c, gva_t gva)
+/* n bytes further. Linear addresses wrap at 4 GiB outside 64-bit mode; what lies above is a system structure of IA-32e mode. */
+static gva_t further(const struct cpu *c, gva_t gva, unsigned n)
 {
-    return state_code_bits(&c->state) == 64 ? gva : (u32)gva;
+    return state_code_bits(&c->state) == 64 || gva >> 32 ? gva + n : (u32)(gva + n);
 }
 
 static u64 read_split(struct cpu *c, gva_t gva, unsigned size, unsigned first, bool user)
@@ -193,7 +193,7 @@ static u64 read_split(struct cpu *c, gva_t gva, unsigned size, unsigned first, b
     struct place p[2];
     u64 value = 0;
     translate(c, gva, ACCESS_READ, user, &p[0]);
-    translate(c, wrap(c, gva + first), ACCESS_READ, user, &p[1]);
+    translate(c, further(c, gva, first), ACCESS_READ, user, &p[1]);
     for (unsigned i = 0; i < size; i++) {
         struct place *at = &p[i >= first];
         value |= load_place(c, at, 1) << 8 * i;
@@ -216,7 +216,7 @@ static void write_split(struct cpu *c, gva_t gva, unsigned size, unsigned first,
 {
     struct place p[2];
     translate(c, gva, ACCESS_WRITE, user, &p[0]);
-    translate(c, wrap(c, gva + first), ACCESS_WRITE, user, &p[1]);
+    translate(c, further(c, gva, first), ACCESS_WRITE, user, &p[1]);
     for (unsigned i = 0; i < size; i++) {
         struct place *at = &p[i >= first];
         store_place(c, at, 1, value >> 8 * i & 0xff);
@@ -269,7 +269,7 @@ void lin_write_system(struct cpu *c, gva_t gva, unsigned size, u64 value) { writ
 
 void lin_probe_write(struct cpu *c, gva_t gva, unsigned len, bool user)
 {
-    for (unsigned n; len; gva = wrap(c, gva + n), len -= n) {
+    for (unsigned n; len; gva = further(c, gva, n), len -= n) {
         struct place p;
         n = in_first_page(gva, len);
         if (!mmu_fast(&c->mmu, gva, n, ACCESS_WRITE, user))
@@ -297,7 +297,7 @@ static unsigned piece(unsigned n) { return n >= 8 ? 8 : n >= 4 ? 4 : n >= 2 ? 2 
 void seg_read_bytes(struct cpu *c, unsigned seg, u64 offset, void *buf, unsigned len)
 {
     gva_t gva = linear(c, seg, offset, len, false);
-    for (unsigned n; len; gva = wrap(c, gva + n), buf = (u8 *)buf + n, len -= n) {
+    for (unsigned n; len; gva = further(c, gva, n), buf = (u8 *)buf + n, len -= n) {
         n = piece(len);
         store_host(buf, n, lin_read(c, gva, n));
     }
@@ -307,7 +307,7 @@ void seg_write_bytes(struct cpu *c, unsigned seg, u64 offset, const void *buf, u
 {
     gva_t gva = linear(c, seg, offset, len, true);
     lin_probe_write(c, gva, len, cpl(c) == 3);
-    for (unsigned n; len; gva = wrap(c, gva + n), buf = (const u8 *)buf + n, len -= n) {
+    for (unsigned n; len; gva = further(c, gva, n), buf = (const u8 *)buf + n, len -= n) {
         n = piece(len);
         lin_write(c, gva, n, load_host(buf, n));
     }

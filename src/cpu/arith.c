@@ -94,12 +94,13 @@ void exec_xadd(struct cpu *c, const struct insn *i)
     set_flags(c, FLAG_STATUS, flags_add(a, b, r, i->op[0].size));
 }
 
-/* The destination is written back in either case, as on the real processor. */
+/* A destination in memory is written back in either case, as on the real processor; a register is left alone, with its upper half. */
 void exec_cmpxchg(struct cpu *c, const struct insn *i)
 {
     unsigned size = i->op[0].size;
     u64 old = opd_modify(c, i, 0), expected = gpr_get(c, RAX, size), fresh = opd_read(c, i, 1);
-    opd_write(c, i, 0, old == expected ? fresh : old);
+    if (old == expected || i->op[0].kind == OPD_MEM)
+        opd_write(c, i, 0, old == expected ? fresh : old);
     if (old != expected)
         gpr_set(c, RAX, size, old);
     set_flags(c, FLAG_STATUS, flags_sub(expected, old, (expected - old) & size_mask(size), size));

@@ -31,6 +31,7 @@ int cpu_init(struct cpu *c, const struct cpu_model *model, struct physmap *map, 
     cpu_set_costs(c, profile);
     mmu_init(&c->mmu, map);
     c->mmu.phys_bits = model->phys_bits;
+    c->mmu.huge_pages = model->ext_features_edx & CPUID_1GB_PAGES;
     c->dcache = dcache_new(c);
     if (!c->dcache) {
         mmu_fini(&c->mmu);

@@ -216,8 +216,7 @@ void segment_from_descriptor(struct segment *s, u16 selector, u64 raw);
 /* Linear address of the instruction at RIP. */
 static inline gva_t cpu_linear_rip(const struct cpu *c)
 {
-    u64 a = c->state.seg[CS].base + c->state.rip;
-    return state_code_bits(&c->state) == 64 ? a : (u32)a;
+    return state_code_bits(&c->state) == 64 ? c->state.rip : (u32)(c->state.seg[CS].base + c->state.rip);
 }
 
 /* CPUID as this model and state give it; the same function serves every engine. */

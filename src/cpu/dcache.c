@@ -304,7 +304,7 @@ struct block *dcache_block(struct cpu *c)
     gva_t gva = cpu_linear_rip(c);
     gpa_t gpa;
     u8 *hva;
-    if (mode_bits(c->mode) != 64 && c->state.rip > c->state.seg[CS].limit)
+    if (mode_bits(c->mode) == 64 ? !gva_canonical(gva) : c->state.rip > c->state.seg[CS].limit)
         raise_error(c, VEC_GP, 0);
     walk(c, gva, ACCESS_EXEC, cpl(c) == 3, &gpa, &hva);
     if (!hva) /* code in MMIO */

@@ -43,6 +43,8 @@ void exec_mov_dr(struct cpu *c, const struct insn *i)
         gpr_set(c, reg, size, c->state.dr[n]);
         return;
     }
+    if (n >= 6 && gpr_get(c, reg, size) >> 32)
+        raise_error(c, VEC_GP, 0);
     c->state.dr[n] = debug_value(n, gpr_get(c, reg, size));
     interp_code_changed(c);
 }

@@ -39,7 +39,7 @@ enum cost_class {
 };
 
 /* The instruction-set extension that CPUID must offer for the row to exist. */
-enum isa { ISA_386, ISA_486, ISA_586, ISA_CMOV, ISA_FPU, ISA_MMX, ISA_FXSR, ISA_SSE, ISA_SSE2, ISA_SSE3, ISA_SSSE3, ISA_SYSENTER, ISA_SYSCALL, ISA_64, ISA_VMX };
+enum isa { ISA_386, ISA_486, ISA_586, ISA_CMOV, ISA_FPU, ISA_MMX, ISA_FXSR, ISA_SSE, ISA_SSE2, ISA_SSE3, ISA_SSSE3, ISA_SYSENTER, ISA_SYSCALL, ISA_RDTSCP, ISA_64, ISA_VMX };
 
 /* One row of opcodes.def. */
 struct opcode {

@@ -21,9 +21,7 @@ static bool descriptor_address(const struct cpu *c, u16 selector, gva_t *gva)
         return false;
     u64 base = local ? s->ldtr.base : s->gdtr.base;
     u32 limit = local ? s->ldtr.limit : s->gdtr.limit;
-    *gva = base + (selector & ~7u);
-    if (!state_long(s))
-        *gva = (u32)*gva;
+    *gva = system_gva(c, base + (selector & ~7u));
     return (selector | 7u) <= limit;
 }
 
@@ -42,6 +40,24 @@ u64 descriptor_fetch(struct cpu *c, u16 selector, u8 vector)
     if (!descriptor_read(c, selector, &raw))
         raise_selector(c, vector, selector);
     return raw;
+}
+
+u64 descriptor_fetch_upper(struct cpu *c, u16 selector, u8 vector)
+{
+    gva_t gva;
+    if (selector > 0xfff7 || !descriptor_address(c, selector + 8, &gva))
+        raise_selector(c, vector, selector);
+    u64 upper = lin_read_system(c, gva, 8);
+    if (upper >> 40 & 0x1f)
+        raise_selector(c, vector, selector);
+    return upper;
+}
+
+void descriptor_check_code(struct cpu *c, u16 selector, u64 raw)
+{
+    const u64 both = (u64)(SEG_L | SEG_DB) << 40;
+    if (state_long(&c->state) && (raw & both) == both)
+        raise_selector(c, VEC_GP, selector);
 }
 
 int cpu_read_descriptor(struct cpu *c, u16 selector, u64 *raw)
@@ -121,4 +137,9 @@ struct segment segment_v86(u16 selector)
 struct segment segment_null(u16 selector)
 {
     return (struct segment){ .selector = selector, .attr = SEG_UNUSABLE };
+}
+
+struct segment segment_null_stack(u16 selector, unsigned level)
+{
+    return (struct segment){ .selector = selector, .attr = SEG_UNUSABLE | level << 5 };
 }

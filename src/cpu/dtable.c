@@ -40,6 +40,8 @@ static void load_table(struct cpu *c, const struct insn *i, struct dtable *t)
     u64 at = ea_offset(c, i);
     u16 limit = seg_read(c, i->mem.seg, at, 2);
     u64 base = seg_read(c, i->mem.seg, at + 2, base_size(i)) & base_mask(i);
+    if (i->bits == 64 && !gva_canonical(base))
+        raise_error(c, VEC_GP, 0);
     *t = (struct dtable){ .base = base, .limit = limit };
 }
 
@@ -59,6 +61,19 @@ static void store_selector(struct cpu *c, const struct insn *i, u16 selector)
 void exec_sldt(struct cpu *c, const struct insn *i) { store_selector(c, i, c->state.ldtr.selector); }
 void exec_str(struct cpu *c, const struct insn *i) { store_selector(c, i, c->state.tr.selector); }
 
+/* In IA-32e mode the descriptors of LDT and TSS have 16 bytes: bits 63..32 of the base stand in the second half (SDM vol. 3, 7.2.3). */
+static struct segment load_system_segment(struct cpu *c, u16 selector, u64 raw)
+{
+    struct segment s;
+    segment_from_descriptor(&s, selector, raw);
+    if (!state_long(&c->state))
+        return s;
+    s.base |= descriptor_fetch_upper(c, selector, VEC_GP) << 32;
+    if (!gva_canonical(s.base))
+        raise_selector(c, VEC_GP, selector);
+    return s;
+}
+
 void exec_lldt(struct cpu *c, const struct insn *i)
 {
     require_protected(c);
@@ -76,7 +91,7 @@ void exec_lldt(struct cpu *c, const struct insn *i)
         raise_selector(c, VEC_GP, selector);
     if (!desc_present(raw))
         raise_selector(c, VEC_NP, selector);
-    segment_from_descriptor(&c->state.ldtr, selector, raw);
+    c->state.ldtr = load_system_segment(c, selector, raw);
 }
 
 void exec_ltr(struct cpu *c, const struct insn *i)
@@ -90,10 +105,12 @@ void exec_ltr(struct cpu *c, const struct insn *i)
     if (selector & 4)
         raise_selector(c, VEC_GP, selector);
     u64 raw = descriptor_fetch(c, selector, VEC_GP);
-    if (!desc_tss(raw) || desc_type(raw) & SYS_BUSY)
+    if (!desc_tss(raw) || desc_type(raw) & SYS_BUSY || (state_long(&c->state) && !(desc_type(raw) & SYS_32BIT)))
         raise_selector(c, VEC_GP, selector);
     if (!desc_present(raw))
         raise_selector(c, VEC_NP, selector);
+    struct segment tr = load_system_segment(c, selector, raw);
     descriptor_set_type(c, selector, &raw, SYS_BUSY);
-    segment_from_descriptor(&c->state.tr, selector, raw);
+    c->state.tr = tr;
+    c->state.tr.attr |= SYS_BUSY;
 }

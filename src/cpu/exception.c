@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One delivery through the vector table: real mode (SDM vol. 3, 20.1.4), protected mode (6.12), from virtual-8086 mode
- * (20.3). What happens when the delivery itself faults is in deliver.c.
+ * (20.3), IA-32e mode (6.14). What happens when the delivery itself faults is in deliver.c.
  */
 #include "cpu/descriptor.h"
 
@@ -177,6 +177,50 @@ static void deliver_protected(struct cpu *c, const struct trap *t)
         deliver_by_gate(c, t, gate);
 }
 
+/* --- IA-32e mode: gates of 16 bytes, frames of eight-byte words, 64-bit handlers; SDM vol. 3, 6.14 --- */
+
+static u64 fetch_gate_long(struct cpu *c, const struct trap *t, u64 *upper)
+{
+    const struct cpu_state *s = &c->state;
+    if (t->vector * 16u + 15 > s->idtr.limit)
+        raise_idt(c, VEC_GP, t);
+    u64 gate = lin_read_system(c, s->idtr.base + t->vector * 16, 8);
+    *upper = lin_read_system(c, s->idtr.base + t->vector * 16 + 8, 8);
+    if (!desc_system(gate) || (desc_type(gate) | 1) != SYS_TRAP_GATE32 || (soft(t) && desc_dpl(gate) < cpl(c)))
+        raise_idt(c, VEC_GP, t);
+    if (!desc_present(gate))
+        raise_idt(c, VEC_NP, t);
+    return gate;
+}
+
+/* SS:RSP is pushed in any case, on a stack that is aligned to 16 bytes first. */
+static void enter_long(struct cpu *c, const struct trap *t, unsigned level, unsigned ist)
+{
+    struct stack k = stack_current(c);
+    if (ist || level < cpl(c))
+        k = stack_inner_long(c, level, ist);
+    k.wide = true;
+    k.sp &= ~(u64)15;
+    stack_require(c, &k, 8 * (5 + t->has_error));
+    stack_push(c, &k, 8, c->state.seg[SS].selector);
+    stack_push(c, &k, 8, c->state.gpr[RSP]);
+    push_frame(c, &k, t, 8);
+    stack_switch(c, &k);
+}
+
+static void deliver_long(struct cpu *c, const struct trap *t)
+{
+    u64 upper, gate = fetch_gate_long(c, t, &upper), entry = gate_offset_long(gate, upper);
+    unsigned level, ist = gate >> 32 & 7;
+    struct segment cs = fetch_handler(c, gate, &level);
+    if ((cs.attr & (SEG_L | SEG_DB)) != SEG_L)
+        raise_selector(c, VEC_GP, gate_selector(gate));
+    check_rip(c, &cs, entry);
+    enter_long(c, t, level, ist);
+    c->state.rflags &= ~(u64)(FLAG_TF | FLAG_NT | FLAG_RF | (desc_type(gate) & 1 ? 0 : FLAG_IF));
+    set_cs(c, &cs, level, entry);
+}
+
 /* What the processor latches when it recognizes the event. */
 static void latch(struct cpu *c, const struct trap *t)
 {
@@ -198,6 +242,8 @@ void deliver_once(struct cpu *c, const struct trap *t)
         deliver_real(c, t);
     else if (t->type == TRAP_SOFT_INT && state_v86(s) && vme_redirects(c, t->vector))
         deliver_redirected(c, t);
+    else if (state_long(s))
+        deliver_long(c, t);
     else
         deliver_protected(c, t);
     s->activity = CPU_ACTIVE;

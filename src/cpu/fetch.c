@@ -37,12 +37,14 @@ void fetch_insn(struct cpu *c, struct insn *out)
     unsigned bits = state_code_bits(&c->state), allowed = bytes_in_segment(c);
     u64 room = PAGE_SIZE - (gva & ~PAGE_MASK);
     unsigned first = allowed < room ? allowed : room;
-    if (!allowed)
+    if (!allowed || (bits == 64 && !gva_canonical(gva)))
         raise_error(c, VEC_GP, 0);
     copy_code(c, gva, bytes, first);
     enum decode_status status = decode_insn(bytes, first, bits, out);
     if (status == DECODE_SHORT && first < allowed) {
         gva_t second = bits == 64 ? gva + first : (u32)(gva + first);
+        if (bits == 64 && !gva_canonical(second))
+            raise_error(c, VEC_GP, 0);
         copy_code(c, second, bytes + first, allowed - first);
         status = decode_insn(bytes, allowed, bits, out);
     }
@@ -67,6 +69,7 @@ static const struct { u32 edx, ecx, ext_edx; u8 family; } isa_needs[] = {
     [ISA_SSSE3] = { .ecx = BIT(9) },
     [ISA_SYSENTER] = { .edx = CPUID_SEP },
     [ISA_SYSCALL] = { .ext_edx = CPUID_SYSCALL },
+    [ISA_RDTSCP] = { .ext_edx = CPUID_RDTSCP },
     [ISA_64] = { .ext_edx = CPUID_LM },
     [ISA_VMX] = { 0 },
 };

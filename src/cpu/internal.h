@@ -75,6 +75,14 @@ static inline unsigned stack_size(const struct cpu *c)
     return state_code_bits(&c->state) == 64 ? 8 : c->state.seg[SS].attr & SEG_DB ? 4 : 2;
 }
 
+/* What of a segment's base counts: in 64-bit mode only FS and GS have one (SDM vol. 3, 3.4.4). */
+static inline u64 seg_base(const struct cpu *c, unsigned seg)
+{
+    return state_code_bits(&c->state) == 64 && seg < FS ? 0 : c->state.seg[seg].base;
+}
+/* Linear address of a system structure (descriptor table, TSS): 64 bits wide in IA-32e mode, whatever code runs there. */
+static inline gva_t system_gva(const struct cpu *c, gva_t gva) { return state_long(&c->state) ? gva : (u32)gva; }
+
 /* --- segments and transfers (segment.c, transfer.c, task.c) --- */
 static inline unsigned cpl(const struct cpu *c) { return state_cpl(&c->state); }
 static inline unsigned iopl(const struct cpu *c) { return c->state.rflags >> 12 & 3; }
@@ -85,7 +93,7 @@ void far_return(struct cpu *c, unsigned opsize, u16 pop_bytes);
 void interrupt_return(struct cpu *c, unsigned opsize);                           /* IRET in all its forms */
 enum task_switch_by { TASK_JMP, TASK_CALL, TASK_IRET, TASK_INT };
 void task_switch(struct cpu *c, u16 tss_selector, enum task_switch_by by, bool has_error, u32 error);
-void check_jump_target(struct cpu *c, u64 rip);                                  /* CS limit: #GP(0) */
+void check_jump_target(struct cpu *c, u64 rip);                                  /* CS limit, or canonical: #GP(0) */
 
 /* --- exceptions (exception.c) --- */
 /* One attempt to deliver through the IDT; raises (unwinds) if that faults. cpu_deliver() wraps it with the double-fault rules. */

@@ -9,10 +9,10 @@ static bool bitmap_allows(struct cpu *c, u16 port, unsigned size)
     bool tss32 = (tr->attr & 0xd) == 9 && !(tr->attr & SEG_UNUSABLE);
     if (!tss32 || tr->limit < 103)
         return false;
-    u32 at = lin_read_system(c, (u32)(tr->base + 102), 2) + port / 8;
+    u32 at = lin_read_system(c, system_gva(c, tr->base + 102), 2) + port / 8;
     if (at + 1 > tr->limit)
         return false;
-    u32 bits = lin_read_system(c, (u32)(tr->base + at), 2) >> (port & 7);
+    u32 bits = lin_read_system(c, system_gva(c, tr->base + at), 2) >> (port & 7);
     return !(bits & ((1u << size) - 1));
 }
 

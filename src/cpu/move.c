@@ -23,12 +23,11 @@ void exec_xchg(struct cpu *c, const struct insn *i)
 
 void exec_lea(struct cpu *c, const struct insn *i) { opd_write(c, i, 0, ea_offset(c, i)); }
 
-/* Segment DS or the override; the decoder names it, but there is no ModRM to hold the address. */
+/* The decoder names the segment, but there is no ModRM to hold the address. */
 void exec_xlat(struct cpu *c, const struct insn *i)
 {
     u64 at = (c->state.gpr[RBX] + (c->state.gpr[RAX] & 0xff)) & size_mask(i->adsize);
-    unsigned seg = i->seg_override == SEG_NONE ? DS : i->seg_override;
-    gpr_set(c, RAX, 1, seg_read(c, seg, at, 1));
+    gpr_set(c, RAX, 1, seg_read(c, i->mem.seg, at, 1));
 }
 
 void exec_setcc(struct cpu *c, const struct insn *i) { opd_write(c, i, 0, condition(c->state.rflags, i->mnemonic - MN_SETO)); }
@@ -48,10 +47,22 @@ void exec_std(struct cpu *c, const struct insn *i) { set_flags(c, FLAG_DF, FLAG_
 
 enum { AH_FLAGS = FLAG_SF | FLAG_ZF | FLAG_AF | FLAG_PF | FLAG_CF };
 
+/* The first processors with 64-bit mode had left the two out there, and CPUID tells who took them back. */
+static void require_lahf(struct cpu *c, const struct insn *i)
+{
+    if (i->bits == 64 && !(c->model->ext_features_ecx & CPUID_LAHF64))
+        raise_fault(c, VEC_UD);
+}
+
 void exec_lahf(struct cpu *c, const struct insn *i)
 {
+    require_lahf(c, i);
     u64 ah = (c->state.rflags & AH_FLAGS) | FLAG_FIXED;
     c->state.gpr[RAX] = (c->state.gpr[RAX] & ~(u64)0xff00) | ah << 8;
 }
 
-void exec_sahf(struct cpu *c, const struct insn *i) { set_flags(c, AH_FLAGS, c->state.gpr[RAX] >> 8); }
+void exec_sahf(struct cpu *c, const struct insn *i)
+{
+    require_lahf(c, i);
+    set_flags(c, AH_FLAGS, c->state.gpr[RAX] >> 8);
+}

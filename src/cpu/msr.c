@@ -10,6 +10,14 @@ enum {
     MSR_MTRR_FIX16K = 0x258, MSR_MTRR_FIX4K = 0x268, MSR_PAT = 0x277, MSR_MTRR_DEF_TYPE = 0x2ff,
 };
 #define MSR_EFER 0xc0000080u
+#define MSR_STAR 0xc0000081u
+#define MSR_LSTAR 0xc0000082u
+#define MSR_CSTAR 0xc0000083u
+#define MSR_FMASK 0xc0000084u
+#define MSR_FS_BASE 0xc0000100u
+#define MSR_GS_BASE 0xc0000101u
+#define MSR_KERNEL_GS_BASE 0xc0000102u
+#define MSR_TSC_AUX 0xc0000103u
 
 /* --- what may be written --- */
 
@@ -33,6 +41,8 @@ static bool word_ok(const struct cpu *c, u64 v) { return v <= 0xffffffff; }
 static bool def_type_ok(const struct cpu *c, u64 v) { return memory_type(v) && !(v & ~(u64)0xcff); }
 static bool phys_base_ok(const struct cpu *c, u64 v) { return memory_type(v) && !(v & 0xf00) && !(v >> c->model->phys_bits); }
 static bool phys_mask_ok(const struct cpu *c, u64 v) { return !(v & 0x7ff) && !(v >> c->model->phys_bits); }
+/* Addresses, on a processor where they may have 64 bits (SDM vol. 4; vol. 3, 5.8.7.1). */
+static bool address_ok(const struct cpu *c, u64 v) { return !(c->model->ext_features_edx & CPUID_LM) || gva_canonical(v); }
 static bool none(const struct cpu *c, u64 v) { return false; }
 
 /* --- registers that are a field of the state --- */
@@ -40,19 +50,25 @@ static bool none(const struct cpu *c, u64 v) { return false; }
 struct msr_row {
     u32 msr;
     u32 feature;    /* CPUID leaf 1 EDX */
+    u32 extended;   /* leaf 80000001h EDX */
     u16 offset;     /* in struct cpu_state */
     bool (*writable)(const struct cpu *c, u64 value);
 };
 #define FIELD(f) offsetof(struct cpu_state, f)
-#define MTRR(m, f, ok) { m, CPUID_MTRR, FIELD(f), ok }
+#define MTRR(m, f, ok) { m, CPUID_MTRR, 0, FIELD(f), ok }
+#define LONG(m, f, ok) { m, 0, CPUID_LM, FIELD(f), ok }
 #define MTRR_PAIR(n) MTRR(MSR_MTRR_PHYS + 2 * (n), mtrr_phys[2 * (n)], phys_base_ok), MTRR(MSR_MTRR_PHYS + 2 * (n) + 1, mtrr_phys[2 * (n) + 1], phys_mask_ok)
 static const struct msr_row rows[] = {
-    { MSR_SYSENTER_CS, CPUID_SEP, FIELD(sysenter_cs), any },
-    { MSR_SYSENTER_ESP, CPUID_SEP, FIELD(sysenter_esp), any },
-    { MSR_SYSENTER_EIP, CPUID_SEP, FIELD(sysenter_eip), any },
-    { MSR_MISC_ENABLE, CPUID_SSE2, FIELD(misc_enable), any },
-    { MSR_DEBUGCTL, CPUID_PGE, FIELD(debugctl), word_ok },
-    { MSR_PAT, CPUID_PAT, FIELD(pat), pat_ok },
+    { MSR_SYSENTER_CS, CPUID_SEP, 0, FIELD(sysenter_cs), any },
+    { MSR_SYSENTER_ESP, CPUID_SEP, 0, FIELD(sysenter_esp), address_ok },
+    { MSR_SYSENTER_EIP, CPUID_SEP, 0, FIELD(sysenter_eip), address_ok },
+    { MSR_MISC_ENABLE, CPUID_SSE2, 0, FIELD(misc_enable), any },
+    { MSR_DEBUGCTL, CPUID_PGE, 0, FIELD(debugctl), word_ok },
+    LONG(MSR_STAR, star, any), LONG(MSR_LSTAR, lstar, address_ok), LONG(MSR_CSTAR, cstar, address_ok), LONG(MSR_FMASK, sfmask, word_ok),
+    LONG(MSR_FS_BASE, seg[FS].base, address_ok), LONG(MSR_GS_BASE, seg[GS].base, address_ok),
+    LONG(MSR_KERNEL_GS_BASE, kernel_gs_base, address_ok),
+    { MSR_TSC_AUX, 0, CPUID_RDTSCP, FIELD(tsc_aux), word_ok },
+    { MSR_PAT, CPUID_PAT, 0, FIELD(pat), pat_ok },
     MTRR(MSR_MTRR_DEF_TYPE, mtrr_def_type, def_type_ok),
     MTRR_PAIR(0), MTRR_PAIR(1), MTRR_PAIR(2), MTRR_PAIR(3), MTRR_PAIR(4), MTRR_PAIR(5), MTRR_PAIR(6), MTRR_PAIR(7),
     MTRR(MSR_MTRR_FIX64K, mtrr_fixed[0], fixed_ok),
@@ -66,7 +82,8 @@ static const struct msr_row rows[] = {
 static const struct msr_row *find(const struct cpu *c, u32 msr)
 {
     for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
-        if (rows[i].msr == msr && c->model->features_edx & rows[i].feature)
+        bool there = c->model->features_edx & rows[i].feature || c->model->ext_features_edx & rows[i].extended;
+        if (rows[i].msr == msr && there)
             return &rows[i];
     }
     return NULL;
@@ -224,6 +241,13 @@ void exec_rdtsc(struct cpu *c, const struct insn *i)
 {
     check_counter(c, i, ICEPT_RDTSC, !(c->state.cr4 & CR4_TSD));
     set_edx_eax(c, cpu_read_tsc(c));
+}
+
+/* With IA32_TSC_AUX, where a system keeps the processor's number, in the same instant. */
+void exec_rdtscp(struct cpu *c, const struct insn *i)
+{
+    exec_rdtsc(c, i);
+    c->state.gpr[RCX] = c->state.tsc_aux;
 }
 
 /* No performance counter is modelled, so no number names one. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The way back: RETF and IRET in all their forms (SDM vol. 2, RET, IRET; vol. 3, 5.8.6, 6.12, 20.2.3). */
+/* The way back: RETF and IRET in all their forms (SDM vol. 2, RET, IRET; vol. 3, 5.8.6, 6.12, 6.14.3, 20.2.3). */
 #include "cpu/descriptor.h"
 #include "cpu/system.h"
 
@@ -25,14 +25,17 @@ static struct segment check_return_code(struct cpu *c, u16 selector)
     bool level_ok = desc_conforming(raw) ? desc_dpl(raw) <= rpl : desc_dpl(raw) == rpl;
     if (!desc_code(raw) || rpl < cpl(c) || !level_ok)
         raise_selector(c, VEC_GP, selector);
+    descriptor_check_code(c, selector, raw);
     if (!desc_present(raw))
         raise_selector(c, VEC_NP, selector);
     return descriptor_load(c, selector, raw);
 }
 
-/* The outer level's stack segment. */
-static struct segment check_return_stack(struct cpu *c, u16 selector, unsigned level)
+/* The outer level's stack segment. 64-bit code needs none below ring 3. */
+static struct segment check_return_stack(struct cpu *c, u16 selector, unsigned level, bool to_64)
 {
+    if (selector_null(selector) && to_64 && level < 3 && selector_rpl(selector) == level)
+        return segment_null_stack(selector, level);
     if (selector_null(selector))
         raise_error(c, VEC_GP, 0);
     u64 raw = descriptor_fetch(c, selector, VEC_GP);
@@ -56,18 +59,17 @@ static void drop_inner_segments(struct cpu *c, unsigned level)
 }
 
 /* SS:ESP as they stand `at` bytes above the top, then `extra` bytes dropped from the outer stack too. */
-static void return_outer(struct cpu *c, const struct segment *cs, u32 rip, unsigned at, unsigned size, unsigned extra)
+static void return_outer(struct cpu *c, const struct segment *cs, u64 rip, unsigned at, unsigned size, unsigned extra)
 {
     unsigned level = selector_rpl(cs->selector);
-    u32 esp = stack_peek(c, at, size);
+    u64 rsp = stack_peek(c, at, size);
     u16 selector = stack_peek(c, at + size, size);
-    struct segment ss = check_return_stack(c, selector, level);
+    bool to_64 = code_is_64(c, cs);
+    struct segment ss = check_return_stack(c, selector, level, to_64);
     check_rip(c, cs, rip);
-    struct stack k = { .ss = ss, .sp = esp + extra };
+    struct stack k = { .ss = ss, .sp = rsp + extra, .wide = to_64 };
     c->state.seg[SS] = ss;
-    if (ss.attr & SEG_DB) /* a 16-bit stack keeps the upper half of the inner ESP, as real processors do */
-        c->state.gpr[RSP] = 0;
-    stack_commit(c, &k);
+    stack_commit(c, &k); /* a 16-bit stack keeps the upper half of the inner ESP, as real processors do */
     set_cs(c, cs, level, rip);
     drop_inner_segments(c, level);
 }
@@ -92,7 +94,7 @@ void far_return(struct cpu *c, unsigned opsize, u16 pop_bytes)
         far_return_real(c, opsize, pop_bytes);
         return;
     }
-    u32 rip = stack_peek(c, 0, opsize);
+    u64 rip = stack_peek(c, 0, opsize);
     u16 selector = stack_peek(c, opsize, opsize);
     struct segment cs = check_return_code(c, selector);
     if (selector_rpl(selector) > cpl(c)) {
@@ -112,7 +114,7 @@ void exec_retf(struct cpu *c, const struct insn *i)
 /* --- IRET --- */
 
 /* The three values that every IRET frame begins with. */
-struct frame { u32 rip; u16 cs; u32 flags; };
+struct frame { u64 rip; u16 cs; u32 flags; };
 
 static struct frame peek_frame(struct cpu *c, unsigned size)
 {
@@ -197,6 +199,24 @@ static void iret_protected(struct cpu *c, unsigned size)
     write_flags(c, f.flags, mask, size);
 }
 
+/* No tasks, no virtual-8086 mode; and 64-bit code gets SS:RSP back also where the level stays (SDM vol. 3, 6.14.3). */
+static void iret_long(struct cpu *c, unsigned size)
+{
+    if (c->state.rflags & FLAG_NT)
+        raise_error(c, VEC_GP, 0);
+    struct frame f = peek_frame(c, size);
+    u32 mask = protected_flags(c);
+    struct segment cs = check_return_code(c, f.cs);
+    if (selector_rpl(f.cs) > cpl(c) || state_code_bits(&c->state) == 64) {
+        return_outer(c, &cs, f.rip, 3 * size, size, 0);
+    } else {
+        check_rip(c, &cs, f.rip);
+        stack_drop(c, 3 * size);
+        set_cs(c, &cs, cpl(c), f.rip);
+    }
+    write_flags(c, f.flags, mask, size);
+}
+
 /* NT: this code was called as a task; its TSS says by whom (SDM vol. 3, 7.4). */
 static void iret_task(struct cpu *c)
 {
@@ -211,6 +231,8 @@ void interrupt_return(struct cpu *c, unsigned opsize)
         iret_real(c, opsize);
     else if (state_v86(s))
         iret_v86(c, opsize);
+    else if (state_long(s))
+        iret_long(c, opsize);
     else if (s->rflags & FLAG_NT)
         iret_task(c);
     else

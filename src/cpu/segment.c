@@ -5,6 +5,8 @@
 
 static struct segment load_stack_segment(struct cpu *c, u16 selector)
 {
+    if (selector_null(selector) && state_code_bits(&c->state) == 64 && cpl(c) < 3 && selector_rpl(selector) == cpl(c))
+        return segment_null_stack(selector, cpl(c)); /* 64-bit code needs no SS, but as a user program */
     if (selector_null(selector))
         raise_error(c, VEC_GP, 0);
     u64 raw = descriptor_fetch(c, selector, VEC_GP);

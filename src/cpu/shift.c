@@ -10,7 +10,7 @@ struct shift {
     u64 value, mask;
 };
 
-/* False: the count is zero. A memory destination must be writable all the same. */
+/* False: the count is zero. A memory destination must be writable all the same, and a 32-bit register loses its upper half. */
 static bool begin(struct cpu *c, const struct insn *i, unsigned count_operand, struct shift *s)
 {
     s->size = i->op[0].size;
@@ -18,6 +18,8 @@ static bool begin(struct cpu *c, const struct insn *i, unsigned count_operand, s
     s->mask = size_mask(s->size);
     s->value = opd_modify(c, i, 0);
     s->count = opd_read(c, i, count_operand) & (s->size == 8 ? 63 : 31);
+    if (!s->count && i->op[0].kind == OPD_GPR)
+        opd_write(c, i, 0, s->value);
     return s->count != 0;
 }
 

@@ -163,7 +163,7 @@ static bool has_kind(const struct insn *i, enum operand_kind kind)
 static u64 memory_operand(struct cpu *c, const struct insn *i, unsigned size, u8 props)
 {
     u64 at = ea_offset(c, i);
-    bool aligned = size < 16 || props & P_UNALIGNED || !((c->state.seg[i->mem.seg].base + at) & 15);
+    bool aligned = size < 16 || props & P_UNALIGNED || !((seg_base(c, i->mem.seg) + at) & 15);
     if (!aligned)
         raise_error(c, VEC_GP, 0);
     return at;
@@ -285,7 +285,7 @@ void exec_maskmov(struct cpu *c, const struct insn *i)
 {
     struct fpu_state *f = &c->state.fpu;
     bool mmx = i->op[0].kind == OPD_MMX;
-    unsigned seg = i->seg_override == SEG_NONE ? DS : i->seg_override, size = mmx ? 8 : 16;
+    unsigned size = mmx ? 8 : 16;
     require(c, !mmx, mmx);
     if (mmx)
         enter_mmx(f);
@@ -294,7 +294,7 @@ void exec_maskmov(struct cpu *c, const struct insn *i)
     u64 at = gpr_get(c, RDI, i->adsize);
     for (unsigned n = 0; n < size; n++) {
         if (mask[n] & 0x80)
-            seg_write(c, seg, i->adsize == 2 ? (u16)(at + n) : at + n, 1, data[n]);
+            seg_write(c, i->mem.seg, (at + n) & (i->adsize == 2 ? 0xffff : ~(u64)0), 1, data[n]);
     }
 }
 

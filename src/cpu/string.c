@@ -98,8 +98,8 @@ static u8 *plain(struct cpu *c, const struct insn *i, unsigned seg, u64 offset, 
 {
     const struct segment *s = &c->state.seg[seg];
     bool wraps = i->adsize < 8 && offset + bytes > size_mask(i->adsize);
-    bool expands_down = (s->attr & (SEG_CODE | SEG_EXPAND_DOWN)) == SEG_EXPAND_DOWN;
-    if (wraps || expands_down || c->no_fast_memory || (state_code_bits(&c->state) != 64 && offset + bytes - 1 > s->limit))
+    bool wide = state_code_bits(&c->state) == 64, expands_down = !wide && (s->attr & (SEG_CODE | SEG_EXPAND_DOWN)) == SEG_EXPAND_DOWN;
+    if (wraps || expands_down || c->no_fast_memory || (!wide && offset + bytes - 1 > s->limit))
         return NULL;
     gva_t gva = seg_linear(c, seg, offset, i->opsize, a == ACCESS_WRITE);
     return mmu_fast(&c->mmu, gva, bytes, a, cpl(c) == 3);
@@ -108,7 +108,7 @@ static u8 *plain(struct cpu *c, const struct insn *i, unsigned seg, u64 offset, 
 /* How many of n elements lie in the page of this offset? */
 static u64 until_page_end(struct cpu *c, const struct insn *i, unsigned seg, u64 offset, u64 n)
 {
-    u64 fit = (PAGE_SIZE - ((c->state.seg[seg].base + offset) & ~PAGE_MASK)) / i->opsize;
+    u64 fit = (PAGE_SIZE - ((seg_base(c, seg) + offset) & ~PAGE_MASK)) / i->opsize;
     return n < fit ? n : fit;
 }
 

@@ -16,9 +16,8 @@ void require_ring0(struct cpu *c)
 
 static gva_t operand_linear(struct cpu *c, const struct insn *i)
 {
-    bool wide = i->bits == 64;
-    u64 base = !wide || i->mem.seg == FS || i->mem.seg == GS ? c->state.seg[i->mem.seg].base : 0, gva = base + ea_offset(c, i);
-    return wide ? gva : (u32)gva;
+    u64 gva = seg_base(c, i->mem.seg) + ea_offset(c, i);
+    return i->bits == 64 ? gva : (u32)gva;
 }
 
 struct icept_info icept_operand(struct cpu *c, const struct insn *i, enum intercept kind, bool write)
@@ -102,9 +101,9 @@ const struct handler system_handlers[] = {
     { MN_SLDT, exec_sldt }, { MN_STR, exec_str }, { MN_LLDT, exec_lldt }, { MN_LTR, exec_ltr },
     { MN_JMPF, exec_jmpf }, { MN_CALLF, exec_callf }, { MN_RETF, exec_retf }, { MN_IRET, exec_iret },
     { MN_INT, exec_int }, { MN_INT1, exec_int1 }, { MN_INT3, exec_int3 }, { MN_INTO, exec_into }, { MN_BOUND, exec_bound },
-    { MN_SYSENTER, exec_sysenter }, { MN_SYSEXIT, exec_sysexit }, { MN_SYSCALL, exec_undefined }, { MN_SYSRET, exec_undefined },
-    { MN_SWAPGS, exec_undefined }, { MN_UD0, exec_undefined }, { MN_UD1, exec_undefined }, { MN_UD2, exec_undefined },
-    { MN_XGETBV, exec_undefined }, { MN_XSETBV, exec_undefined }, { MN_RDTSCP, exec_undefined },
+    { MN_SYSENTER, exec_sysenter }, { MN_SYSEXIT, exec_sysexit }, { MN_SYSCALL, exec_syscall }, { MN_SYSRET, exec_sysret },
+    { MN_SWAPGS, exec_swapgs }, { MN_UD0, exec_undefined }, { MN_UD1, exec_undefined }, { MN_UD2, exec_undefined },
+    { MN_XGETBV, exec_undefined }, { MN_XSETBV, exec_undefined }, { MN_RDTSCP, exec_rdtscp },
     { MN_MOV_CR, exec_mov_cr }, { MN_MOV_DR, exec_mov_dr }, { MN_CLTS, exec_clts }, { MN_LMSW, exec_lmsw }, { MN_SMSW, exec_smsw },
     { MN_INVLPG, exec_invlpg }, { MN_CLI, exec_cli }, { MN_STI, exec_sti }, { MN_PUSHF, exec_pushf }, { MN_POPF, exec_popf },
     { MN_IN, exec_in }, { MN_OUT, exec_out },

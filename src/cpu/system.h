@@ -14,7 +14,7 @@ exec_fn exec_sgdt, exec_sidt, exec_lgdt, exec_lidt, exec_sldt, exec_str, exec_ll
 /* transfer.c, return.c, softint.c, sysenter.c */
 exec_fn exec_jmpf, exec_callf, exec_retf, exec_iret;
 exec_fn exec_int, exec_int1, exec_int3, exec_into, exec_bound;
-exec_fn exec_sysenter, exec_sysexit;
+exec_fn exec_sysenter, exec_sysexit, exec_syscall, exec_sysret, exec_swapgs;
 /* control.c, debugreg.c */
 exec_fn exec_mov_cr, exec_mov_dr, exec_clts, exec_lmsw, exec_smsw, exec_invlpg;
 /* flags.c */
@@ -22,7 +22,7 @@ exec_fn exec_cli, exec_sti, exec_pushf, exec_popf;
 /* io.c */
 exec_fn exec_in, exec_out;
 /* msr.c */
-exec_fn exec_rdmsr, exec_wrmsr, exec_rdtsc, exec_rdpmc;
+exec_fn exec_rdmsr, exec_wrmsr, exec_rdtsc, exec_rdtscp, exec_rdpmc;
 
 /* What a monitor wants to know of the instruction: kind, mnemonic, register or memory operand, size. */
 struct icept_info icept_operand(struct cpu *c, const struct insn *i, enum intercept kind, bool write);

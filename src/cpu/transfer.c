@@ -3,17 +3,13 @@
 #include "cpu/descriptor.h"
 #include "cpu/system.h"
 
-void check_jump_target(struct cpu *c, u64 rip)
+void check_rip(struct cpu *c, const struct segment *cs, u64 rip)
 {
-    if (rip > c->state.seg[CS].limit)
-        raise_error(c, VEC_GP, 0);
-}
-
-void check_rip(struct cpu *c, const struct segment *cs, u32 rip)
-{
-    if (rip > cs->limit)
+    if (code_is_64(c, cs) ? !gva_canonical(rip) : rip > cs->limit)
         raise_error(c, VEC_GP, error_ext(c));
 }
+
+void check_jump_target(struct cpu *c, u64 rip) { check_rip(c, &c->state.seg[CS], rip); }
 
 void set_cs(struct cpu *c, const struct segment *cs, unsigned level, u64 rip)
 {
@@ -22,7 +18,7 @@ void set_cs(struct cpu *c, const struct segment *cs, unsigned level, u64 rip)
     c->state.rip = rip;
 }
 
-static u32 offset_mask(unsigned size) { return size == 2 ? 0xffff : 0xffffffff; }
+static u64 offset_mask(unsigned size) { return size == 8 ? ~(u64)0 : size == 4 ? 0xffffffff : 0xffff; }
 
 /* --- CS:EIP on the stack --- */
 
@@ -54,12 +50,13 @@ static struct segment check_code_target(struct cpu *c, u16 selector, u64 raw)
     bool allowed = desc_conforming(raw) ? desc_dpl(raw) <= cpl(c) : selector_rpl(selector) <= cpl(c) && desc_dpl(raw) == cpl(c);
     if (!allowed)
         raise_selector(c, VEC_GP, selector);
+    descriptor_check_code(c, selector, raw);
     if (!desc_present(raw))
         raise_selector(c, VEC_NP, selector);
     return descriptor_load(c, selector, raw);
 }
 
-static void transfer_code(struct cpu *c, u16 selector, u64 raw, u32 rip, unsigned size, bool call)
+static void transfer_code(struct cpu *c, u16 selector, u64 raw, u64 rip, unsigned size, bool call)
 {
     struct segment cs = check_code_target(c, selector, raw);
     struct stack k = stack_current(c);
@@ -128,6 +125,33 @@ static void call_gate(struct cpu *c, u16 selector, u64 gate, bool call)
     set_cs(c, &cs, cpl(c), gate_offset(gate));
 }
 
+/* --- call gates of IA-32e mode, SDM vol. 3, 5.8.3.1 and 5.8.5.1: always to 64-bit code, eight-byte words, no parameters --- */
+
+static void call_gate_long(struct cpu *c, u16 selector, u64 gate, bool call)
+{
+    check_gate_privilege(c, selector, gate);
+    if (!desc_present(gate))
+        raise_selector(c, VEC_NP, selector);
+    u64 entry = gate_offset_long(gate, descriptor_fetch_upper(c, selector, VEC_GP)), raw = fetch_gate_target(c, gate, call);
+    struct segment cs = descriptor_load(c, gate_selector(gate), raw);
+    if ((cs.attr & (SEG_L | SEG_DB)) != SEG_L)
+        raise_selector(c, VEC_GP, gate_selector(gate));
+    check_rip(c, &cs, entry);
+    bool inner = call && !desc_conforming(raw) && desc_dpl(raw) < cpl(c);
+    unsigned level = inner ? desc_dpl(raw) : cpl(c);
+    struct stack k = inner ? stack_inner_long(c, level, 0) : stack_current(c);
+    k.wide = true;
+    if (inner) {
+        stack_require(c, &k, 8 * 4);
+        stack_push(c, &k, 8, c->state.seg[SS].selector);
+        stack_push(c, &k, 8, c->state.gpr[RSP]);
+    }
+    if (call)
+        push_return(c, &k, 8);
+    stack_switch(c, &k);
+    set_cs(c, &cs, level, entry);
+}
+
 /* --- tasks --- */
 
 static void transfer_task(struct cpu *c, u16 selector, u64 raw, bool call)
@@ -141,7 +165,7 @@ static void transfer_task(struct cpu *c, u16 selector, u64 raw, bool call)
 
 static void transfer(struct cpu *c, u16 selector, u64 offset, unsigned size, bool call)
 {
-    u32 rip = offset & offset_mask(size);
+    u64 rip = offset & offset_mask(size);
     if (state_real(&c->state) || state_v86(&c->state)) {
         transfer_real(c, selector, rip, size, call);
         return;
@@ -151,6 +175,10 @@ static void transfer(struct cpu *c, u16 selector, u64 offset, unsigned size, boo
     u64 raw = descriptor_fetch(c, selector, VEC_GP);
     if (desc_code(raw))
         transfer_code(c, selector, raw, rip, size, call);
+    else if (state_long(&c->state) && desc_system_type(raw, SYS_CALL_GATE32))
+        call_gate_long(c, selector, raw, call);
+    else if (state_long(&c->state)) /* no tasks, nothing of 16 bits */
+        raise_selector(c, VEC_GP, selector);
     else if (desc_system_type(raw, SYS_CALL_GATE16) || desc_system_type(raw, SYS_CALL_GATE32))
         call_gate(c, selector, raw, call);
     else if (desc_tss(raw) || desc_system_type(raw, SYS_TASK_GATE))

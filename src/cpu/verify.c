@@ -19,8 +19,12 @@ static bool visible(struct cpu *c, u16 selector, u64 *raw)
     return desc_conforming(*raw) || (desc_dpl(*raw) >= cpl(c) && desc_dpl(*raw) >= selector_rpl(selector));
 }
 
-static bool type_in(u64 raw, u32 system_types)
+/* IA-32e mode has no types of 16 bits and no task gates (SDM vol. 2, LAR, table 3-53). */
+static bool type_in(const struct cpu *c, u64 raw, u32 system_types)
 {
+    const u32 gone = BIT(SYS_TSS16) | BIT(SYS_TSS16_BUSY) | BIT(SYS_CALL_GATE16) | BIT(SYS_TASK_GATE);
+    if (state_long(&c->state))
+        system_types &= ~gone;
     return !desc_system(raw) || system_types >> desc_type(raw) & 1;
 }
 
@@ -31,7 +35,7 @@ void exec_lar(struct cpu *c, const struct insn *i)
 {
     u64 raw;
     require_protected(c);
-    bool ok = visible(c, opd_read(c, i, 1), &raw) && type_in(raw, LAR_TYPES);
+    bool ok = visible(c, opd_read(c, i, 1), &raw) && type_in(c, raw, LAR_TYPES);
     if (ok)
         gpr_set(c, i->op[0].reg, i->opsize, raw >> 32 & (i->opsize == 2 ? 0xff00 : 0x00ffff00));
     set_zf(c, ok);
@@ -43,7 +47,7 @@ void exec_lsl(struct cpu *c, const struct insn *i)
     struct segment s;
     require_protected(c);
     u16 selector = opd_read(c, i, 1);
-    bool ok = visible(c, selector, &raw) && type_in(raw, LSL_TYPES);
+    bool ok = visible(c, selector, &raw) && type_in(c, raw, LSL_TYPES);
     if (ok) {
         segment_from_descriptor(&s, selector, raw);
         gpr_set(c, i->op[0].reg, i->opsize, s.limit);

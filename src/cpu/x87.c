@@ -31,10 +31,12 @@ void x87_update_summary(struct fpu_state *f)
 }
 
 /* In real and virtual-8086 mode the pointers are linear; FSTENV's formats there have no selector (SDM vol. 1, 8.1.10). The
- * selector is kept where FXSAVE's 32-bit form has it. */
+ * selector is kept where FXSAVE's 32-bit form has it; of 64-bit code all of the offset is kept in that place. */
 static u64 far_pointer(const struct cpu *c, unsigned seg, u64 offset)
 {
     const struct segment *s = &c->state.seg[seg];
+    if (state_code_bits(&c->state) == 64)
+        return offset;
     return (u32)offset | (u64)s->selector << 32;
 }
 

@@ -110,6 +110,7 @@ static u8 abridged_tags(u16 full)
 
 static bool by_selector(const struct cpu *c) { return !state_real(&c->state) && !state_v86(&c->state); }
 static unsigned env_size(unsigned opsize) { return opsize == 2 ? 14 : 28; }
+static unsigned env_opsize(const struct insn *i) { return i->opsize == 2 ? 2 : 4; } /* no 64-bit form */
 
 /* The seven fields of the environment, each one slot of the image. */
 enum { ENV_CW, ENV_SW, ENV_TW, ENV_IP, ENV_CS, ENV_DP, ENV_DS, ENV_FIELDS };
@@ -176,8 +177,8 @@ void exec_fnstenv(struct cpu *c, const struct insn *i)
 {
     u8 image[28];
     x87_require(c);
-    pack_env(c, image, i->opsize);
-    seg_write_bytes(c, i->mem.seg, ea_offset(c, i), image, env_size(i->opsize));
+    pack_env(c, image, env_opsize(i));
+    seg_write_bytes(c, i->mem.seg, ea_offset(c, i), image, env_size(env_opsize(i)));
     set_fcw(&c->state.fpu, c->state.fpu.fcw | X87_EXCEPTIONS);
 }
 
@@ -186,16 +187,16 @@ void exec_fldenv(struct cpu *c, const struct insn *i)
     u8 image[28];
     x87_require(c);
     x87_check_pending(c);
-    seg_read_bytes(c, i->mem.seg, ea_offset(c, i), image, env_size(i->opsize));
-    unpack_env(c, image, i->opsize);
+    seg_read_bytes(c, i->mem.seg, ea_offset(c, i), image, env_size(env_opsize(i)));
+    unpack_env(c, image, env_opsize(i));
 }
 
 void exec_fnsave(struct cpu *c, const struct insn *i)
 {
     u8 image[108];
-    unsigned env = env_size(i->opsize);
+    unsigned env = env_size(env_opsize(i));
     x87_require(c);
-    pack_env(c, image, i->opsize);
+    pack_env(c, image, env_opsize(i));
     for (unsigned n = 0; n < 8; n++)
         memcpy(image + env + 10 * n, c->state.fpu.st[n], 10);
     seg_write_bytes(c, i->mem.seg, ea_offset(c, i), image, env + 80);
@@ -205,11 +206,11 @@ void exec_fnsave(struct cpu *c, const struct insn *i)
 void exec_frstor(struct cpu *c, const struct insn *i)
 {
     u8 image[108];
-    unsigned env = env_size(i->opsize);
+    unsigned env = env_size(env_opsize(i));
     x87_require(c);
     x87_check_pending(c);
     seg_read_bytes(c, i->mem.seg, ea_offset(c, i), image, env + 80);
-    unpack_env(c, image, i->opsize);
+    unpack_env(c, image, env_opsize(i));
     for (unsigned n = 0; n < 8; n++)
         memcpy(c->state.fpu.st[n], image + env + 10 * n, 10);
 }
@@ -222,7 +223,7 @@ static u64 fx_operand(struct cpu *c, const struct insn *i)
 {
     x87_require(c);
     u64 at = ea_offset(c, i);
-    if ((c->state.seg[i->mem.seg].base + at) & 15)
+    if ((seg_base(c, i->mem.seg) + at) & 15)
         raise_error(c, VEC_GP, 0);
     return at;
 }

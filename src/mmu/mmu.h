@@ -63,6 +63,9 @@ struct tlb_entry {
 #define TLB_NONE 1
 #define TLB_DEVICE 2
 
+/* Does a 48-bit linear address stand there, its upper bits all alike? SDM vol. 1, 3.3.7.1 */
+static inline bool gva_canonical(gva_t gva) { return (u64)((s64)gva >> 47) + 1 <= 1; }
+
 struct mmu {
     struct physmap *map;
     struct stage2 *stage2;      /* NULL: one dimension */
@@ -72,6 +75,7 @@ struct mmu {
     u64 pdpte[4];               /* PAE: loaded with CR3, SDM vol. 3, 4.4.1 */
     struct mmu_fault pdpte_fault; /* set when that load met a stage-2 fault */
     u8 phys_bits;               /* MAXPHYADDR */
+    bool huge_pages;            /* CPUID: pages of 1 GiB */
     struct tlb_entry tlb[2][TLB_ENTRIES]; /* [user] */
     /* counted, never reset by flushes */
     u64 walks, walk_refs, tlb_flushes, tlb_invlpgs;

@@ -74,7 +74,7 @@ static u64 reserved_bits(const struct mmu *u, const struct format *fm, unsigned 
         bits |= (BIT(63) - 1) & ~(BIT(52) - 1);
     if (leaf && level > 1)
         bits |= (BIT(12 + 9 * (level - 1)) - 1) & ~(BIT(13) - 1);
-    if (level == 4)
+    if (level == 4 || (level == 3 && !u->huge_pages))
         bits |= PTE_PS;
     return bits;
 }
@@ -109,6 +109,7 @@ static int set_bits(struct mmu *u, const struct format *fm, struct entry *e, u64
     return 0;
 }
 
+/* Of 4-level paging's addresses only canonical ones come here, but for those that a debugger makes up. */
 static int walk(struct mmu *u, gva_t gva, enum mmu_access a, bool user, bool touch, struct xlat *x, struct mmu_fault *f)
 {
     const struct format *fm = &formats[u->mode];
@@ -121,6 +122,8 @@ static int walk(struct mmu *u, gva_t gva, enum mmu_access a, bool user, bool tou
     gpa_t table = u->cr3 & (fm->entry_size == 4 ? 0xfffff000 : (BIT(52) - 1) & PAGE_MASK);
     bool leaf;
 
+    if (u->mode == PAGING_4LEVEL && !gva_canonical(gva))
+        return fault_page(f, gva, error);
     if (u->mode == PAGING_PAE) {
         u64 pdpte = u->pdpte[gva >> 30 & 3];
         if (!(pdpte & PTE_P))
