@@ -4,8 +4,7 @@
  * and ends in the same state. Of CPUID user space hears nothing on the host (KVM answers by itself), so there its place in the sequence is
  * seen by its answers, which the guest sends to a port.
  */
-#include "hwassist/kvm/kvm.h"
-#include "kvm_host.h"
+#include "kvm_agree.h"
 
 GUEST_CODE(
     /* an exit an instruction. In CPUID's features KVM has a say: HTT and MCA are left out */
@@ -34,33 +33,7 @@ extern const u8 host_mix[], host_strings[], host_irq0[], host_halts[], host_stor
 
 enum { REAL_AT = 0x1000 };
 
-/* --- what happened, in order --- */
-
-/* A letter for each exit: I a port, M a device in memory, H HLT, C CPUID. */
-static struct sequence { struct ledger_observer observer; u64 n, cpuids; char letter[60000]; } seen[2];
-
-static const char letter_of[EV_COUNT] = {
-    [EV_KVMHOST_IO] = 'I', [EV_KVMHOST_MMIO] = 'M', [EV_KVMHOST_HLT] = 'H',
-    [EV_KVM_IO_USER] = 'I', [EV_KVM_IO_KERNEL] = 'I', [EV_KVM_MMIO] = 'M', [EV_KVM_HLT] = 'H', [EV_KVM_CPUID] = 'C',
-};
-
-static void on_event(struct ledger_observer *o, const struct ledger *l, enum event e, u64 n, cycles_t cycles)
-{
-    struct sequence *s = (struct sequence *)o;
-    char c = letter_of[e];
-    s->cpuids += c == 'C' ? n : 0;
-    for (u64 i = 0; i < n && c && c != 'C' && s->n + 1 < sizeof s->letter; i++)
-        s->letter[s->n++] = c;
-}
-
-static void listen(struct sequence *s, struct vm_config *c)
-{
-    memset(s, 0, sizeof *s);
-    s->observer.event = on_event;
-    c->observer = &s->observer;
-}
-
-/* --- one guest on both --- */
+static void prepare(struct vm *vm) { put_gate(vm, 0x20, at(host_irq0)); }
 
 static void enter_real(struct vm *vm)
 {
@@ -75,54 +48,17 @@ static void enter_real(struct vm *vm)
     vm->engine->set_state(vm->vcpu[0], &s);
 }
 
-static void same_state(struct vm *vm[2])
-{
-    struct cpu_state end[2];
-    for (int host = 0; host < 2; host++)
-        vm[host]->engine->get_state(vm[host]->vcpu[0], &end[host]);
-    for (unsigned i = 0; i < 8; i++)
-        CHECK_EQ(end[1].gpr[i], end[0].gpr[i]);
-    CHECK_EQ(end[1].rip, end[0].rip);
-    CHECK_EQ(end[1].rflags & ~(u64)FLAG_RF, end[0].rflags & ~(u64)FLAG_RF);
-    CHECK_EQ(end[1].cr0, end[0].cr0);
-    CHECK_EQ(end[1].cr4, end[0].cr4);
-    for (unsigned i = 0; i < SREG_COUNT; i++) {
-        CHECK_EQ(end[1].seg[i].selector, end[0].seg[i].selector);
-        CHECK_EQ(end[1].seg[i].base, end[0].seg[i].base);
-        CHECK_EQ(end[1].seg[i].limit, end[0].seg[i].limit);
-    }
-    for (gpa_t gpa = DATA_AT; gpa < DATA_AT + PAGE_SIZE; gpa += 4)
-        CHECK_EQ(physmap_load(&vm[1]->map, gpa, 4), physmap_load(&vm[0]->map, gpa, 4));
-}
-
 /* each: every exit is one access, so the letters are compared; otherwise only the accesses. */
 static void agree(const char *name, const u8 *label, bool each, u64 cpuids)
 {
-    static struct recorder log[2];
-    struct vm *vm[2];
-    for (int host = 0; host < 2; host++) {
-        struct vm_config c = config_of(host ? "host" : "model");
-        listen(&seen[host], &c);
-        check_context("%s on %s", name, host ? "host" : "model");
-        vm[host] = make_of(&c, label);
-        if (!vm[host])
-            return;
-        put_gate(vm[host], 0x20, at(host_irq0));
-        add_mmio(vm[host]);
-        if (label == host_real)
-            enter_real(vm[host]);
-        run_to_hlt(vm[host]);
-        log[host] = rec;
-    }
-    check_context("%s", name);
+    static struct both b;
+    if (!run_both(&b, name, label, NULL, label == host_real ? enter_real : prepare))
+        return;
     if (each)
         CHECK_STR(seen[1].letter, seen[0].letter);
     CHECK_EQ(seen[0].cpuids, cpuids);
-    CHECK_STR(log[1].log, log[0].log);
-    CHECK_EQ(log[1].writes, log[0].writes);
-    same_state(vm);
-    vm_free(vm[0]);
-    vm_free(vm[1]);
+    same_end(&b);
+    free_both(&b);
 }
 
 static void test_each(void)
