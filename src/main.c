@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -7,6 +9,7 @@
 #include "base/types.h"
 #include "cli/commands.h"
 #include "cli/guests.h"
+#include "cli/losses.h"
 #include "cli/nearest.h"
 
 struct command { const char *name; int (*run)(int argc, char **argv); };
@@ -64,7 +67,16 @@ static int help(int argc, char **argv)
     return help_print(), 0;
 }
 
-int main(int argc, char **argv)
+/* Of the three descriptors each must lead somewhere: else the next file that is opened, a disk perhaps, would be standard output.
+ * Where nothing can be written to, losses_of_file() hears of it. */
+static void open_descriptors(void)
+{
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY) != fd)
+            _exit(STATUS_USER);
+}
+
+static int run(int argc, char **argv)
 {
     const char *word = argc > 1 && *argv[1] != '-' ? argv[1] : "";
     const struct command *c = find_command(word);
@@ -73,4 +85,13 @@ int main(int argc, char **argv)
     if (*word && !strchr(word, '/') && access(word, F_OK))
         return unknown_word(word);
     return cli_run(argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+    open_descriptors();
+    int status = run(argc, argv);
+    if (status == 128 + SIGPIPE)
+        return status;  /* as of any other program whose reader has left */
+    return losses_status(status, losses_of_file("standard output", "", stdout));
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,7 +18,8 @@ static int write_pid(struct background *b, const char *pidfile, struct error *er
     if (!f)
         return error_set(err, "-pidfile %s: %s; give a name that can be written", pidfile, strerror(errno));
     fprintf(f, "%d\n", (int)getpid());
-    fclose(f);
+    if (fclose(f))
+        return error_set(err, "-pidfile %s: %s", pidfile, strerror(errno));
     b->pidfile = pidfile;
     return 0;
 }
@@ -70,7 +72,8 @@ void background_ready(struct background *b)
 
 void background_end(struct background *b)
 {
-    if (b->pidfile)
+    struct stat st;
+    if (b->pidfile && lstat(b->pidfile, &st) == 0 && S_ISREG(st.st_mode)) /* never a device that it named */
         unlink(b->pidfile);
     b->pidfile = NULL;
 }

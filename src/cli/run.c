@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* `emu [OPTION]... GUEST`: from the command line to a machine, and from its end to an exit status. */
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "cli/commands.h"
 #include "cli/engines.h"
 #include "cli/guest_path.h"
+#include "cli/losses.h"
 #include "cli/options/options.h"
 #include "cli/several.h"
 #include "cli/signals.h"
@@ -268,16 +270,37 @@ static void dump_translator(const struct run *r, const struct vm *vm)
         bt_dump(vm, HOTTEST_UNITS, out == stdout ? terminal_columns(BT_COLUMNS) : BT_COLUMNS, out);
 }
 
+/* `emu ... | head`: no mistake of anybody's, and there is nobody to tell. */
+static bool reader_left(const struct vm *vm) { return vm->interrupt == SIGPIPE; }
+
 static void report_end(struct run *r, struct vm *vm)
 {
     fflush(stdout);
     if (r->options.screen_text)
         screen_text_print(vm, stdout);
-    if (vm->exit_status == STATUS_STOPPED || vm->exit_status == STATUS_LIMIT)
+    if (!reader_left(vm) && (vm->exit_status == STATUS_STOPPED || vm->exit_status == STATUS_LIMIT))
         fprintf(stderr, "emu: %s\n", vm->reason);
     if (r->options.stats)
         stats_print(vm, stderr);
     dump_translator(r, vm);
+}
+
+static bool lost_characters(const struct run *r)
+{
+    const struct options *o = &r->options;
+    bool lost = false;
+    for (unsigned i = 0; i < r->nserial; i++)
+        lost |= losses_of_chardev("-serial", o->serial[i], r->serial[i]);
+    return lost | losses_of_chardev("-debugcon", o->debugcon, r->debugcon) | losses_of_chardev("-parallel", o->parallel, r->parallel) |
+           losses_of_chardev("-device virtconsole", o->virtio.console, r->virtconsole);
+}
+
+/* Whatever the guest or the user wanted in a file of the host, all of it must be there. */
+static bool lost_output(const struct run *r)
+{
+    const struct options *o = &r->options;
+    return losses_of_vm(r->vm) | lost_characters(r) | losses_of_file("-D", o->trace_path, o->trace_file) |
+           (o->dump_bt != stdout && losses_of_file("-dump-bt", o->dump_path, o->dump_bt));
 }
 
 static struct vm *new_vm(struct run *r, struct error *err)
@@ -322,6 +345,7 @@ static int run_vm(struct run *r, struct error *err)
     switches_finish(&r->options.switches);
     report_end(r, r->vm);
     status = script_status(r->script, status);
+    status = reader_left(r->vm) ? 128 + SIGPIPE : losses_status(status, lost_output(r));
     if (!shots_kept && status == STATUS_POWEROFF)
         status = STATUS_USER;
     if (r->script)

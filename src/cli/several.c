@@ -13,6 +13,7 @@
 
 #include "cli/engines.h"
 #include "cli/guest_path.h"
+#include "cli/losses.h"
 #include "cli/options/options.h"
 #include "cli/options/serial.h"
 #include "cli/signals.h"
@@ -144,7 +145,10 @@ static int report(const struct one *m, const struct turn_taker *t)
         fprintf(stderr, "emu: %s: %s\n", m->conf, vm->reason);
     if (m->options.stats)
         stats_print((struct vm *)vm, stderr);
-    return vm->exit_status;
+    const struct options *o = &m->options;
+    bool lost = losses_of_vm(m->vm) | losses_of_chardev("-serial", o->nserial ? o->serial[0] : "none", m->console) |
+                losses_of_file("-D", o->trace_path, o->trace_file);
+    return losses_status(vm->exit_status, lost);
 }
 
 int several_run(int argc, char **argv, struct error *err)

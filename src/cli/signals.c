@@ -52,6 +52,7 @@ static void install_stop(void)
     struct sigaction a = { .sa_handler = on_stop, .sa_flags = SA_ONSTACK }; /* the guest's stack pointer may be in RSP just then */
     sigaction(SIGINT, &a, NULL);
     sigaction(SIGTERM, &a, NULL);
+    sigaction(SIGPIPE, &a, NULL); /* nobody reads any more; a terminal is to get its mode back all the same */
     if (signal(SIGHUP, SIG_IGN) != SIG_IGN) /* nohup's wish */
         sigaction(SIGHUP, &a, NULL);
 }

@@ -168,6 +168,7 @@ struct chardev {
      * comes from outside. fd: what an idle run loop may wait on besides, -1: nothing. */
     void (*poll)(struct chardev *c);
     int fd;
+    int error;                          /* errno of a byte that could not be written where it should go; 0: none was lost */
     /* for the owner: give everything back; may be NULL. See devices/serial/chardev.h */
     void (*close)(struct chardev *c);
 };

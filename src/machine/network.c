@@ -265,6 +265,11 @@ void network_close(struct vm *vm)
     vm->network = NULL;
 }
 
+int network_check_capture(struct vm *vm, unsigned n, struct error *err)
+{
+    return vm->network && vm->network->capture[n] ? net_pcap_check(vm->network->capture[n], err) : 0;
+}
+
 void network_poll(struct vm *vm)
 {
     const struct network *n = vm->network;

@@ -12,6 +12,8 @@
  * -1 with *err. */
 int network_open(struct vm *vm, struct error *err);
 void network_close(struct vm *vm);
+/* The n-th capture, n below VM_MAX_CAPTURES: 0 if it is whole, or there is none; -1 with *err. */
+int network_check_capture(struct vm *vm, unsigned n, struct error *err);
 /* Plug an adapter into the -netdev of that id, which it reaches on that path: *wire. 0, or -1 with *err: there is none, or another adapter is there. */
 int network_plug(struct vm *vm, struct net_wire **wire, const char *id, enum net_path path, struct error *err);
 

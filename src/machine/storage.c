@@ -155,19 +155,27 @@ int storage_open(struct vm *vm, struct error *err)
     return -1;
 }
 
-static void close_one(struct block **b)
+/* Wherever an image can be. */
+static struct block **place(struct vm *vm, unsigned n)
 {
-    block_close(*b);
-    *b = NULL;
+    struct platform *p = &vm->platform;
+    if (n < ARRAY_LEN(p->ide))
+        return &p->ide[n].image;
+    n -= ARRAY_LEN(p->ide);
+    return n < ARRAY_LEN(p->floppy) ? &p->floppy[n] : &p->virtio[n - ARRAY_LEN(p->floppy)].image;
+}
+
+int storage_check(struct vm *vm, unsigned n, struct error *err)
+{
+    const struct block *b = *place(vm, n);
+    return b && *block_trouble(b) ? error_set(err, "%s: the host refused: %s", block_path(b), block_trouble(b)) : 0;
 }
 
 void storage_close(struct vm *vm)
 {
-    for (unsigned i = 0; i < ARRAY_LEN(vm->platform.ide); i++)
-        close_one(&vm->platform.ide[i].image);
-    for (unsigned i = 0; i < ARRAY_LEN(vm->platform.floppy); i++)
-        close_one(&vm->platform.floppy[i]);
-    for (unsigned i = 0; i < ARRAY_LEN(vm->platform.virtio); i++)
-        close_one(&vm->platform.virtio[i].image);
+    for (unsigned n = 0; n < STORAGE_PLACES; n++) {
+        block_close(*place(vm, n));
+        *place(vm, n) = NULL;
+    }
     outside_close_disks(vm);
 }

@@ -223,6 +223,9 @@ void vm_resume(struct vm *vm, enum vm_gait gait);
 /* End the VM with a status and a reason for people (printf). The first call wins. */
 void vm_stop(struct vm *vm, int exit_status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
+/* Call say() for every file of the host that has not got all that it should have: disk images, captures. How many. */
+unsigned vm_losses(struct vm *vm, void (*say)(const struct error *what));
+
 /* Stop from a signal handler: the run loop ends the VM as soon as it comes back. */
 void vm_interrupt(struct vm *vm, int signal);
 /* Power-on again: devices, processors, engine state, and the guest loaded anew. RAM keeps what the loader does not

@@ -53,6 +53,7 @@ int opt_D(struct options *o, const char *arg, struct error *err)
     o->trace_file = fopen(arg, "w");
     if (!o->trace_file)
         return error_set(err, "-D %s: %s", arg, strerror(errno));
+    o->trace_path = arg;
     o->vm.tracer.out = o->trace_file;
     return 0;
 }
@@ -108,6 +109,7 @@ int opt_dump_bt(struct options *o, const char *arg, struct error *err)
     if (o->dump_bt && o->dump_bt != stdout)
         fclose(o->dump_bt);
     o->dump_bt = strcmp(arg, "-") ? fopen(arg, "w") : stdout;
+    o->dump_path = arg;
     return o->dump_bt ? 0 : error_set(err, "-dump-bt %s: %s", arg, strerror(errno));
 }
 int opt_screen_text(struct options *o, const char *arg, struct error *err)

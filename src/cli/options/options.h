@@ -54,6 +54,7 @@ struct options {
     bool stats, screen_text;
     FILE *trace_file;               /* owned */
     FILE *dump_bt;                  /* owned, or stdout; NULL: none */
+    const char *trace_path, *dump_path;
     const char *trace_json;         /* NULL: none */
     u64 trace_json_limit;
 };

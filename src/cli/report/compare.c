@@ -266,8 +266,6 @@ static void print_reports(struct compare *c)
         report_json(c->result, c->nguests, stdout);
     else
         print_text(c);
-    if (fflush(stdout) || ferror(stdout))
-        failed(c, "standard output", "");
     write_file(c, "--json", c->json_file, report_json);
     write_file(c, "--csv", c->csv, report_csv);
     write_file(c, "--html", c->html, report_html);

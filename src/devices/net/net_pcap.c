@@ -18,6 +18,8 @@ struct net_pcap {
     s64 epoch_s;
     u32 snaplen;
     FILE *file;
+    const char *path;           /* borrowed */
+    int error;                  /* errno of the first frame that could not be written; 0: none was lost */
 };
 
 static void write_frame(void *opaque, cycles_t when, const u8 *frame, u32 len)
@@ -26,8 +28,8 @@ static void write_frame(void *opaque, cycles_t when, const u8 *frame, u32 len)
     u64 ns = clock_cycles_to_ns(p->clock, when);
     u32 kept = len < p->snaplen ? len : p->snaplen;
     struct frame_header h = { p->epoch_s + ns / 1000000000, ns % 1000000000, kept, len };
-    fwrite(&h, sizeof h, 1, p->file);
-    fwrite(frame, kept, 1, p->file);
+    if ((fwrite(&h, sizeof h, 1, p->file) != 1 || fwrite(frame, 1, kept, p->file) != kept) && !p->error)
+        p->error = errno;
 }
 
 struct net_pcap *net_pcap_open(struct net_wire *w, const char *path, s64 epoch_s, u32 snaplen, struct error *err)
@@ -39,12 +41,23 @@ struct net_pcap *net_pcap_open(struct net_wire *w, const char *path, s64 epoch_s
         free(p);
         return NULL;
     }
-    *p = (struct net_pcap){ .watcher = { write_frame, p, NULL }, .clock = w->clock, .epoch_s = epoch_s, .snaplen = snaplen ? snaplen : NET_FRAME_MAX, .file = f };
-    struct file_header h = { MAGIC_NANOSECONDS, 2, 4, 0, 0, p->snaplen, LINKTYPE_ETHERNET };
-    fwrite(&h, sizeof h, 1, f);
-    fflush(f);
+    struct file_header h = { MAGIC_NANOSECONDS, 2, 4, 0, 0, snaplen ? snaplen : NET_FRAME_MAX, LINKTYPE_ETHERNET };
+    if (fwrite(&h, sizeof h, 1, f) != 1 || fflush(f)) {
+        error_set(err, "%s: packets cannot be captured there: %s", path, strerror(errno));
+        fclose(f);
+        free(p);
+        return NULL;
+    }
+    *p = (struct net_pcap){ .watcher = { write_frame, p, NULL }, .clock = w->clock, .epoch_s = epoch_s, .snaplen = h.snaplen, .file = f, .path = path };
     net_watch(w, &p->watcher);
     return p;
+}
+
+int net_pcap_check(struct net_pcap *p, struct error *err)
+{
+    if (fflush(p->file) && !p->error)
+        p->error = errno;
+    return p->error ? error_set(err, "%s: not all packets could be captured: %s", p->path, strerror(p->error)) : 0;
 }
 
 void net_pcap_close(struct net_pcap *p)

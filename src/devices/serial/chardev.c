@@ -122,8 +122,17 @@ struct file_back {
     FILE *out;
 };
 
-static void file_write(struct chardev *c, u8 byte) { putc(byte, ((struct file_back *)c)->out); }
-static void file_poll(struct chardev *c) { fflush(((struct file_back *)c)->out); }
+static void file_write(struct chardev *c, u8 byte)
+{
+    if (putc(byte, ((struct file_back *)c)->out) == EOF && !c->error)
+        c->error = errno;
+}
+
+static void file_poll(struct chardev *c)
+{
+    if (fflush(((struct file_back *)c)->out) && !c->error)
+        c->error = errno;
+}
 
 static void file_close(struct chardev *c)
 {

@@ -3,6 +3,7 @@
  * The terminal as a serial line. Input is looked for with poll(2) before each read, not with O_NONBLOCK: that flag
  * would stick to the terminal and so to the shell that started us.
  */
+#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,11 +33,17 @@ struct stdio_back {
     struct termios saved;
 };
 
+static void flush(struct chardev *c)
+{
+    if (fflush(stdout) && !c->error)
+        c->error = errno;
+}
+
 static void stdio_write(struct chardev *c, u8 byte)
 {
     putchar(byte);
     if (byte == '\n')
-        fflush(stdout);
+        flush(c);
 }
 
 struct key_name { char text[8]; };
@@ -144,7 +151,7 @@ static void stdio_fill(struct stdio_back *s)
 static void stdio_poll(struct chardev *c)
 {
     struct stdio_back *s = (struct stdio_back *)c;
-    fflush(stdout);
+    flush(c);
     stdio_fill(s);
     if (s->taken < s->filled && c->ready)
         c->ready(c->dev);
