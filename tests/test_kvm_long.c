@@ -196,7 +196,7 @@ static bool run_calls(const char *kvm, bool may_lose)
         CHECK_CONTAINS(vm->reason, "halted with interrupts disabled");
         CHECK_STR(rec.log, DEVICE_LOG "p0/4=22 p0/4=44 p0/4=33 p0/4=45 ");
         CHECK_EQ(physmap_load(&vm->map, 0x8600, 8), 0x44);
-        CHECK_EQ(physmap_load(&vm->map, 0x8610, 8), 0x33);
+        CHECK_EQ(physmap_load(&vm->map, 0x8618, 8), 0x33);
     }
     vm_free(vm);
     return !lost;
