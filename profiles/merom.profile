@@ -9,3 +9,4 @@ vmx.exit = 1156          # book: Merom 1156 (1b measured 1186 on a pre-productio
 vmx.entry = 423          # estimate: ATC 2012 round trip 1579 less the exit (1b measured 937 on a pre-production Core 2, which gives 34 % more than the round trip)
 vmx.vmread = 52          # 1b VMCB read, Core 2: 52
 vmx.vmwrite = 44         # 1b VMCB write, Core 2: 44
+ntlb.entries = 0         # estimate: no EPT, so none

@@ -39,6 +39,10 @@ intr.deliver = 152       # estimate: as exc.deliver
 mmio.native = 2279       # estimate: as insn.in
 apic.native = 40         # estimate: no bus is crossed; order of the third-level cache
 tlb.ref = 10             # estimate: Bhargava et al. 2008 model 11 for the second-level cache
+pwc.entries = 24         # estimate: as Bhargava et al. 2008; SDM vol. 3, 4.10.3 describes paging-structure caches, but gives no sizes
+pwc.hit = 2              # estimate: as Bhargava et al. 2008
+ntlb.entries = 16        # estimate: as Bhargava et al. 2008; SDM vol. 3, 29.4.1 describes guest-physical mappings, but gives no sizes
+ntlb.hit = 2             # estimate: as Bhargava et al. 2008
 
 mmu.walk = 99            # estimate: 1a BT, 500 (see p4-2006), scaled
 shadow.fill = 342        # estimate: 1a BT ptemod NP->P 2121 less unchanged 391, scaled

@@ -36,6 +36,10 @@ intr.deliver = 768       # estimate: as exc.deliver
 mmio.native = 3209       # estimate: as insn.in; an uncached register behind the same bus
 apic.native = 60         # estimate: no bus is crossed; order of the second-level cache, twice
 tlb.ref = 10             # estimate: a page-table entry from the second-level cache; Bhargava et al. 2008 model 11
+pwc.entries = 0          # estimate: none is documented; Intel first described paging-structure caches in 2007 (application note 317080)
+pwc.hit = 2              # estimate: as Bhargava et al. 2008; not used
+ntlb.entries = 0         # estimate: no EPT, so none
+ntlb.hit = 2             # estimate: as Bhargava et al. 2008; not used
 
 mmu.walk = 500           # 1a BT: pgfault 3927 less divzero 3223, less the same difference native, 1093 - 889
 shadow.fill = 1730       # 1a BT: ptemod NP->P 2121 less ptemod unchanged 391

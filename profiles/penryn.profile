@@ -9,3 +9,4 @@ vmx.exit = 858           # book: Penryn 858
 vmx.entry = 408          # estimate: ATC 2012 round trip 1266 less the exit
 vmx.vmread = 42          # estimate: 1b Core 2's 52, by the round trip, 1266 to Merom 1579
 vmx.vmwrite = 35         # estimate: 1b Core 2's 44, by the round trip, 1266 to Merom 1579
+ntlb.entries = 0         # estimate: no EPT, so none

@@ -133,12 +133,14 @@ struct place { gpa_t gpa; u8 *hva; };
 void walk(struct cpu *c, gva_t gva, enum mmu_access a, bool user, gpa_t *gpa, u8 **hva)
 {
     struct mmu_fault f;
-    u64 refs = c->mmu.walk_refs;
+    u64 refs = c->mmu.walk_refs, hits = c->mmu.caches.hit_cycles;
     bool held = mmu_holds(&c->mmu, gva, user);
+    c->mmu.caches.walking = c->timing_model && !held;
     int failed = mmu_translate(&c->mmu, gva, a, user, gpa, hva, &f);
     c->mmu.misses += !held;
-    if (c->timing_model && !held)
-        ledger_guest(c->ledger, 0, (c->mmu.walk_refs - refs) * c->cost_tlb_ref);
+    if (c->mmu.caches.walking)
+        ledger_guest(c->ledger, 0, (c->mmu.walk_refs - refs) * c->cost_tlb_ref + c->mmu.caches.hit_cycles - hits);
+    c->mmu.caches.walking = false;
     if (failed)
         raise_mmu(c, &f);
 }

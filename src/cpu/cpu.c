@@ -18,6 +18,7 @@ void cpu_set_costs(struct cpu *c, const struct profile *p)
     c->cost_mmio = c->cost_direct = p->value[COMP_MMIO_NATIVE];
     c->cost_apic = p->value[COMP_APIC_NATIVE];
     c->cost_tlb_ref = p->value[COMP_TLB_REF];
+    walk_caches_size(&c->mmu.caches, p->value[COMP_PWC_ENTRIES], p->value[COMP_PWC_HIT], p->value[COMP_NTLB_ENTRIES], p->value[COMP_NTLB_HIT]);
 }
 
 int cpu_init(struct cpu *c, const struct cpu_model *model, struct physmap *map, struct clock *clock, struct ledger *ledger,
@@ -28,8 +29,8 @@ int cpu_init(struct cpu *c, const struct cpu_model *model, struct physmap *map, 
     c->clock = clock;
     c->ledger = ledger;
     c->tracer = tracer;
-    cpu_set_costs(c, profile);
     mmu_init(&c->mmu, map);
+    cpu_set_costs(c, profile);
     c->mmu.phys_bits = model->phys_bits;
     c->mmu.huge_pages = model->ext_features_edx & CPUID_1GB_PAGES;
     c->dcache = dcache_new(c);

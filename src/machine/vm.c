@@ -146,6 +146,7 @@ static struct vcpu *vcpu_new(struct vm *vm, unsigned index, const struct cpu_mod
     v->cpu.threads = vm->config.package_cpus ? vm->config.package_cpus : vm->config.smp;
     v->cpu.state.apic_base = smp_apic_base(v); /* CPUID depends on it */
     v->cpu.timing_model = vm->config.timing_model;
+    v->cpu.mmu.caches.without = vm->config.without_caches;
     v->cpu.translation_cache = vm->config.translation_cache;
     v->cpu.shadow_spaces = vm->config.shadow_spaces;
     return v;

@@ -124,6 +124,7 @@ struct vm_config {
     bool no_reboot;                 /* a reset ends the run with STATUS_POWEROFF */
     bool realtime;                  /* follow the host's clock when idle (interactive); otherwise virtual time jumps */
     bool timing_model;              /* --timing=model */
+    u8 without_caches;              /* --timing=model,no-...: enum of mmu/walkcache.h */
     const struct cpu_accel_ops *accel; /* for engines whose guests run on the processor; NULL: the interpreter alone */
     u32 translation_cache;          /* bytes that a translator may keep; 0: its own choice */
     u32 shadow_spaces;              /* address spaces of which bt keeps shadow page tables; 0: its own choice */

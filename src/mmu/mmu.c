@@ -16,6 +16,7 @@ static void drop(struct tlb_entry *e)
 static void drop_all(void *opaque)
 {
     mmu_flush(opaque, true);
+    walk_caches_drop(&((struct mmu *)opaque)->caches, DIMENSION_NESTED);
 }
 
 static unsigned page_number(gpa_t gpa) { return (gpa >> PAGE_SHIFT) % TLB_ENTRIES; }
@@ -83,6 +84,7 @@ bool mmu_set_regs(struct mmu *u, u64 cr0, u64 cr3, u64 cr4, u64 efer)
 void mmu_flush(struct mmu *u, bool globals_too)
 {
     u->tlb_flushes++;
+    walk_caches_drop(&u->caches, DIMENSION_GUEST); /* they know no global pages: SDM vol. 3, 4.10.4.1 */
     if (globals_too)
         memset(u->written, 0, sizeof u->written);
     for (int user = 0; user < 2; user++)
@@ -91,11 +93,12 @@ void mmu_flush(struct mmu *u, bool globals_too)
                 drop(&u->tlb[user][i]);
 }
 
-/* A large page fills many entries, one for each 4 KiB touched: all of them must go, and they may be anywhere. So
+/* The paging-structure caches lose everything, whatever the address (SDM vol. 3, 4.10.4.1). In the TLB a large page fills many entries, one for each 4 KiB touched: all of them must go, and they may be anywhere. So
  * INVLPG of an address drops its own entry and every entry that came from a large page. */
 void mmu_invlpg(struct mmu *u, gva_t gva)
 {
     u->tlb_invlpgs++;
+    walk_caches_drop(&u->caches, DIMENSION_GUEST);
     for (int user = 0; user < 2; user++) {
         drop(&u->tlb[user][(gva >> PAGE_SHIFT) % TLB_ENTRIES]);
         if (!u->large_pages)
@@ -128,6 +131,8 @@ static unsigned set_used(const struct mmu *u, unsigned set)
 struct tlb_loss mmu_compete(struct mmu *u, const struct mmu *other)
 {
     struct tlb_loss loss = { 0 };
+    walk_caches_drop(&u->caches, DIMENSION_GUEST); /* too small for two */
+    walk_caches_drop(&u->caches, DIMENSION_NESTED);
     for (unsigned set = 0; set < TLB_SETS; set++) {
         unsigned mine = set_used(u, set), together = mine + set_used(other, set);
         unsigned out = together > TLB_WAYS ? together - TLB_WAYS : 0; /* the other's are younger */

@@ -10,6 +10,7 @@
 #define EMU_MMU_MMU_H
 
 #include "mmu/physmap.h"
+#include "mmu/walkcache.h"
 
 enum mmu_access { ACCESS_READ = 0, ACCESS_WRITE = 1, ACCESS_EXEC = 2 };
 
@@ -79,6 +80,7 @@ struct mmu {
     struct tlb_entry tlb[2][TLB_ENTRIES]; /* [user] */
     /* counted, never reset by flushes */
     u64 walks, walk_refs, tlb_flushes, tlb_invlpgs;
+    struct walk_caches caches;  /* of its page walker */
     u64 written[TLB_ENTRIES / 64]; /* a bit for each gpa page (mod TLB_ENTRIES) that some entry may write to, or might have */
     u64 misses;                 /* walks that the modelled processor made: its TLB did not hold the page */
     bool large_pages;           /* some entry came from a page of more than 4 KiB */

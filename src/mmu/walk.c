@@ -137,11 +137,13 @@ static int walk(struct mmu *u, gva_t gva, enum mmu_access a, bool user, bool tou
         if (structure_at(u, en->gpa, ACCESS_READ, gva, &en->at, f) < 0)
             return -1;
         en->value = read_entry(u, en->at, fm->entry_size);
-        u->walk_refs += touch;
-        if (!(en->value & PTE_P))
-            return fault_page(f, gva, error);
         leaf = level == 1 || (en->value & PTE_PS && fm->page_levels & BIT(level) && (fm->entry_size == 8 || u->cr4 & 1 << 4));
-        if (en->value & reserved_bits(u, fm, level, leaf))
+        bool present = en->value & PTE_P, bad = present && en->value & reserved_bits(u, fm, level, leaf);
+        if (touch)
+            u->walk_refs += walk_caches_read(&u->caches, en->at, DIMENSION_GUEST, present && !bad && !leaf);
+        if (!present)
+            return fault_page(f, gva, error);
+        if (bad)
             return fault_page(f, gva, error | PF_PRESENT | PF_RSVD);
         if (!(en->value & PTE_W))
             perms &= ~PERM_W;

@@ -183,8 +183,18 @@ int opt_vm(struct options *o, const char *arg, struct error *err)
 }
 int opt_timing(struct options *o, const char *arg, struct error *err)
 {
-    o->vm.timing_model = strcmp(arg, "model") == 0;
-    return CHOICE("timing", "events", "model");
+    static const struct { const char *name; bool model; u8 without; } timings[] = {
+        { "events" }, { "model", true }, { "model,no-pwc", true, WITHOUT_WALK_CACHE }, { "model,no-ntlb", true, WITHOUT_NESTED_TLB },
+        { "model,no-pwc,no-ntlb", true, WITHOUT_WALK_CACHE | WITHOUT_NESTED_TLB },
+    };
+    for (unsigned i = 0; i < ARRAY_LEN(timings); i++) {
+        if (strcmp(arg, timings[i].name))
+            continue;
+        o->vm.timing_model = timings[i].model;
+        o->vm.without_caches = timings[i].without;
+        return 0;
+    }
+    return error_set(err, "-timing %s: events or model; model,no-pwc, model,no-ntlb and model,no-pwc,no-ntlb take the page walker's caches away", arg);
 }
 int opt_exec(struct options *o, const char *arg, struct error *err)
 {

@@ -260,10 +260,14 @@ static void print_exits(const struct vmx *x, FILE *out)
 static void print_memory(const struct kvm_vcpu *k, FILE *out)
 {
     const struct shadow *s = &k->shadow;
+    const struct walk_caches *w = &k->cpu->mmu.caches;
     if (k->vm->ept_root) {
         fprintf(out, "EPT: %" PRIu64 " entries filled, %" PRIu64 " of them large pages\n", k->vm->ept_fills, k->vm->ept_large_fills);
         if (!k->cpu->accel) /* an accelerator looks things up for itself too: its walks are not the processor's */
             fprintf(out, "EPT: %" PRIu64 " references of walks\n", k->vmx.ept.refs);
+        if (w->saved)
+            fprintf(out, "walk caches: %" PRIu64 " hits of paging-structure entries, %" PRIu64 " of the nested TLB: %" PRIu64 " references saved\n", w->entry_hits,
+                    w->nested_hits, w->saved);
     } else
         fprintf(out, "shadow: %" PRIu64 " entries filled, %" PRIu64 " zapped, %" PRIu64 " tables zapped, %" PRIu64 " of them for floods of writes\n",
                 s->fills, s->zapped_entries, s->zapped_pages, s->unshadowed);

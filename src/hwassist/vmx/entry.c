@@ -46,6 +46,8 @@ static void tag_tlb(struct vmx *x)
         x->tlb_flushes++;
     if (!vpid || vpid != x->vpid || tables != x->tagged_tables)
         mmu_flush(&x->cpu->mmu, true);
+    if (tables != x->tagged_tables) /* what is known of the EPT alone stays otherwise, also without VPID (29.4.3.2) */
+        walk_caches_drop(&x->cpu->mmu.caches, DIMENSION_NESTED);
     x->vpid = vpid;
     x->tagged_tables = tables;
 }

@@ -73,49 +73,88 @@ static int refuse_apic(struct ept *e, struct mmu_fault *f, gpa_t gpa, enum mmu_a
     return refuse(f, gpa, a, false);
 }
 
+/* An entry of the EPT is read, on the walk's behalf. */
+static void count_read(struct ept *e, hpa_t at, bool keep)
+{
+    bool made = walk_caches_read(&e->mmu->caches, at, DIMENSION_NESTED, keep);
+    e->refs += made;
+    e->mmu->walk_refs += made;
+}
+
+/* The entries of one walk, from the top: where each is, in the host's memory and in ours. */
+struct path { hpa_t at[EPT_LEVELS]; u64 *entry[EPT_LEVELS]; unsigned n; u64 allowed; };
+
+/* SDM vol. 3, 29.4.3.1: a violation invalidates what would serve to translate its gpa. */
+static int violation(struct ept *e, struct mmu_fault *f, gpa_t gpa, u64 qualification, const struct path *p)
+{
+    for (unsigned i = 0; i < p->n; i++)
+        walk_caches_drop_entry(&e->mmu->caches, p->at[i], DIMENSION_NESTED);
+    walk_caches_drop_gpa(&e->mmu->caches, gpa);
+    return refuse(f, gpa, qualification, false);
+}
+
+/* A guest's paging structure: has its place been found already, by the nested TLB, or because its entry, which was just read, is now written to
+ * (accessed and dirty flags)? */
+static bool is_known(struct ept *e, gpa_t gpa, enum mmu_access a, bool paging_structure)
+{
+    return paging_structure && (a == ACCESS_WRITE || walk_caches_find(&e->mmu->caches, gpa));
+}
+
+/* Down to the leaf, which is at level EPT_LEVELS + 1 - n. */
+static int descend(struct ept *e, gpa_t gpa, u64 qualification, bool known, struct path *p, struct mmu_fault *f)
+{
+    hpa_t table = EPT_FRAME(e->eptp);
+    *p = (struct path){ .allowed = EPT_RWX };
+    for (unsigned level = EPT_LEVELS;; level--) {
+        u64 *entries = hostmem_table(e->host, table), entry;
+        if (!entries) /* a table where the model has no memory: reads of nothing give ones, which is no valid entry */
+            return refuse(f, gpa, 0, true);
+        p->at[p->n] = table + 8 * ept_index(gpa, level);
+        entry = *(p->entry[p->n++] = &entries[ept_index(gpa, level)]);
+        bool present = entry & EPT_RWX, leaf = is_leaf(e, entry, level), bad = present && misconfigured(e, entry, level, leaf);
+        if (!known)
+            count_read(e, p->at[p->n - 1], present && !bad && !leaf);
+        p->allowed &= entry;
+        if (!present)
+            return violation(e, f, gpa, qualification, p);
+        if (bad)
+            return refuse(f, gpa, 0, true);
+        if (leaf)
+            return 0;
+        table = EPT_FRAME(entry);
+    }
+}
+
 static int translate(struct stage2 *s, gpa_t gpa, enum mmu_access a, bool paging_structure, gpa_t *out, u8 *perms, struct mmu_fault *f)
 {
     struct ept *e = (struct ept *)s;
-    u64 want = access_bits(e, a, paging_structure), allowed = EPT_RWX, entry;
-    u64 where = EPTQ_LINEAR_VALID | (paging_structure ? 0 : EPTQ_FINAL), *path[EPT_LEVELS];
-    hpa_t table = EPT_FRAME(e->eptp);
-    unsigned level = EPT_LEVELS, n = 0;
+    u64 want = access_bits(e, a, paging_structure), qualification = want | EPTQ_LINEAR_VALID | (paging_structure ? 0 : EPTQ_FINAL);
+    bool known = is_known(e, gpa, a, paging_structure);
+    struct path p;
     e->apic_refused = false;
-
-    for (;; level--) {
-        u64 *entries = hostmem_table(e->host, table);
-        if (!entries) /* a table where the model has no memory: reads of nothing give ones, which is no valid entry */
-            return refuse(f, gpa, 0, true);
-        path[n++] = &entries[ept_index(gpa, level)];
-        entry = *path[n - 1];
-        e->refs++;
-        ++*e->walk_refs;
-        allowed &= entry;
-        if (!(entry & EPT_RWX))
-            return refuse(f, gpa, want | where, false);
-        if (misconfigured(e, entry, level, is_leaf(e, entry, level)))
-            return refuse(f, gpa, 0, true);
-        if (is_leaf(e, entry, level))
-            break;
-        table = EPT_FRAME(entry);
-    }
-    if (want & ~allowed)
-        return refuse(f, gpa, want | allowed << 3 | where, false);
+    if (descend(e, gpa, qualification, known, &p, f) < 0)
+        return -1;
+    if (want & ~p.allowed)
+        return violation(e, f, gpa, qualification | p.allowed << 3, &p);
     if (e->eptp & EPTP_AD)
-        set_flags(path, n, want & EPT_W);
-    s->by_register = e->apic_access && level == 1 && EPT_FRAME(entry) == e->apic_access;
+        set_flags(p.entry, p.n, want & EPT_W);
+    if (known && a != ACCESS_WRITE)
+        walk_caches_spare(&e->mmu->caches, p.n);
+    else if (paging_structure && !known)
+        walk_caches_keep(&e->mmu->caches, gpa);
+    hpa_t frame = EPT_FRAME(*p.entry[p.n - 1]);
+    s->by_register = e->apic_access && p.n == EPT_LEVELS && frame == e->apic_access;
     if (s->by_register && !apic_allows(e, gpa, a))
         return refuse_apic(e, f, gpa, a);
-    u64 offset = gpa & (BIT(PAGE_SHIFT + 9 * (level - 1)) - 1);
-    *out = physmap_address(EPT_FRAME(entry) | offset);
-    *perms = (allowed & EPT_R ? PERM_R : 0) | (allowed & EPT_W ? PERM_W : 0) | (allowed & EPT_X ? PERM_X : 0);
+    *out = physmap_address(frame | (gpa & (BIT(PAGE_SHIFT + 9 * (EPT_LEVELS - p.n)) - 1)));
+    *perms = (p.allowed & EPT_R ? PERM_R : 0) | (p.allowed & EPT_W ? PERM_W : 0) | (p.allowed & EPT_X ? PERM_X : 0);
     return 0;
 }
 
 void ept_init(struct ept *e, const struct hostmem *host, struct mmu *mmu, u32 features)
 {
-    *e = (struct ept){ .stage2 = { .translate = translate }, .host = host, .phys_bits = mmu->phys_bits, .largest = features & FEATURE_EPT_1G ? 3 : features & FEATURE_EPT_2M ? 2 : 1,
-                       .walk_refs = &mmu->walk_refs };
+    *e = (struct ept){ .stage2 = { .translate = translate }, .host = host, .phys_bits = mmu->phys_bits, .mmu = mmu,
+                       .largest = features & FEATURE_EPT_1G ? 3 : features & FEATURE_EPT_2M ? 2 : 1 };
 }
 
 static int translate_host(struct stage2 *s, gpa_t hpa, enum mmu_access a, bool paging_structure, gpa_t *out, u8 *perms, struct mmu_fault *f)

@@ -30,8 +30,8 @@ struct ept {
     u64 eptp;
     u8 phys_bits;
     u8 largest;                 /* level of the largest leaf that is supported: 1, 2 (2 MiB) or 3 (1 GiB) */
-    u64 refs;                   /* entries read, counted here and, as part of the walk, there: */
-    u64 *walk_refs;
+    u64 refs;                   /* entries read from memory, counted here and, as part of the walk, there: */
+    struct mmu *mmu;            /* whose caches these walks use */
     /* the APIC-access page, 0: there is none; which of its registers may be accessed; and whether it was this that refused last */
     hpa_t apic_access;
     const u64 *apic_readable, *apic_writable;

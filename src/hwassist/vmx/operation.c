@@ -137,8 +137,10 @@ int vmx_invept(struct vmx *x, u64 type, u64 eptp, u64 reserved)
     bool single = type == INVEPT_SINGLE;
     if ((!single && type != INVEPT_ALL) || (single && (reserved || !vmx_eptp_ok(x, eptp))))
         return fail(x, VMFAIL_INVALIDATION);
-    if (!single || EPT_FRAME(eptp) == x->tagged_tables)
+    if (!single || EPT_FRAME(eptp) == x->tagged_tables) {
         mmu_flush(&x->cpu->mmu, true);
+        walk_caches_drop(&x->cpu->mmu.caches, DIMENSION_NESTED);
+    }
     return 0;
 }
 
