@@ -142,6 +142,7 @@ static const struct { const char *args, *says; } mistakes[] = {
     { "%s/loop --max-seconds=0", "-max-seconds 0" },
     { "%s/loop --max-cycles=some", "-max-cycles some" },
     { "%s/loop --timing=fast", "events or model" },
+    { "%s/loop --timing=model,no-tlb", "model,no-ntlb" },
     { "%s/loop --clock=mine", "host or virtual" },
     { "%s/loop --kvm=maybe", "host or model" },
     { "%s/loop --engine=bt --hw=fast", "emu list hw" },

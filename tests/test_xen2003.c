@@ -71,7 +71,7 @@ static double cycles(const char *spec, unsigned spaces, const char *operation)
 {
     struct error why = { "" };
     bench->shadow_spaces = spaces;
-    const struct column *c = bench_run(bench, spec, "lmbench", "xeon-2003", false, "model", &why);
+    const struct column *c = bench_run(bench, spec, "lmbench", "xeon-2003", BENCH_EVENTS, "model", &why);
     const struct operation *o = c ? column_operation(c, operation) : NULL;
     check_context("%s on %s: %s", operation, spec, why.text);
     return CHECK(o) ? (double)o->cycles / o->count : 0;
@@ -90,7 +90,7 @@ static void test_calls_are_direct(void)
 static void test_hidden_fault_after_a_true_one(void)
 {
     struct error why = { "" };
-    const struct column *bt = bench_run(bench, "bt", "lmbench", "xeon-2003", false, "model", &why);
+    const struct column *bt = bench_run(bench, "bt", "lmbench", "xeon-2003", BENCH_EVENTS, "model", &why);
     if (!CHECK(bt))
         return;
     const u64 *cost = bt->ledger.cost;

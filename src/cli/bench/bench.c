@@ -51,7 +51,8 @@ static const struct column *result(struct bench_run *r, struct error *why)
     return NULL;
 }
 
-const struct column *bench_run(struct bench *b, const char *spec, const char *guest, const char *profile, bool timing, const char *kvm, struct error *why)
+const struct column *bench_run(struct bench *b, const char *spec, const char *guest, const char *profile, enum bench_timing timing, const char *kvm,
+                               struct error *why)
 {
     struct vm_config config;
     char path[PATH_MAX + 64], key[sizeof b->run[0].key];
@@ -67,7 +68,8 @@ const struct column *bench_run(struct bench *b, const char *spec, const char *gu
     vm_config_defaults(&config);
     config.profile = profile;
     config.accel = &bt_accel;
-    config.timing_model = timing;
+    config.timing_model = timing != BENCH_EVENTS;
+    config.without_caches = timing == BENCH_WALKS_UNCACHED ? WITHOUT_WALK_CACHE | WITHOUT_NESTED_TLB : 0;
     config.kvm = kvm;
     config.shadow_spaces = b->shadow_spaces;
     config.max_cycles = LONGEST_RUN;
@@ -78,8 +80,8 @@ const struct column *bench_run(struct bench *b, const char *spec, const char *gu
     return result(r, why);
 }
 
-bool bench_cycles(struct bench *b, const char *spec, const char *guest, const char *operation, const char *profile, bool timing, const char *kvm, u64 *cycles,
-                  struct error *why)
+bool bench_cycles(struct bench *b, const char *spec, const char *guest, const char *operation, const char *profile, enum bench_timing timing, const char *kvm,
+                 u64 *cycles, struct error *why)
 {
     const struct column *c = bench_run(b, spec, guest, profile, timing, kvm, why);
     const struct operation *o = c ? column_operation(c, operation) : NULL;

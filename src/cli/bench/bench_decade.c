@@ -24,8 +24,8 @@ static void print_churn(struct bench *b, const char *spec, const char *profile)
 {
     struct error why;
     u64 here, bare;
-    if (bench_cycles(b, spec, "churn", "process", profile, true, "model", &here, &why) &&
-        bench_cycles(b, "bare", "churn", "process", profile, true, "model", &bare, &why))
+    if (bench_cycles(b, spec, "churn", "process", profile, BENCH_WALKS, "model", &here, &why) &&
+        bench_cycles(b, "bare", "churn", "process", profile, BENCH_WALKS, "model", &bare, &why))
         fprintf(b->out, "%7.1f%%", 100.0 * ((double)here - bare) / bare);
     else
         fprintf(b->out, "%8s", "-");
@@ -40,7 +40,7 @@ static void print_row(struct bench *b, const char *name, const char *launch)
     for (unsigned i = 0; i < ARRAY_LEN(operations); i++) {
         struct error why;
         u64 cycles;
-        if (bench_cycles(b, spec, "exitcost", operations[i], name, false, "model", &cycles, &why))
+        if (bench_cycles(b, spec, "exitcost", operations[i], name, BENCH_EVENTS, "model", &cycles, &why))
             fprintf(b->out, "%12" PRIu64, cycles);
         else
             fprintf(b->out, "%12s", "-");

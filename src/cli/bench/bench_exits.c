@@ -8,7 +8,7 @@
 
 #include "hwassist/hwassist.h"
 
-enum kind { ROW_SOURCE, ROW_MEASURED, ROW_COMPOSED, ROW_SHARE, ROW_OVERHEAD, ROW_VPID, ROW_COUNTED, ROW_MISSING };
+enum kind { ROW_SOURCE, ROW_MEASURED, ROW_COMPOSED, ROW_SHARE, ROW_OVERHEAD, ROW_VPID, ROW_COUNTED, ROW_WALK_REFS, ROW_WALK_LOAD, ROW_WALK_SPAN, ROW_MISSING };
 struct row {
     enum kind kind;
     const char *table, *what;
@@ -18,14 +18,22 @@ struct row {
     const char *profile, *column, *guest, *operation, *other_column, *other; /* COMPOSED: the formula is `operation` */
     enum event event;
     unsigned pages, every;      /* VPID */
+    enum bench_timing timing;   /* SHARE, OVERHEAD */
+    unsigned dimensions, misses, native, nested; /* WALK_... */
+    enum walk_span span;
 };
 
 static const struct row rows[] = {
 #define SOURCE(t, text) { ROW_SOURCE, t, text },
 #define MEASURED(t, w, v, m, bar, p, c, g, o) { ROW_MEASURED, t, w, v, v, m, bar, p, c, g, o },
 #define COMPOSED(t, w, v, m, bar, p, f) { ROW_COMPOSED, t, w, v, v, m, bar, p, .operation = f },
-#define SHARE(t, w, v, m, bar, c, g, o, c2, o2) { ROW_SHARE, t, w, v, v, m, bar, "curriculum", c, g, o, c2, o2 },
-#define OVERHEAD(t, w, low, high, m, p, c, g, o) { ROW_OVERHEAD, t, w, low, high, m, 0, p, c, g, o },
+#define SHARE(t, w, v, m, bar, c, g, o, c2, o2) { ROW_SHARE, t, w, v, v, m, bar, "curriculum", c, g, o, c2, o2, .timing = BENCH_WALKS },
+#define SHARE_UNCACHED(t, w, v, m, bar, c, g, o, c2, o2) { ROW_SHARE, t, w, v, v, m, bar, "curriculum", c, g, o, c2, o2, .timing = BENCH_WALKS_UNCACHED },
+#define OVERHEAD(t, w, low, high, m, p, c, g, o) { ROW_OVERHEAD, t, w, low, high, m, 0, p, c, g, o, .timing = BENCH_WALKS },
+#define OVERHEAD_UNCACHED(t, w, low, high, m, p, c, g, o) { ROW_OVERHEAD, t, w, low, high, m, 0, p, c, g, o, .timing = BENCH_WALKS_UNCACHED },
+#define WALK_REFS(t, w, v, m, bar, d) { ROW_WALK_REFS, t, w, v, v, m, bar, "curriculum", .dimensions = d },
+#define WALK_LOAD(w, r, n, v, m) { ROW_WALK_LOAD, "B 7b", w, v, v, m, 0, "curriculum", .misses = r, .native = n, .nested = v },
+#define WALK_SPAN(t, w, low, high, m, s) { ROW_WALK_SPAN, t, w, low, high, m, 0, "curriculum", .span = s },
 #define VPID(t, w, low, high, m, p, n) { ROW_VPID, t, w, low, high, m, .pages = p, .every = n },
 #define COUNTED(t, w, words, m, e) { ROW_COUNTED, t, w, 0, 0, m, 0, "curriculum", "kvm", "exitcost", words, .event = EV_##e },
 #define MISSING(t, w, v, m, why) { ROW_MISSING, t, w, v, v, m, .operation = why },
@@ -88,7 +96,7 @@ static unsigned do_measured(struct bench *b, const struct row *r)
         return 0;
     begin(b, r);
     fprintf(b->out, "%8" PRIu64 " ", r->value);
-    if (!bench_cycles(b, column_of(b, r->column, buf), r->guest, r->operation, profile_of(b, r), false, "model", &cycles, &why))
+    if (!bench_cycles(b, column_of(b, r->column, buf), r->guest, r->operation, profile_of(b, r), BENCH_EVENTS, "model", &cycles, &why))
         return skipped(b, why.text);
     return judged(b, r->value, cycles, r->mark, r->bar);
 }
@@ -117,8 +125,8 @@ static unsigned do_share(struct bench *b, const struct row *r)
         return 0;
     begin(b, r);
     fprintf(b->out, "%8" PRIu64 " ", r->value);
-    if (!bench_cycles(b, r->column, r->guest, r->operation, r->profile, true, "model", &part, &why) ||
-        !bench_cycles(b, r->other_column, r->guest, r->other, r->profile, true, "model", &whole, &why))
+    if (!bench_cycles(b, r->column, r->guest, r->operation, r->profile, r->timing, "model", &part, &why) ||
+        !bench_cycles(b, r->other_column, r->guest, r->other, r->profile, r->timing, "model", &whole, &why))
         return skipped(b, why.text);
     return whole ? judged(b, r->value, (100 * part + whole / 2) / whole, r->mark, r->bar) : skipped(b, "nothing to compare with");
 }
@@ -137,8 +145,8 @@ static unsigned do_overhead(struct bench *b, const struct row *r)
         return 0;
     begin(b, r);
     fprintf(b->out, "%4" PRIu64 "..%-2" PRIu64 " ", r->value, r->high);
-    if (!bench_cycles(b, r->column, r->guest, r->operation, r->profile, true, "model", &here, &why) ||
-        !bench_cycles(b, "bare", r->guest, r->operation, r->profile, true, "model", &bare, &why))
+    if (!bench_cycles(b, r->column, r->guest, r->operation, r->profile, r->timing, "model", &here, &why) ||
+        !bench_cycles(b, "bare", r->guest, r->operation, r->profile, r->timing, "model", &bare, &why))
         return skipped(b, why.text);
     return in_band(b, r, 100.0 * ((double)here - bare) / bare);
 }
@@ -161,12 +169,81 @@ static unsigned do_counted(struct bench *b, const struct row *r)
     struct error why;
     if (!wanted(b, r->column))
         return 0;
-    const struct column *shadow = bench_run(b, "kvm:no-ept", r->guest, r->profile, false, "model", &why);
-    const struct column *ept = bench_run(b, "kvm", r->guest, r->profile, false, "model", &why);
+    const struct column *shadow = bench_run(b, "kvm:no-ept", r->guest, r->profile, BENCH_EVENTS, "model", &why);
+    const struct column *ept = bench_run(b, "kvm", r->guest, r->profile, BENCH_EVENTS, "model", &why);
     fprintf(b->out, "%-4s %-30s %-36s ", r->table, r->what, r->operation);
     if (!shadow || !ept)
         return skipped(b, why.text);
     fprintf(b->out, "%8" PRIu64 " %6" PRIu64 "        %s\n", shadow->ledger.count[r->event], ept->ledger.count[r->event], r->mark);
+    return 0;
+}
+
+/* --- the page walker alone ----------------------------------------------------------------------- */
+
+static unsigned do_walk_refs(struct bench *b, const struct row *r)
+{
+    const struct walk_setting setting = { .two_dimensions = r->dimensions == 2, .without = WITHOUT_WALK_CACHE | WITHOUT_NESTED_TLB };
+    struct profile p;
+    struct walk_result w;
+    struct error why;
+    if (b->engine)
+        return 0;
+    begin(b, r);
+    fprintf(b->out, "%8" PRIu64 " ", r->value);
+    if (profile_load(&p, r->profile, &why))
+        return skipped(b, why.text);
+    bool ok = bench_walks(&setting, &p, &w, &why);
+    profile_fini(&p);
+    return ok ? judged(b, r->value, w.refs / w.walks, r->mark, r->bar) : skipped(b, why.text);
+}
+
+static struct walk_load load_of(const struct row *r) { return (struct walk_load){ r->misses / 1e6, r->native / 1e3 }; }
+
+static bool span_of(const struct row *r, enum walk_span what, const struct walk_load *loads, unsigned n, double *low, double *high, struct error *why)
+{
+    struct profile p;
+    if (profile_load(&p, r->profile, why))
+        return false;
+    bool ok = bench_walk_span(what, loads, n, &p, low, high, why);
+    profile_fini(&p);
+    return ok;
+}
+
+static unsigned do_walk_load(struct bench *b, const struct row *r)
+{
+    const struct walk_load load = load_of(r);
+    char what[64];
+    double low, high;
+    struct error why;
+    if (b->engine)
+        return 0;
+    snprintf(what, sizeof what, "%s: a perfect TLB's gain, 2-D without caches, %%", r->what);
+    fprintf(b->out, "%-4s %-58s %8.1f ", r->table, what, r->nested / 10.0);
+    if (!span_of(r, WALK_PERFECT, &load, 1, &low, &high, &why))
+        return skipped(b, why.text);
+    fprintf(b->out, "%8.1f %6.2f        %s\n", low, low / (r->nested / 10.0), r->mark);
+    return 0;
+}
+
+static unsigned do_walk_span(struct bench *b, const struct row *r)
+{
+    struct walk_load loads[ARRAY_LEN(rows)];
+    unsigned n = 0;
+    double low, high;
+    char span[32];
+    struct error why;
+    if (b->engine)
+        return 0;
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++)
+        if (rows[i].kind == ROW_WALK_LOAD)
+            loads[n++] = load_of(&rows[i]);
+    begin(b, r);
+    fprintf(b->out, "%4" PRIu64 "..%-3" PRIu64, r->value, r->high);
+    if (!span_of(r, r->span, loads, n, &low, &high, &why))
+        return skipped(b, why.text);
+    snprintf(span, sizeof span, "%.1f..%.1f", low, high);
+    bool apart = high < r->value || low > r->high, within = low >= r->value && high <= r->high;
+    fprintf(b->out, "%15s        %s  %s\n", span, r->mark, within ? "in the band" : !apart ? "overlaps the band" : high < r->value ? "below the band" : "above the band");
     return 0;
 }
 
@@ -210,7 +287,7 @@ static void print_host(struct bench *b)
         fprintf(b->out, "host skipped: %s\n", how);
         return;
     }
-    const struct column *c = bench_run(b, "kvm", "exitcost", "curriculum", false, "host", &why);
+    const struct column *c = bench_run(b, "kvm", "exitcost", "curriculum", BENCH_EVENTS, "host", &why);
     for (unsigned i = 0; c && i < c->noperations; i++)
         fprintf(b->out, "host %-58s %8s %8" PRIu64 "\n", c->operation[i].name, "", c->operation[i].cycles / c->operation[i].count);
     if (!c)
@@ -221,7 +298,8 @@ unsigned bench_exits(struct bench *b)
 {
     static unsigned (*const print[])(struct bench *, const struct row *) = {
         [ROW_SOURCE] = do_source, [ROW_MEASURED] = do_measured, [ROW_COMPOSED] = do_composed, [ROW_SHARE] = do_share,
-        [ROW_OVERHEAD] = do_overhead, [ROW_VPID] = do_vpid, [ROW_COUNTED] = do_counted, [ROW_MISSING] = do_missing,
+        [ROW_OVERHEAD] = do_overhead, [ROW_VPID] = do_vpid, [ROW_COUNTED] = do_counted,
+        [ROW_WALK_REFS] = do_walk_refs, [ROW_WALK_LOAD] = do_walk_load, [ROW_WALK_SPAN] = do_walk_span, [ROW_MISSING] = do_missing,
     };
     unsigned beyond = 0;
     fprintf(b->out, "%-4s %-58s %8s %8s %6s  %-5s %s\n", "", "cycles, each", "publ.", "model", "ratio", "bar", "mark");

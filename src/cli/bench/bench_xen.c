@@ -29,7 +29,7 @@ static bool measure(struct bench *b, const struct row *r, double cycles[SIDES], 
 {
     for (unsigned s = 0; s < SIDES; s++) {
         b->shadow_spaces = sides[s].shadow_spaces;
-        const struct column *c = bench_run(b, sides[s].column, "lmbench", PROFILE, false, "model", why);
+        const struct column *c = bench_run(b, sides[s].column, "lmbench", PROFILE, BENCH_EVENTS, "model", why);
         const struct operation *o = c ? column_operation(c, r->operation) : NULL;
         if (!o)
             return c ? error_set(why, "guests/lmbench has no %s", r->operation), false : false;
