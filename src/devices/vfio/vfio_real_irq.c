@@ -264,6 +264,7 @@ void real_irq_reset(struct vfio_real *v)
     memset(v->msix.entry, 0, sizeof v->msix.entry);
     for (unsigned n = 0; n < v->msix.vectors; n++)
         v->msix.entry[n][WORD_CONTROL] = ENTRY_MASKED;
+    pci_show_windows(&v->function, true);       /* of a device without a pin they stay so */
 }
 
 void real_irq_start(struct vfio_real *v)
