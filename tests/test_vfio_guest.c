@@ -37,7 +37,7 @@ static void follow(struct vm *vm, void *opaque)
 }
 
 /* True: all was said. */
-static bool run(struct card *c, const struct setting *on, struct vm_config *config, const struct step *script)
+static bool session(const struct setting *on, struct vm_config *config, const struct step *script)
 {
     struct error err = { "" };
     struct session s = { chardev_buffer_new(), script, 0, false };
@@ -47,9 +47,6 @@ static bool run(struct card *c, const struct setting *on, struct vm_config *conf
     config->pump = follow;
     config->pump_opaque = &s;
     config->no_reboot = true;
-    config->vfio_calls = &c->k.calls;
-    config->vfio[config->nvfios++].host = "0000:06:0d.0";
-    card_start(c);
     struct vm *vm = vm_new(config, &err);
     if (vm) {
         vm_run(vm);
@@ -62,6 +59,14 @@ static bool run(struct card *c, const struct setting *on, struct vm_config *conf
     }
     chardev_close(s.console);
     return CHECK(s.done);
+}
+
+static bool run(struct card *c, const struct setting *on, struct vm_config *config, const struct step *script)
+{
+    config->vfio_calls = &c->k.calls;
+    config->vfio[config->nvfios++].host = "0000:06:0d.0";
+    card_start(c);
+    return session(on, config, script);
 }
 
 /* --- a small driver --- */
@@ -127,6 +132,15 @@ static void test_vf(void)
         SKIP("tools/make-initramfs cannot make the initial RAM disk"); \
 } while (0)
 
+static void linux_config(struct vm_config *config, const char *initrd)
+{
+    vm_config_defaults(config);
+    config->kernel = "guests/real/linux32";
+    config->initrd = initrd;
+    config->append = "console=ttyS0 quiet";
+    config->max_seconds = 300;
+}
+
 static void linux_session(void (*put)(struct card *c), const char *initrd, const char *load_module)
 {
     static struct card c;
@@ -139,11 +153,7 @@ static void linux_session(void (*put)(struct card *c), const char *initrd, const
     const struct step script[] = {
         { "guest# ", load_module }, { "eth0 has 10.0.2.15", "ping -c 3 10.0.2.2\n" }, { "3 packets received", get }, { "GAVE 42", NULL }, { NULL, NULL },
     };
-    vm_config_defaults(&config);
-    config.kernel = "guests/real/linux32";
-    config.initrd = initrd;
-    config.append = "console=ttyS0 quiet";
-    config.max_seconds = 300;
+    linux_config(&config, initrd);
     card_init(&c, "user", NULL, 0);
     put(&c);
     if (run(&c, &settings[0], &config, script)) {
@@ -167,10 +177,39 @@ static void test_linux_igbvf(void)
     linux_session(card_put_vf, INITRD "-igbvf", "insmod /lib/igbvf.ko; ifconfig eth0 up; udhcpc -i eth0 -n\n");
 }
 
+/* --- a device that this computer really has --- */
+
+static void test_here(void)
+{
+    const char *address = getenv("EMU_VFIO");
+    char vendor[20] = "", path[100], expect[60];
+    if (!address)
+        SKIP("no device of this machine is given to the test; bind one to vfio-pci and set EMU_VFIO=0000:01:10.0");
+    NEED_LINUX("e1000");
+    snprintf(path, sizeof path, "/sys/bus/pci/devices/%.40s/vendor", address);
+    FILE *f = fopen(path, "r");
+    CHECK(f && fscanf(f, "%19s", vendor) == 1);
+    if (f)
+        fclose(f);
+    snprintf(expect, sizeof expect, "VENDOR %s", vendor);
+    const struct step script[] = { { "guest# ", "echo VENDOR $(cat /sys/bus/pci/devices/0000:00:10.0/vendor)\n" }, { expect, NULL }, { NULL, NULL } };
+    for (unsigned i = 0; i < ARRAY_LEN(settings); i++) {
+        struct vm_config config;
+        if (!here(&settings[i]))
+            continue;
+        check_context("%s", settings[i].name);
+        linux_config(&config, INITRD "-e1000");
+        config.vfio[config.nvfios++].host = address;
+        session(&settings[i], &config, script);
+    }
+    check_context(NULL);
+}
+
 int main(int argc, char **argv)
 {
     static const struct check tests[] = {
-        { "e1000", test_e1000 }, { "vf", test_vf }, { "linux_e1000", test_linux_e1000 }, { "linux_igbvf", test_linux_igbvf }, { NULL, NULL },
+        { "e1000", test_e1000 }, { "vf", test_vf }, { "linux_e1000", test_linux_e1000 }, { "linux_igbvf", test_linux_igbvf },
+        { "here", test_here }, { NULL, NULL },
     };
     return check_main(argc, argv, "vfio_guest", tests);
 }

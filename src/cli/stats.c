@@ -6,6 +6,7 @@
 #include "cli/moved.h"
 #include "devices/display/vga.h"
 #include "devices/vfio/vfio.h"
+#include "devices/vfio/vfio_real.h"
 
 static void print_events(const struct ledger *l, enum family f, FILE *out)
 {
@@ -31,8 +32,8 @@ void stats_print(const struct vm *vm, FILE *out)
     fprintf(out, "virtual time %.6f s, wall time %.3f s\n", (double)vm->clock.now / vm->clock.hz, vm->wall_ns / 1e9);
     moved_print(vm, out);
     for (unsigned i = 0; i < vm->ndevices; i++)
-        if (vm->device[i]->ops == &vfio_set_ops)
-            vfio_set_ops.info(vm->device[i], out);
+        if (vm->device[i]->ops == &vfio_set_ops || vm->device[i]->ops == &vfio_real_ops)
+            vm->device[i]->ops->info(vm->device[i], out);
     if (vm->engine->info)
         vm->engine->info(vm, out);
     const struct cpu *c = &vm->vcpu[0]->cpu;
