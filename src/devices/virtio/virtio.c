@@ -104,8 +104,8 @@ void virtio_take_features(struct virtio *v, bool high, u32 features)
     v->features = high ? (u32)v->features | (u64)features << 32 : (v->features & ~(u64)0xffffffff) | features;
 }
 
-/* By the modern interface, VERSION_1 must be among them (6.1). */
-static bool features_do(const struct virtio *v) { return !(v->features & ~v->offered) && virtio_has(v, VIRTIO_F_VERSION_1); }
+/* By the modern interface, VERSION_1 must be among them (6.1), and those of the legacy one are not offered. */
+static bool features_do(const struct virtio *v) { return !(v->features & ~(v->offered & ~VIRTIO_F_ANY_LAYOUT)) && virtio_has(v, VIRTIO_F_VERSION_1); }
 
 static void start(struct virtio *v)
 {
