@@ -3,6 +3,8 @@
  * emu grade against submissions that mean harm: every verdict by a submission that earns it; and after each hostile one an honest one
  * gets its points as ever.
  */
+#include <signal.h>
+
 #include "tinylab.h"
 
 /* --- hostile submissions --- */
@@ -173,6 +175,39 @@ static void test_refusals(void)
     CHECK_EQ(shell("grep -q 'apt-get install bubblewrap' %s/out", folder), 0);
 }
 
+/* --- killed --- */
+
+/* Grade something that takes a while, in a TMPDIR of its own, and send this signal to the grader; how it ended. */
+static int grade_and_kill(int signal)
+{
+    put_hostile(ANSWER " for (;;) ; }");
+    shell("mkdir -p %s/tmp %s/labs/long && cp -r %s/. %s/labs/long && sed -i 's/3000000/3000000000000/g' %s/labs/long/lab.json", folder, folder, lab, folder, folder);
+    return shell("TMPDIR=%s/tmp bash -c '%s grade %s/labs/long %s/hostile >%s/out 2>&1 & p=$!; until ls %s/tmp/emu-grade-*/out/test0.elf >/dev/null 2>&1; do sleep 0.1; done; "
+                 "sleep 0.3; kill -%d $p; wait $p'", folder, emu(), folder, folder, folder, folder, signal);
+}
+
+static bool scratch_is_left(void) { return shell("ls -d %s/tmp/emu-grade-* >/dev/null 2>&1", folder) == 0; }
+
+/* What can be caught leaves nothing behind; what a grader that was killed has left, the next one removes, but nothing of one that lives. */
+static void test_scratch(void)
+{
+    NEED_SANDBOX();
+    CHECK_EQ(grade_and_kill(SIGTERM), 128 + SIGTERM);
+    CHECK(!scratch_is_left());
+    CHECK_EQ(grade_and_kill(SIGINT), 128 + SIGINT);
+    CHECK(!scratch_is_left());
+    CHECK_EQ(shell("grep -q 'interrupted; 0 tests have been run' %s/out && ! grep -q LOST %s/out", folder, folder), 0);
+    CHECK_EQ(grade_and_kill(SIGKILL), 128 + SIGKILL);
+    CHECK(scratch_is_left());
+    CHECK_EQ(shell("TMPDIR=%s/tmp %s grade %s %s >/dev/null", folder, emu(), lab, honest), 0);
+    CHECK(scratch_is_left()); /* it is too young: one that is not locked yet looks the same */
+    shell("touch -d '2 hours ago' %s/tmp/emu-grade-*; mkdir -p %s/tmp/emu-grade-locked/in; touch -d '2 hours ago' %s/tmp/emu-grade-locked", folder, folder, folder);
+    CHECK_EQ(shell("TMPDIR=%s/tmp flock %s/tmp/emu-grade-locked %s grade %s %s >/dev/null", folder, folder, emu(), lab, honest), 0);
+    CHECK_EQ(shell("cd %s/tmp && test \"$(ls -d emu-grade-*)\" = emu-grade-locked", folder), 0);
+    CHECK_EQ(shell("TMPDIR=%s/tmp %s grade %s %s >/dev/null", folder, emu(), lab, honest), 0);
+    CHECK(!scratch_is_left());
+}
+
 /* A lab that is broken is nobody's does-not-compile. */
 static void test_broken_lab(void)
 {
@@ -188,7 +223,7 @@ static void test_broken_lab(void)
 int main(int argc, char **argv)
 {
     static const struct check tests[] = {
-        { "refusals", test_refusals }, { "files", test_files }, { "named otherwise", test_named_otherwise }, { "hostile", test_hostile }, { "forged counts", test_forged_counts }, { "a broken lab", test_broken_lab }, { NULL, NULL },
+        { "refusals", test_refusals }, { "files", test_files }, { "named otherwise", test_named_otherwise }, { "hostile", test_hostile }, { "forged counts", test_forged_counts }, { "a broken lab", test_broken_lab }, { "scratch", test_scratch }, { NULL, NULL },
     };
     if (!make_lab())
         return 1;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <jansson.h>
 #include <libgen.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -104,6 +105,11 @@ static int run_tests(struct grade *g, struct grade_build *b, struct last_run *la
         if (grade_skips(g, i))
             continue;
         run_test(g, b, &g->lab->test[i], &g->result[i], last);
+        if (sandbox_signal()) {     /* its run was cut short: no verdict */
+            g->result[i] = (struct grade_result){ VERDICT_NOT_RUN };
+            grade_report_files(g, NULL);
+            return error_set(err, "grade: interrupted; %u tests have been run", i);
+        }
         if (g->tell)
             g->tell(g, i);
         if (grade_report_files(g, err))
@@ -217,6 +223,7 @@ static int grade_one(const struct words *w, const struct grade_lab *lab, struct 
     char place[PATH_MAX];   /* the user may name it by a link, or as "." */
     *g = (struct grade){ .lab = lab, .submission = realpath(w->place[1], place) ? place : w->place[1], .visible_only = w->visible, .show_console = w->console, .tell = tell, .json = w->json, .junit = w->junit,
                          .gradescope = w->gradescope, .classroom = w->classroom };
+    sandbox_catch_signals();
     printf("%s: %s\n", lab->name, lab->title);
     int status = grade_submission(g, err);
     if (status == 0) {
@@ -254,5 +261,10 @@ int cli_grade(int argc, char **argv)
         status = grade_lab(&w, &err);
     if (status < 0)
         fprintf(stderr, "emu: %s\n", err.text);
+    if (sandbox_signal()) {         /* whoever called sees the signal, as ever */
+        fflush(NULL);
+        signal(sandbox_signal(), SIG_DFL);
+        raise(sandbox_signal());
+    }
     return status < 0 ? STATUS_USER : status;
 }

@@ -98,10 +98,11 @@ void grade_fingerprint(struct grade *g);
 
 struct grade_build {
     char scratch[PATH_MAX];         /* removed at the end; in it: in/ sources, out/ what the sandbox wrote, lib/ trusted objects */
+    int lock;                       /* on it, as long as somebody uses it; -1: none */
     bool failed;                    /* the submission does not compile, and no test of its own can run */
     char words[GRADE_REASON];       /* the compiler's */
 };
-/* A scratch directory. 0, or -1 with *err. Pair with grade_build_fini(). */
+/* A scratch directory; those that killed graders of this user have left beside it are removed. 0, or -1 with *err. Pair with grade_build_fini(). */
 int grade_build_init(struct grade_build *b, const struct grade_lab *lab, struct error *err);
 void grade_build_fini(struct grade_build *b);
 /* From now on scratch directories are made in this one, which is made; what a killed grader left in it is removed. 0, or -1 with *err. */

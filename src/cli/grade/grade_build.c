@@ -15,13 +15,15 @@
 #include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/grade/grade.h"
 #include "cli/grade/grade_sandbox.h"
 
-enum { MAX_OBJECTS = 48, SCRATCH_DEPTH = 3, COMPILER_SECONDS = 10, NATIVE_END = 4 << 20, COMPILER_FILE = 16 << 20 };
+enum { MAX_OBJECTS = 48, SCRATCH_DEPTH = 3, STALE_SECONDS = 60, COMPILER_SECONDS = 10, NATIVE_END = 4 << 20, COMPILER_FILE = 16 << 20 };
 #define COMPILER_MEMORY ((u64)1 << 30)
 
 /* As guests/rules.mk has it, but that only errors are said: they are the verdict. */
@@ -125,20 +127,6 @@ static int make_dir(struct grade_build *b, const char *name)
     return mkdir(path, 0700);
 }
 
-int grade_build_init(struct grade_build *b, const struct grade_lab *lab, struct error *err)
-{
-    static const char *const dirs[] = { "in", "out", "out/native", "out/xen", "trust", "trust/native", "trust/xen" };
-    const char *tmp = getenv("TMPDIR");
-    memset(b, 0, sizeof *b);
-    snprintf(b->scratch, sizeof b->scratch, "%s/emu-grade-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-    if (!mkdtemp(b->scratch))
-        return error_set(err, "grade: %s: %s", b->scratch, strerror(errno));
-    for (unsigned i = 0; i < ARRAY_LEN(dirs); i++)
-        if (make_dir(b, dirs[i]))
-            return error_set(err, "grade: %s/%s: %s", b->scratch, dirs[i], strerror(errno));
-    return 0;
-}
-
 /* So many levels, as they were made; not through links. */
 static void empty(const char *dir, unsigned depth)
 {
@@ -161,7 +149,63 @@ static void empty(const char *dir, unsigned depth)
     rmdir(dir);
 }
 
-void grade_build_fini(struct grade_build *b) { empty(b->scratch, SCRATCH_DEPTH); }
+/* The lock goes with the process, however that ends. A file descriptor, or -1: somebody has it. */
+static int lock_scratch(const char *dir)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+/* This user's, and older than one that is just being made and not locked yet. */
+static bool may_be_stale(const char *dir)
+{
+    struct stat st;
+    return lstat(dir, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() && time(NULL) - st.st_mtime > STALE_SECONDS;
+}
+
+static void remove_stale(const char *tmp)
+{
+    char pattern[PATH_MAX + 24];
+    glob_t g;
+    snprintf(pattern, sizeof pattern, "%s/emu-grade-??????", tmp);
+    if (glob(pattern, GLOB_NOSORT, NULL, &g))
+        return;
+    for (size_t i = 0; i < g.gl_pathc; i++) {
+        int fd = may_be_stale(g.gl_pathv[i]) ? lock_scratch(g.gl_pathv[i]) : -1;
+        if (fd < 0)
+            continue;
+        empty(g.gl_pathv[i], SCRATCH_DEPTH);
+        close(fd);
+    }
+    globfree(&g);
+}
+
+int grade_build_init(struct grade_build *b, const struct grade_lab *lab, struct error *err)
+{
+    static const char *const dirs[] = { "in", "out", "out/native", "out/xen", "trust", "trust/native", "trust/xen" };
+    const char *tmp = getenv("TMPDIR");
+    tmp = tmp && *tmp ? tmp : "/tmp";
+    memset(b, 0, sizeof *b);
+    remove_stale(tmp);
+    snprintf(b->scratch, sizeof b->scratch, "%s/emu-grade-XXXXXX", tmp);
+    if (!mkdtemp(b->scratch))
+        return error_set(err, "grade: %s: %s", b->scratch, strerror(errno));
+    b->lock = lock_scratch(b->scratch);
+    for (unsigned i = 0; i < ARRAY_LEN(dirs); i++)
+        if (make_dir(b, dirs[i]))
+            return error_set(err, "grade: %s/%s: %s", b->scratch, dirs[i], strerror(errno));
+    return 0;
+}
+
+void grade_build_fini(struct grade_build *b)
+{
+    empty(b->scratch, SCRATCH_DEPTH);
+    if (b->lock >= 0)
+        close(b->lock);
+}
 
 int grade_build_place(const char *dir, struct error *err)
 {

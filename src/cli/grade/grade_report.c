@@ -207,9 +207,11 @@ static int write_file(const struct grade *g, const char *path, void (*write)(con
         return error_set(err, "%s: %s", beside, strerror(errno));
     write(g, f);
     bool failed = ferror(f);
-    if (fclose(f) || failed || rename(beside, path))
-        return error_set(err, "%s: %s", path, strerror(errno));
-    return 0;
+    if (!fclose(f) && !failed && rename(beside, path) == 0)
+        return 0;
+    error_set(err, "%s: %s", path, strerror(errno));
+    unlink(beside);
+    return -1;
 }
 
 int grade_report_files(const struct grade *g, struct error *err)

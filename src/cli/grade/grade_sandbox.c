@@ -16,6 +16,22 @@
 
 enum { MAX_ARGS = 160, OPEN_FILES = 128, WALL_FACTOR = 10, FILTER_FD = 3, FLOOD_BYTES = 8 << 20 };
 
+/* As in signals.c: a signal handler gets no argument of ours. */
+static volatile sig_atomic_t caught;
+
+static void on_signal(int signal) { caught = signal; }
+
+void sandbox_catch_signals(void)
+{
+    struct sigaction a = { .sa_handler = on_signal }; /* without SA_RESTART: a wait for the sandbox is over */
+    sigaction(SIGINT, &a, NULL);
+    sigaction(SIGTERM, &a, NULL);
+    if (signal(SIGHUP, SIG_IGN) != SIG_IGN) /* nohup's wish */
+        sigaction(SIGHUP, &a, NULL);
+}
+
+int sandbox_signal(void) { return caught; }
+
 struct args { const char *arg[MAX_ARGS]; unsigned n; };
 
 static void add(struct args *a, const char *word)
@@ -105,7 +121,7 @@ static ssize_t drain_piece(const struct sandbox *s, int in, size_t total)
     return n < 0 && errno != EINTR ? 0 : n;
 }
 
-/* Read until it closes its end. False: too much came, or it has hung for long. */
+/* Read until it closes its end. False: too much came, it has hung for long, or a signal wants an end. */
 static bool drain(const struct sandbox *s, int in, enum sandbox_end *end)
 {
     u64 until = pace_host_ns() + (u64)s->cpu_seconds * WALL_FACTOR * 1000000000u;
@@ -114,6 +130,8 @@ static bool drain(const struct sandbox *s, int in, enum sandbox_end *end)
         int ready = poll(&p, 1, 1000);
         if (pace_host_ns() > until)
             return *end = SANDBOX_CPU, false;
+        if (caught)
+            return false;
         ssize_t n = ready > 0 ? drain_piece(s, in, total) : -1;
         if (n == 0)
             return true;
@@ -138,6 +156,8 @@ int sandbox_run(const struct sandbox *s, enum sandbox_end *end, int *status, str
     make_args(&a, s);
     s->out[0] = 0;
     *end = SANDBOX_EXITED;
+    if (caught)
+        return error_set(err, "grade: interrupted by signal %d", (int)caught);
     if (pipe2(pipes, O_CLOEXEC))
         return error_set(err, "grade: pipe: %s", strerror(errno));
     fflush(NULL);
@@ -154,6 +174,8 @@ int sandbox_run(const struct sandbox *s, enum sandbox_end *end, int *status, str
     close(pipes[0]);
     while (waitpid(child, &wait, 0) < 0 && errno == EINTR)
         ;
+    if (caught)
+        return error_set(err, "grade: interrupted by signal %d", (int)caught);
     read_status(wait, end, status);
     if (*end == SANDBOX_EXITED && *status == 127 && !*s->out)
         return error_set(err, "grade: bwrap is not installed, and submissions are not run without it: apt-get install bubblewrap");

@@ -27,6 +27,10 @@ enum sandbox_end { SANDBOX_EXITED, SANDBOX_SIGNALED, SANDBOX_CPU, SANDBOX_FLOOD 
 int sandbox_probe(struct error *err);
 /* Run it to its end. *status: exit status or signal. -1 with *err: it could not be started. */
 int sandbox_run(const struct sandbox *s, enum sandbox_end *end, int *status, struct error *err);
+/* From now on SIGINT, SIGTERM and SIGHUP end what runs in a sandbox, and sandbox_run() fails, so that its callers leave in order. */
+void sandbox_catch_signals(void);
+/* Which of them has come; 0: none. */
+int sandbox_signal(void);
 /* The filter of system calls, as a file for bwrap --seccomp; closed on exec. -1: there is no memory for it. */
 int sandbox_filter_open(void);
 
