@@ -15,7 +15,8 @@
         return a;                                                                                   \
     }
 #define BINARY_SIZES(name, insn, before, clear) \
-    BINARY(name, insn "b", 8, before, clear) BINARY(name, insn "w", 16, before, clear) BINARY(name, insn "l", 32, before, clear)
+    BINARY(name, insn "b", 8, before, clear) BINARY(name, insn "w", 16, before, clear) BINARY(name, insn "l", 32, before, clear) \
+    IF_WIDE(BINARY(name, insn "q", 64, before, clear))
 
 BINARY_SIZES(add, "add", "", 0)
 BINARY_SIZES(or, "or", "", FAST_AF)
@@ -34,7 +35,8 @@ BINARY_SIZES(xor, "xor", "", FAST_AF)
         *flags = out & ~(u32)(clear);                                                               \
     }
 #define COMPARE_SIZES(name, insn, clear) \
-    COMPARE(name, insn "b", 8, clear) COMPARE(name, insn "w", 16, clear) COMPARE(name, insn "l", 32, clear)
+    COMPARE(name, insn "b", 8, clear) COMPARE(name, insn "w", 16, clear) COMPARE(name, insn "l", 32, clear) \
+    IF_WIDE(COMPARE(name, insn "q", 64, clear))
 COMPARE_SIZES(cmp, "cmp", 0)
 COMPARE_SIZES(test, "test", FAST_AF)
 
@@ -47,7 +49,8 @@ COMPARE_SIZES(test, "test", FAST_AF)
         *flags = (out & ~(u32)(keep)) | (*flags & (keep));                                          \
         return a;                                                                                   \
     }
-#define UNARY_SIZES(name, insn, keep) UNARY(name, insn "b", 8, keep) UNARY(name, insn "w", 16, keep) UNARY(name, insn "l", 32, keep)
+#define UNARY_SIZES(name, insn, keep) \
+    UNARY(name, insn "b", 8, keep) UNARY(name, insn "w", 16, keep) UNARY(name, insn "l", 32, keep) IF_WIDE(UNARY(name, insn "q", 64, keep))
 UNARY_SIZES(inc, "inc", FAST_CF)
 UNARY_SIZES(dec, "dec", FAST_CF)
 UNARY_SIZES(neg, "neg", 0)
@@ -112,7 +115,7 @@ UNARY_SIZES(not, "not", ~0)
         *p = name##w(*p, &flags);                                                                   \
         NEXT;                                                                                       \
     }
-#define SIZES(forms, name) forms(name, 8) forms(name, 16) forms(name, 32)
+#define SIZES(forms, name) forms(name, 8) forms(name, 16) forms(name, 32) IF_WIDE(forms(name, 64))
 SIZES(BINARY_FORMS, add)
 SIZES(BINARY_FORMS, or)
 SIZES(BINARY_FORMS, adc)
@@ -127,67 +130,68 @@ SIZES(UNARY_FORMS, dec)
 SIZES(UNARY_FORMS, neg)
 SIZES(UNARY_FORMS, not)
 
-/* Two- and three-operand IMUL, 32 bits: only CF and OF are defined. */
-static inline u32 imul(u32 a, u32 b, u32 *flags)
-{
-    u32 out;
-    asm("imull %[b], %[a]" READ_FLAGS : [a] "+r"(a), "=&a"(out) : [b] "r"(b) : "cc");
-    *flags = (*flags & ~(u32)(FAST_CF | FAST_OF)) | (out & (FAST_CF | FAST_OF));
-    return a;
-}
+/* Two- and three-operand IMUL: only CF and OF are defined. */
+#define IMUL(w, insn, extend)                                                                       \
+    static inline u##w imul##w(u##w a, u##w b, u32 *flags)                                          \
+    {                                                                                               \
+        u32 out;                                                                                    \
+        asm(insn " %[b], %[a]" READ_FLAGS : [a] "+r"(a), "=&a"(out) : [b] "r"(b) : "cc");           \
+        *flags = (*flags & ~(u32)(FAST_CF | FAST_OF)) | (out & (FAST_CF | FAST_OF));                \
+        return a;                                                                                   \
+    }                                                                                               \
+    FAST(imul_rr##w)                                                                                \
+    {                                                                                               \
+        put##w(o->dst, imul##w(*(u##w *)o->dst, *(const u##w *)o->src, &flags));                    \
+        NEXT;                                                                                       \
+    }                                                                                               \
+    FAST(imul_rm##w)                                                                                \
+    {                                                                                               \
+        const t##w *p = fast_memory(c, o, w / 8, ACCESS_READ);                                      \
+        if (unlikely(!p))                                                                           \
+            GIVE_UP;                                                                                \
+        put##w(o->dst, imul##w(*(u##w *)o->dst, *p, &flags));                                       \
+        NEXT;                                                                                       \
+    }                                                                                               \
+    FAST(imul_rri##w)                                                                               \
+    {                                                                                               \
+        put##w(o->dst, imul##w(*(const u##w *)o->src, extend o->imm, &flags));                      \
+        NEXT;                                                                                       \
+    }                                                                                               \
+    FAST(imul_rmi##w)                                                                               \
+    {                                                                                               \
+        const t##w *p = fast_memory(c, o, w / 8, ACCESS_READ);                                      \
+        if (unlikely(!p))                                                                           \
+            GIVE_UP;                                                                                \
+        put##w(o->dst, imul##w(*p, extend o->imm, &flags));                                         \
+        NEXT;                                                                                       \
+    }
+IMUL(32, "imull", )
+IF_WIDE(IMUL(64, "imulq", (s32)))
 
-FAST(imul_rr)
+/* MUL, IMUL and DIV of rDX:rAX. */
+static inline void multiplied(bool overflow, u32 *flags)
 {
-    put32(o->dst, imul(*(u32 *)o->dst, *(const u32 *)o->src, &flags));
-    NEXT;
-}
-
-FAST(imul_rm)
-{
-    const t32 *p = fast_memory(c, o, 4, ACCESS_READ);
-    if (unlikely(!p))
-        GIVE_UP;
-    put32(o->dst, imul(*(u32 *)o->dst, *p, &flags));
-    NEXT;
-}
-
-FAST(imul_rri)
-{
-    put32(o->dst, imul(*(const u32 *)o->src, o->imm, &flags));
-    NEXT;
-}
-
-FAST(imul_rmi)
-{
-    const t32 *p = fast_memory(c, o, 4, ACCESS_READ);
-    if (unlikely(!p))
-        GIVE_UP;
-    put32(o->dst, imul(*p, o->imm, &flags));
-    NEXT;
-}
-
-/* MUL, IMUL and DIV of EDX:EAX by 32 bits. */
-static inline void multiply(struct cpu *c, u64 product, bool overflow, u32 *flags)
-{
-    c->state.gpr[RAX] = (u32)product;
-    c->state.gpr[RDX] = product >> 32;
     *flags = (*flags & ~(u32)(FAST_CF | FAST_OF)) | (overflow ? FAST_CF | FAST_OF : 0);
 }
 
-static inline void mul32(struct cpu *c, u32 b, u32 *flags)
+static inline void mul_a32(struct cpu *c, u32 b, u32 *flags)
 {
     u64 r = (u64)(u32)c->state.gpr[RAX] * b;
-    multiply(c, r, r >> 32 != 0, flags);
+    c->state.gpr[RAX] = (u32)r;
+    c->state.gpr[RDX] = r >> 32;
+    multiplied(r >> 32 != 0, flags);
 }
 
-static inline void imul32(struct cpu *c, u32 b, u32 *flags)
+static inline void imul_a32(struct cpu *c, u32 b, u32 *flags)
 {
     s64 r = (s64)(s32)c->state.gpr[RAX] * (s32)b;
-    multiply(c, r, r != (s32)r, flags);
+    c->state.gpr[RAX] = (u32)r;
+    c->state.gpr[RDX] = (u64)r >> 32;
+    multiplied(r != (s32)r, flags);
 }
 
 /* False: it raises #DE. */
-static inline bool div32(struct cpu *c, u32 b)
+static inline bool div_a32(struct cpu *c, u32 b)
 {
     u32 high = c->state.gpr[RDX];
     u64 dividend = (u64)high << 32 | (u32)c->state.gpr[RAX];
@@ -198,37 +202,68 @@ static inline bool div32(struct cpu *c, u32 b)
     return true;
 }
 
-#define ACCUMULATOR_FORMS(name, act)                                                                \
-    FAST(name##_r)                                                                                  \
+#ifdef FAST_WIDE
+static inline void mul_a64(struct cpu *c, u64 b, u32 *flags)
+{
+    unsigned __int128 r = (unsigned __int128)c->state.gpr[RAX] * b;
+    c->state.gpr[RAX] = r;
+    c->state.gpr[RDX] = r >> 64;
+    multiplied(r >> 64 != 0, flags);
+}
+
+static inline void imul_a64(struct cpu *c, u64 b, u32 *flags)
+{
+    __int128 r = (__int128)(s64)c->state.gpr[RAX] * (s64)b;
+    c->state.gpr[RAX] = r;
+    c->state.gpr[RDX] = r >> 64;
+    multiplied(r != (s64)r, flags);
+}
+
+static inline bool div_a64(struct cpu *c, u64 b)
+{
+    u64 *low = &c->state.gpr[RAX], *high = &c->state.gpr[RDX];
+    if (unlikely(b <= *high))
+        return false;
+    asm("divq %[b]" : "+a"(*low), "+d"(*high) : [b] "r"(b) : "cc");
+    return true;
+}
+#endif
+
+#define ACCUMULATOR_FORMS(name, w, act)                                                             \
+    FAST(name##_r##w)                                                                               \
     {                                                                                               \
-        const u32 *p = o->dst;                                                                      \
+        const u##w *p = o->dst;                                                                     \
         act;                                                                                        \
         NEXT;                                                                                       \
     }                                                                                               \
-    FAST(name##_m)                                                                                  \
+    FAST(name##_m##w)                                                                               \
     {                                                                                               \
-        const t32 *p = fast_memory(c, o, 4, ACCESS_READ);                                           \
+        const t##w *p = fast_memory(c, o, w / 8, ACCESS_READ);                                      \
         if (unlikely(!p))                                                                           \
             GIVE_UP;                                                                                \
         act;                                                                                        \
         NEXT;                                                                                       \
     }
-ACCUMULATOR_FORMS(mul, mul32(c, *p, &flags))
-ACCUMULATOR_FORMS(imul, imul32(c, *p, &flags))
-ACCUMULATOR_FORMS(div, if (unlikely(!div32(c, *p))) GIVE_UP)
-#define ACCUMULATOR_ROWS(id, name) { MN_##id, FORM_R, { NULL, NULL, name##_r } }, { MN_##id, FORM_M, { NULL, NULL, name##_m } }
+#define ACCUMULATOR_SIZE(w) \
+    ACCUMULATOR_FORMS(mul, w, mul_a##w(c, *p, &flags)) \
+    ACCUMULATOR_FORMS(imul, w, imul_a##w(c, *p, &flags)) \
+    ACCUMULATOR_FORMS(div, w, if (unlikely(!div_a##w(c, *p))) GIVE_UP)
+ACCUMULATOR_SIZE(32)
+IF_WIDE(ACCUMULATOR_SIZE(64))
 
-#define TRIPLE(name, form) { name##_##form##8, name##_##form##16, name##_##form##32 }
+#define LARGE(name, form) { NULL, NULL, name##_##form##32, IF_WIDE(name##_##form##64) }
+#define EACH(name, form) { name##_##form##8, name##_##form##16, name##_##form##32, IF_WIDE(name##_##form##64) }
 #define BINARY_ROWS(id, name) \
-    { MN_##id, FORM_RR, TRIPLE(name, rr) }, { MN_##id, FORM_RM, TRIPLE(name, rm) }, { MN_##id, FORM_MR, TRIPLE(name, mr) }
-#define UNARY_ROWS(id, name) { MN_##id, FORM_R, TRIPLE(name, r) }, { MN_##id, FORM_M, TRIPLE(name, m) }
+    { MN_##id, FORM_RR, EACH(name, rr) }, { MN_##id, FORM_RM, EACH(name, rm) }, { MN_##id, FORM_MR, EACH(name, mr) }
+#define ACCUMULATOR_ROWS(id, name) { MN_##id, FORM_R, LARGE(name, r) }, { MN_##id, FORM_M, LARGE(name, m) }
+#define UNARY_ROWS(id, name) { MN_##id, FORM_R, EACH(name, r) }, { MN_##id, FORM_M, EACH(name, m) }
 
-const struct fast_row fast_alu_rows[] = {
+const struct fast_row FAST_ROWS(fast_alu_rows)[] = {
     BINARY_ROWS(ADD, add), BINARY_ROWS(OR, or), BINARY_ROWS(ADC, adc), BINARY_ROWS(SBB, sbb), BINARY_ROWS(AND, and),
     BINARY_ROWS(SUB, sub), BINARY_ROWS(XOR, xor), BINARY_ROWS(CMP, cmp), BINARY_ROWS(TEST, test),
     UNARY_ROWS(INC, inc), UNARY_ROWS(DEC, dec), UNARY_ROWS(NEG, neg), UNARY_ROWS(NOT, not),
-    { MN_IMUL, FORM_RR, { NULL, NULL, imul_rr } }, { MN_IMUL, FORM_RM, { NULL, NULL, imul_rm } },
-    { MN_IMUL, FORM_RRI, { NULL, NULL, imul_rri } }, { MN_IMUL, FORM_RMI, { NULL, NULL, imul_rmi } },
+    { MN_IMUL, FORM_RR, LARGE(imul, rr) }, { MN_IMUL, FORM_RM, LARGE(imul, rm) },
+    { MN_IMUL, FORM_RRI, LARGE(imul, rri) }, { MN_IMUL, FORM_RMI, LARGE(imul, rmi) },
     ACCUMULATOR_ROWS(MUL, mul), ACCUMULATOR_ROWS(IMUL, imul), ACCUMULATOR_ROWS(DIV, div),
     { 0 },
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Specialised near control flow and stack instructions of flat 32-bit code. A branch ends the block: it sets RIP. */
+/* Specialised near control flow and stack instructions of flat 32-bit code, and of 64-bit code. A branch ends the block: it sets RIP. */
 #include "cpu/fast.h"
 
-static inline const struct op *leave_block(struct cpu *c, const struct op *o, u32 flags, u32 rip, enum block_exit how)
+static inline const struct op *leave_block(struct cpu *c, const struct op *o, u32 flags, fast_word rip, enum block_exit how)
 {
     c->state.rip = rip;
     c->taken = how;
@@ -10,21 +10,33 @@ static inline const struct op *leave_block(struct cpu *c, const struct op *o, u3
     return o + 1;
 }
 
-static inline u32 target(const struct cpu *c, const struct op *o) { return c->state.rip + o->imm; }
-static inline u32 behind(const struct cpu *c, const struct op *o) { return c->state.rip + o->offset + o->len; }
+/* Where no code can be, it is the branch that faults: the handler's business. */
+static inline bool lawful(fast_word rip)
+{
+    IF_WIDE(return gva_canonical(rip);)
+    return true;
+}
+
+static inline fast_word target(const struct cpu *c, const struct op *o) { return c->state.rip + (s32)o->imm; }
+static inline fast_word behind(const struct cpu *c, const struct op *o) { return c->state.rip + o->offset + o->len; }
 
 #define JUMP(cc, condition)                                                                         \
     FAST(jump_##cc)                                                                                 \
     {                                                                                               \
-        if (condition)                                                                              \
+        if (condition) {                                                                            \
+            if (unlikely(!lawful(target(c, o))))                                                    \
+                GIVE_UP;                                                                            \
             return leave_block(c, o, flags, target(c, o), EXIT_TAKEN);                              \
+        }                                                                                           \
         return leave_block(c, o, flags, behind(c, o), EXIT_NEXT);                                   \
     }
 FAST_CONDITIONS(JUMP)
 
 FAST(loop)
 {
-    u32 count = c->state.gpr[RCX] - 1;
+    fast_word count = c->state.gpr[RCX] - 1;
+    if (unlikely(!lawful(target(c, o))))
+        GIVE_UP;
     c->state.gpr[RCX] = count;
     if (count)
         return leave_block(c, o, flags, target(c, o), EXIT_TAKEN);
@@ -33,27 +45,32 @@ FAST(loop)
 
 FAST(jump)
 {
+    if (unlikely(!lawful(target(c, o))))
+        GIVE_UP;
     return leave_block(c, o, flags, target(c, o), EXIT_TAKEN);
 }
 
 FAST(jump_r)
 {
-    return leave_block(c, o, flags, *(u32 *)o->dst, EXIT_INDIRECT);
+    fast_word to = *(fast_word *)o->dst;
+    if (unlikely(!lawful(to)))
+        GIVE_UP;
+    return leave_block(c, o, flags, to, EXIT_INDIRECT);
 }
 
 FAST(jump_m)
 {
-    const t32 *p = fast_memory(c, o, 4, ACCESS_READ);
-    if (unlikely(!p))
+    const fast_mem *p = fast_memory(c, o, sizeof *p, ACCESS_READ);
+    if (unlikely(!p || !lawful(*p)))
         GIVE_UP;
     return leave_block(c, o, flags, *p, EXIT_INDIRECT);
 }
 
 /* Push a value; false: the slow way. */
-static inline bool push32(struct cpu *c, u32 value)
+static inline bool push_word(struct cpu *c, fast_word value)
 {
-    u32 sp = c->state.gpr[RSP] - 4;
-    t32 *p = fast_stack(c, sp, ACCESS_WRITE);
+    fast_word sp = c->state.gpr[RSP] - sizeof value;
+    fast_mem *p = fast_stack(c, sp, ACCESS_WRITE);
     if (unlikely(!p))
         return false;
     *p = value;
@@ -63,27 +80,27 @@ static inline bool push32(struct cpu *c, u32 value)
 
 FAST(call)
 {
-    if (unlikely(!push32(c, behind(c, o))))
+    if (unlikely(!lawful(target(c, o)) || !push_word(c, behind(c, o))))
         GIVE_UP;
     return leave_block(c, o, flags, target(c, o), EXIT_TAKEN);
 }
 
 FAST(call_r)
 {
-    u32 to = *(u32 *)o->dst;
-    if (unlikely(!push32(c, behind(c, o))))
+    fast_word to = *(fast_word *)o->dst;
+    if (unlikely(!lawful(to) || !push_word(c, behind(c, o))))
         GIVE_UP;
     return leave_block(c, o, flags, to, EXIT_INDIRECT);
 }
 
 FAST(call_m)
 {
-    const t32 *p = fast_memory(c, o, 4, ACCESS_READ);
-    u32 to;
+    const fast_mem *p = fast_memory(c, o, sizeof *p, ACCESS_READ);
+    fast_word to;
     if (unlikely(!p))
         GIVE_UP;
     to = *p;
-    if (unlikely(!push32(c, behind(c, o))))
+    if (unlikely(!lawful(to) || !push_word(c, behind(c, o))))
         GIVE_UP;
     return leave_block(c, o, flags, to, EXIT_INDIRECT);
 }
@@ -91,67 +108,72 @@ FAST(call_m)
 /* RET and RET imm16, which is 0 in the former. */
 FAST(ret)
 {
-    u32 sp = c->state.gpr[RSP];
-    const t32 *p = fast_stack(c, sp, ACCESS_READ);
-    if (unlikely(!p))
+    fast_word sp = c->state.gpr[RSP];
+    const fast_mem *p = fast_stack(c, sp, ACCESS_READ);
+    if (unlikely(!p || !lawful(*p)))
         GIVE_UP;
-    c->state.gpr[RSP] = (u32)(sp + 4 + o->imm);
+    c->state.gpr[RSP] = (fast_word)(sp + sizeof *p + o->imm);
     return leave_block(c, o, flags, *p, EXIT_INDIRECT);
 }
 
 FAST(push_r)
 {
-    if (unlikely(!push32(c, *(const u32 *)o->src)))
+    if (unlikely(!push_word(c, *(const fast_word *)o->src)))
         GIVE_UP;
     NEXT;
 }
 
 FAST(push_m)
 {
-    const t32 *p = fast_memory(c, o, 4, ACCESS_READ);
-    if (unlikely(!p || !push32(c, *p)))
+    const fast_mem *p = fast_memory(c, o, sizeof *p, ACCESS_READ);
+    if (unlikely(!p || !push_word(c, *p)))
         GIVE_UP;
     NEXT;
 }
 
 FAST(pop_r)
 {
-    u32 sp = c->state.gpr[RSP];
-    const t32 *p = fast_stack(c, sp, ACCESS_READ);
+    fast_word sp = c->state.gpr[RSP];
+    const fast_mem *p = fast_stack(c, sp, ACCESS_READ);
     if (unlikely(!p))
         GIVE_UP;
-    c->state.gpr[RSP] = (u32)(sp + 4);
-    put32(o->dst, *p);
+    c->state.gpr[RSP] = (fast_word)(sp + sizeof *p);
+    put64(o->dst, *p);
     NEXT;
 }
 
 FAST(leave)
 {
-    u32 sp = c->state.gpr[RBP];
-    const t32 *p = fast_stack(c, sp, ACCESS_READ);
+    fast_word sp = c->state.gpr[RBP];
+    const fast_mem *p = fast_stack(c, sp, ACCESS_READ);
     if (unlikely(!p))
         GIVE_UP;
-    c->state.gpr[RSP] = (u32)(sp + 4);
+    c->state.gpr[RSP] = (fast_word)(sp + sizeof *p);
     c->state.gpr[RBP] = *p;
     NEXT;
 }
 
-#define JUMP_ROW(cc, condition) { MN_J##cc, FORM_REL, { NULL, NULL, jump_##cc } },
-const struct fast_row fast_flow_rows[] = {
+#ifdef FAST_WIDE
+#define WORD(fn) { [3] = fn }
+#else
+#define WORD(fn) { [2] = fn }
+#endif
+#define JUMP_ROW(cc, condition) { MN_J##cc, FORM_REL, WORD(jump_##cc) },
+const struct fast_row FAST_ROWS(fast_flow_rows)[] = {
     FAST_CONDITIONS(JUMP_ROW)
-    { MN_LOOP, FORM_REL, { NULL, NULL, loop } },
-    { MN_JMP, FORM_REL, { NULL, NULL, jump } },
-    { MN_JMP, FORM_R, { NULL, NULL, jump_r } },
-    { MN_JMP, FORM_M, { NULL, NULL, jump_m } },
-    { MN_CALL, FORM_REL, { NULL, NULL, call } },
-    { MN_CALL, FORM_R, { NULL, NULL, call_r } },
-    { MN_CALL, FORM_M, { NULL, NULL, call_m } },
-    { MN_RET, FORM_NONE, { NULL, NULL, ret } },
-    { MN_RET, FORM_I, { NULL, NULL, ret } },
-    { MN_PUSH, FORM_R, { NULL, NULL, push_r } },
-    { MN_PUSH, FORM_I, { NULL, NULL, push_r } },
-    { MN_PUSH, FORM_M, { NULL, NULL, push_m } },
-    { MN_POP, FORM_R, { NULL, NULL, pop_r } },
-    { MN_LEAVE, FORM_NONE, { NULL, NULL, leave } },
+    { MN_LOOP, FORM_REL, WORD(loop) },
+    { MN_JMP, FORM_REL, WORD(jump) },
+    { MN_JMP, FORM_R, WORD(jump_r) },
+    { MN_JMP, FORM_M, WORD(jump_m) },
+    { MN_CALL, FORM_REL, WORD(call) },
+    { MN_CALL, FORM_R, WORD(call_r) },
+    { MN_CALL, FORM_M, WORD(call_m) },
+    { MN_RET, FORM_NONE, WORD(ret) },
+    { MN_RET, FORM_I, WORD(ret) },
+    { MN_PUSH, FORM_R, WORD(push_r) },
+    { MN_PUSH, FORM_I, WORD(push_r) },
+    { MN_PUSH, FORM_M, WORD(push_m) },
+    { MN_POP, FORM_R, WORD(pop_r) },
+    { MN_LEAVE, FORM_NONE, WORD(leave) },
     { 0 },
 };

@@ -23,11 +23,11 @@ typedef const struct op *fast_fn(struct cpu *c, const struct op *o, u32 flags);
 
 struct op {
     fast_fn *run;
-    void *dst;              /* registers by host address (so a cache serves one processor); an immediate is &imm */
-    const void *src;
+    union { void *dst; u64 wide_m; };   /* registers by host address (so a cache serves one processor) */
+    const void *src;        /* or an immediate: &imm; in 64-bit mode &wide, and &wide_m where the destination is memory */
     const u64 *base, *index;
-    const u64 *segment;     /* base of the memory operand's segment */
-    u32 imm, disp;          /* of a branch: imm is the target, relative to the block's start */
+    union { const u64 *segment; u64 wide; }; /* base of the memory operand's segment */
+    u32 imm, disp;          /* of a branch: imm is the target, relative to the block's start. Both are signed in 64-bit mode */
     u16 offset;             /* of the instruction from the block's start, bytes */
     u8 scale;               /* log2 */
     u8 len;                 /* bytes */
@@ -55,7 +55,7 @@ enum block_exit { EXIT_NEXT, EXIT_TAKEN, EXIT_INDIRECT };
 /* What decoded code depends on beside its bytes: compared as one number. */
 enum {
     MODE_BITS = 3,                  /* code size: 0 is 16 bits, 1 is 32, 2 is 64 */
-    MODE_FLAT_SHIFT = 2,            /* BIT(MODE_FLAT_SHIFT + seg): that segment spans 4 GiB and may be written */
+    MODE_FLAT_SHIFT = 2,            /* BIT(MODE_FLAT_SHIFT + seg): that segment spans 4 GiB and may be written; in 64-bit mode any is flat */
     MODE_FLAT_CODE = 1 << 8,        /* CS spans 4 GiB */
     MODE_STACK32 = 1 << 9,          /* SS.B */
 };

@@ -29,11 +29,11 @@ void interp_code_changed(struct cpu *c)
     unsigned bits = state_code_bits(&c->state);
     u32 mode = bits == 64 ? 2 : bits == 32;
     c->no_fast_memory = has_data_breakpoint(c) || alignment_checked(c);
-    for (unsigned seg = 0; seg < SREG_COUNT && bits != 64 && !c->no_fast_memory; seg++)
-        mode |= is_flat(c, seg) << (MODE_FLAT_SHIFT + seg);
-    if (c->state.seg[CS].limit == 0xffffffff)
+    for (unsigned seg = 0; seg < SREG_COUNT && !c->no_fast_memory; seg++)
+        mode |= (bits == 64 || is_flat(c, seg)) << (MODE_FLAT_SHIFT + seg);
+    if (bits != 64 && c->state.seg[CS].limit == 0xffffffff)
         mode |= MODE_FLAT_CODE;
-    if (c->state.seg[SS].attr & SEG_DB)
+    if (bits != 64 && c->state.seg[SS].attr & SEG_DB)
         mode |= MODE_STACK32;
     c->mode = mode;
     c->tlb = c->mmu.tlb[cpl(c) == 3];
