@@ -6,7 +6,11 @@ ifneq ($(CURDIR),$(ROOT))
 $(error run make in $(ROOT), or with `make -C $(ROOT)`)
 endif
 
-ifdef SAN
+ifeq ($(SAN),thread)
+B := build/tsan
+SANFLAGS := -fsanitize=thread -fno-omit-frame-pointer
+EMU := $(B)/emu
+else ifdef SAN
 B := build/san
 SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 EMU := $(B)/emu
@@ -113,7 +117,7 @@ help:
 	@echo "make setup    install the packages that are missing, no more"
 	@echo "make demo     install what is missing, build, run ./emu compare guests/nano"
 	@echo "make lab1     a student's directory my-lab1, and its marks (each lab has one such)"
-	@echo "make check    install what is missing, build, run all tests (SAN=1: with sanitizers)"
+	@echo "make check    install what is missing, build, run all tests (SAN=1: with sanitizers; SAN=thread: for races)"
 	@echo "make soak     the same with what takes minutes"
 	@echo "make bench    speed, against the bars"
 	@echo "make docs     write anew what the documents show of the program"

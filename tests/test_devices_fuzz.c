@@ -194,7 +194,7 @@ static void test_nonsense(void)
 {
     struct fuzz f = { .seed = check_seed() };
     start(&f);
-    for (unsigned i = 0; i < STEPS; i++) {
+    for (u64 i = 0, steps = check_rounds(STEPS); i < steps; i++) {
         unsigned what = rnd(&f) % 17;
         (what < 10 ? touch_port : what < 12 ? touch_memory : what < 14 ? pass_time : what < 16 ? disturb : use)(&f);
         if (f.r.platform.intc->pending(f.r.platform.intc) && rnd(&f) & 1)

@@ -557,7 +557,7 @@ static void test_nonsense(void)
     u64 seed = check_seed();
     start(&t, BLOCK_SNAPSHOT);
     fwcfg_set_file(t.r.platform.fwcfg, "etc/x", "hello", 5, &t.r.err);
-    for (unsigned i = 0; i < 100000; i++) {
+    for (u64 i = 0, rounds = check_rounds(100000); i < rounds; i++) {
         u64 v = check_random(&seed), size = 1 << (v >> 4 & 3) % 3;
         if (v % 4 == 0)
             act(&t, v >> 8);

@@ -786,10 +786,9 @@ static void step_nonsense(struct fuzz *f)
 static void test_nonsense(void)
 {
     static struct fuzz f;
-    const char *steps = getenv("EMU_CASES");
     f.seed = check_seed();
     start(&f.t);
-    for (unsigned i = 0, n = steps ? atoi(steps) : 200000; i < n; i++)
+    for (u64 i = 0, n = check_rounds(200000); i < n; i++)
         step_nonsense(&f);
     FILE *null = fopen("/dev/null", "w");
     e1000_ops.info(f.t.r.device[2], null);

@@ -278,7 +278,7 @@ static void test_interrupts(void)
 
 static void test_nonsense(void)
 {
-    u64 seed = check_seed(), rounds = getenv("EMU_SOAK") ? 5000 : 50;
+    u64 seed = check_seed(), rounds = check_rounds(50);
     struct unit t;
     start(&t, 4);
     for (u64 i = 0; i < rounds; i++) {

@@ -53,7 +53,7 @@ static void fuzz(unsigned rounds, bool network)
     DONE_FRONT(f);
 }
 
-static unsigned fuzz_rounds(void) { return getenv("EMU_SOAK") ? 50000 : 200; }
+static unsigned fuzz_rounds(void) { return check_rounds(200); }
 static void test_fuzz_disk(void) { fuzz(fuzz_rounds(), false); }
 static void test_fuzz_network(void) { fuzz(fuzz_rounds(), true); }
 

@@ -544,7 +544,7 @@ static void nonsense_step(struct two *t, u64 *seed)
 
 static void test_nonsense(void)
 {
-    u64 seed = check_seed(), rounds = getenv("EMU_SOAK") ? 2000 : 20;
+    u64 seed = check_seed(), rounds = check_rounds(20);
     for (u64 i = 0; i < rounds; i++) {
         struct two t;
         start_two(&t);

@@ -302,7 +302,7 @@ static void test_nonsense(void)
 {
     struct vb b = { .path = path };
     struct vd d;
-    unsigned rounds = getenv("EMU_SOAK") ? 20000 : 100, devices = 0;
+    unsigned rounds = check_rounds(100), devices = 0;
     nonsense_seed = check_seed() | 1;
     signal(SIGPIPE, SIG_IGN);
     pid_t pid = vb_fork(&b, run_nonsense);

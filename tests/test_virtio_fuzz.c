@@ -4,7 +4,7 @@
 
 #include "devices/input/i8042.h"
 
-enum { FUZZ_STEPS = 60000, SOAK_TIMES = 50, VD_MSIX = VD_BAR + 0x10000 };
+enum { FUZZ_STEPS = 60000, VD_MSIX = VD_BAR + 0x10000 };
 
 /* Numbers that matter: small ones, and places in or near memory. */
 static u64 some_number(u64 *seed)
@@ -93,8 +93,8 @@ static void begin_again(struct vd *d, u64 *seed)
 
 static unsigned fuzz(struct vd *d, u64 *seed)
 {
-    unsigned served = 0, steps = FUZZ_STEPS * (getenv("EMU_SOAK") ? SOAK_TIMES : 1);
-    for (unsigned i = 0; i < steps; i++) {
+    unsigned served = 0;
+    for (u64 i = 0, steps = check_rounds(FUZZ_STEPS); i < steps; i++) {
         u64 v = check_random(seed);
         if (v % 64 == 0)
             begin_again(d, seed);

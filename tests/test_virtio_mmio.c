@@ -209,7 +209,7 @@ static void test_nonsense(void)
     u64 state = 0x2545f4914f6cdd1d;
     struct vd d;
     start(&d, 2);
-    for (unsigned i = 0; i < 200000; i++) {
+    for (u64 i = 0, rounds = check_rounds(200000); i < rounds; i++) {
         state = state * 6364136223846793005 + 1442695040888963407;
         unsigned at = state >> 33 & 0x1ff, size = 1 << (state >> 42 & 1) * 2;
         u32 value = state >> 44 & 1 ? state >> 45 & 0xff : state >> 24;
