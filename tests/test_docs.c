@@ -146,6 +146,47 @@ static void test_links(void)
     each_line(check_links, NULL);
 }
 
+/* --- tests that docs/hostile.md names --- */
+
+static bool has_test(const char *program, const char *test)
+{
+    char path[LINE], line[LINE], wanted[LINE];
+    snprintf(path, sizeof path, "tests/test_%s.c", program);
+    snprintf(wanted, sizeof wanted, "{ \"%s\", ", test);
+    FILE *f = fopen(path, "r");
+    bool found = false;
+    while (f && !found && fgets(line, sizeof line, f))
+        found = strstr(line, wanted);
+    if (f)
+        fclose(f);
+    return found;
+}
+
+/* In the rows of its tables, whatever has a slash is program/test. */
+static unsigned named;
+static void check_tests(const char *from, unsigned n, char *line)
+{
+    char *save;
+    if (strcmp(from, "docs/hostile.md") || *line != '|')
+        return;
+    for (char *word = strtok_r(line, " ,|", &save); word; word = strtok_r(NULL, " ,|", &save)) {
+        char *slash = strchr(word, '/');
+        if (!slash)
+            continue;
+        *slash = 0;
+        named++;
+        if (!has_test(word, slash + 1))
+            FAIL("%s:%u: there is no test %s of tests/test_%s.c", from, n, slash + 1, word);
+    }
+}
+
+static void test_named_tests(void)
+{
+    named = 0;
+    each_line(check_tests, NULL);
+    CHECK(named > 100);
+}
+
 /* --- commands --- */
 
 /* Does it name a file that only tools/fetch-guests brings, and that is not there? */
@@ -247,7 +288,7 @@ static void test_book(void)
 int main(int argc, char **argv)
 {
     static const struct check tests[] = {
-        { "what the program prints", test_current }, { "links", test_links }, { "commands", test_commands }, { "tools", test_tools }, { "the book", test_book }, { NULL, NULL },
+        { "what the program prints", test_current }, { "links", test_links }, { "named tests", test_named_tests }, { "commands", test_commands }, { "tools", test_tools }, { "the book", test_book }, { NULL, NULL },
     };
     nftw(".", visit, 16, FTW_PHYS | FTW_ACTIONRETVAL);
     return check_main(argc, argv, "documents", tests);
