@@ -469,6 +469,23 @@ void physmap_written(struct physmap *m, gpa_t gpa, u64 len)
     }
 }
 
+bool physmap_logs(const struct physmap *m)
+{
+    for (const struct phys_observer *o = m->observers; o; o = o->next)
+        if (o->sync)
+            return true;
+    return false;
+}
+
+void physmap_sync(struct physmap *m)
+{
+    for (struct phys_observer *o = m->observers, *next; o; o = next) {
+        next = o->next;
+        if (o->sync)
+            o->sync(o->opaque);
+    }
+}
+
 void physmap_observe(struct physmap *m, struct phys_observer *o)
 {
     o->next = m->observers;

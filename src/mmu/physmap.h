@@ -52,6 +52,7 @@ struct phys_observer {
     void (*written)(void *opaque, gpa_t gpa, u64 len);      /* after the write, within one page */
     void (*marked)(void *opaque, gpa_t page, u8 marks);     /* marks were added: drop cached writable mappings of that page */
     void (*map_changed)(void *opaque);                      /* regions came, went or moved */
+    void (*sync)(void *opaque);                             /* it keeps a log of the guest's writes to pages with MARK_DIRTY_LOG, and tells of them only now */
     void *opaque;
     struct phys_observer *next;
 };
@@ -125,6 +126,10 @@ void physmap_store(struct physmap *m, gpa_t gpa, unsigned size, u64 value);
 u8 physmap_marks(const struct physmap *m, gpa_t gpa);
 void physmap_mark(struct physmap *m, gpa_t gpa, u8 marks);
 void physmap_unmark(struct physmap *m, gpa_t gpa, u8 marks);
+/* Does somebody log the guest's writes, so that MARK_DIRTY_LOG costs next to nothing? */
+bool physmap_logs(const struct physmap *m);
+/* What is in such logs is told to the observers. */
+void physmap_sync(struct physmap *m);
 /* Tell observers that [gpa, gpa+len) was written through a pointer. */
 void physmap_written(struct physmap *m, gpa_t gpa, u64 len);
 

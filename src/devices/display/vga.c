@@ -244,8 +244,9 @@ static struct device *vga_create(struct platform *to, struct error *err)
     v->clock = to->clock;
     v->map = to->map;
     v->bus = to->bus;
-    if (vga_memory_init(v, err) || vbe_init(v, to, err) || bus_add_ports(to->bus, "vga", 0x3b4, 8, &mono_ports, v, err) ||
+    if (vga_log_init(v, err) || vga_memory_init(v, err) || vbe_init(v, to, err) || bus_add_ports(to->bus, "vga", 0x3b4, 8, &mono_ports, v, err) ||
         bus_add_ports(to->bus, "vga", 0x3c0, 32, &colour_ports, v, err)) {
+        vga_log_fini(v);
         free(v);
         return NULL;
     }
@@ -253,7 +254,11 @@ static struct device *vga_create(struct platform *to, struct error *err)
     return &v->dev;
 }
 
-static void vga_destroy(struct device *d) { free(d); }
+static void vga_destroy(struct device *d)
+{
+    vga_log_fini((struct vga *)d);
+    free(d);
+}
 
 static void vga_info(const struct device *d, FILE *out)
 {

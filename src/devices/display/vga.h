@@ -49,13 +49,15 @@ struct vga_picture {
     /* what it was drawn from, so that only what changed is drawn again */
     struct vga_look look;
     bool blink_shown;
+    u64 looked;                     /* at the log of what was written; 0: there was none */
     u8 *saved;                      /* the memory of each row; owned */
     u8 *saved_font;                 /* both fonts; owned */
     u8 *scratch;                    /* of a row that wraps around the end of memory; owned */
     u32 *line;                      /* of a row before it is shifted; owned */
 };
 /* Draw what changed since the last call. blink: the phase in which blinking characters and the cursor are shown. Returns how many
- * lines changed, and which: *first to *last. The guest notices nothing: memory is compared, not watched. */
+ * lines changed, and which: *first to *last. The guest notices nothing: memory is
+ * compared, and watched only where an engine keeps a log of writes anyway. */
 unsigned vga_picture_update(struct vga_picture *p, const struct device *d, bool blink, unsigned *first, unsigned *last);
 void vga_picture_fini(struct vga_picture *p);
 

@@ -68,6 +68,7 @@ struct vga {
     struct bus *bus;
     u8 *vram;                               /* hva */
     u8 *text;                               /* hva of the memory at B8000h */
+    struct vga_log *log;                    /* owned */
 };
 
 /* A register changed: does the processor see the memory in another way now? */
@@ -77,6 +78,14 @@ int vga_memory_init(struct vga *v, struct error *err);
 void vga_memory_reset(struct vga *v);
 /* vram was written by the display itself. */
 void vga_vram_written(struct vga *v, u32 offset, u32 len);
+
+/* vga_log.c. 0 or -1 with *err. */
+int vga_log_init(struct vga *v, struct error *err);
+void vga_log_fini(struct vga *v);
+/* Look at the log: what was written until now has been found. The number of this look; 0: there is no log. */
+u64 vga_log_look(const struct vga *v);
+/* Was something of [from, from + len) of vram, which may go around its end, written after that look? */
+bool vga_log_written(const struct vga *v, u64 since, u32 from, u32 len);
 
 int vbe_init(struct vga *v, struct platform *to, struct error *err);
 void vbe_reset(struct vga *v);

@@ -2,7 +2,8 @@
 /*
  * Pixels. A row of the screen is a stretch of memory; it is drawn only if that stretch, or what it is looked at through (struct
  * vga_look, the fonts), is another than when it was drawn last. Comparing is a small fraction of drawing, and unlike
- * write-protected pages it costs the guest nothing and no engine anything.
+ * write-protected pages it costs the guest nothing and no engine anything. Where an engine keeps a log of writes (vga_log.c), rows of a
+ * linear mode that it does not name are not even compared.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -226,17 +227,26 @@ static void draw_row(struct vga_picture *p, const struct vga *v, const struct vg
         draw_graphics_row(p, l, row, from);
 }
 
+/* A row whose bytes nobody has written since the last look. */
+static bool row_untouched(const struct vga_picture *p, const struct vga *v, const struct vga_look *l, unsigned row, u64 look)
+{
+    return look && p->looked && l->row_bytes && !vga_log_written(v, p->looked, row_offset(l, row), l->row_bytes);
+}
+
 unsigned vga_picture_update(struct vga_picture *p, const struct device *d, bool blink, unsigned *first, unsigned *last)
 {
     const struct vga *v = (const struct vga *)d;
     struct vga_look l;
     vga_look(d, &l);
+    u64 look = l.kind == VGA_TEXT || l.kind == VGA_BLANK ? 0 : vga_log_look(v);
     bool all = !p->pixels || !same_look(&l, &p->look);
     if (all)
         resize(p, &l);
     all |= font_changed(p, v, &l);
     unsigned lines = l.kind == VGA_TEXT ? l.cell_height : 1, bytes = source_bytes(&l), changed = 0;
     for (unsigned row = 0; row < l.height / lines; row++) {
+        if (!all && row_untouched(p, v, &l, row, look))
+            continue;
         const u8 *from = row_source(v, &l, row, p->scratch);
         u8 *saved = p->saved + (size_t)row * (l.row_bytes + 1);
         if (!all && !row_moves(p, &l, row, from, blink) && memcmp(saved, from, bytes) == 0)
@@ -250,6 +260,7 @@ unsigned vga_picture_update(struct vga_picture *p, const struct device *d, bool 
     }
     p->look = l;
     p->blink_shown = blink;
+    p->looked = look;
     return changed;
 }
 

@@ -37,6 +37,8 @@ static int check_works(const struct vm *vm, struct error *err)
 
 static void on_map_changed(void *opaque) { ((struct host_vm *)opaque)->slots_stale = true; }
 
+static void on_sync(void *opaque) { host_sync_dirty(opaque); }
+
 static void on_marked(void *opaque, gpa_t page, u8 marks)
 {
     if (marks & MARK_DIRTY_LOG)
@@ -75,7 +77,7 @@ static int host_vm_init(struct vm *vm, struct error *err)
         return -1;
     }
     host_set_zones(h);
-    h->observer = (struct phys_observer){ .map_changed = on_map_changed, .marked = on_marked, .opaque = h };
+    h->observer = (struct phys_observer){ .map_changed = on_map_changed, .marked = on_marked, .sync = on_sync, .opaque = h };
     physmap_observe(&vm->map, &h->observer);
     vm->engine_data = h;
     host_shortcuts_attach(h);
@@ -85,6 +87,7 @@ static int host_vm_init(struct vm *vm, struct error *err)
 static void host_vm_fini(struct vm *vm)
 {
     struct host_vm *h = vm->engine_data;
+    host_sync_dirty(h);
     host_shortcuts_detach(h);
     host_irqchip_detach(h);
     physmap_unobserve(&vm->map, &h->observer);

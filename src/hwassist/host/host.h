@@ -97,7 +97,7 @@ void host_params(const char *root, char *text, size_t size);
 
 /* slots.c: guest memory as KVM's slots. 0 or -1 with *err. Only what has changed since the last time is touched. */
 int host_set_slots(struct host_vm *h, const struct physmap *map, struct error *err);
-/* Pages that the guest has written in logged slots: their observers hear of it. */
+/* Pages that the guest has written in logged slots since the last time: their observers hear of it. */
 void host_sync_dirty(struct host_vm *h);
 
 /* coalesced.c: writes to delayable MMIO, which KVM collects. Flush before anything else that came of the same KVM_RUN. */

@@ -344,7 +344,6 @@ void host_run(struct vcpu *v, cycles_t deadline, struct exit *e)
     while (!must_return(h, deadline, e) && once(h, deadline, e))
         ;
     disarm(h);
-    host_sync_dirty(h->vm);
     if (e->kind == EXIT_KICKED)
         v->cpu.attention = 0;
 }

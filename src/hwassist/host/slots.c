@@ -83,6 +83,7 @@ int host_set_slots(struct host_vm *h, const struct physmap *map, struct error *e
 {
     struct host_slot want[HOST_MAX_SLOTS];
     unsigned n = 0;
+    host_sync_dirty(h); /* a slot that goes takes its log along */
     h->logging = false;
     for (unsigned i = 0; i < map->nregions; i++) {
         if (map->region[i].kind == REGION_MMIO && !map->region[i].hva)
