@@ -154,7 +154,138 @@ static void test_network(void)
     vb_stop(pid);
 }
 
+/* One frame there and back by a pair of queues. False: nothing came back. */
+static bool echo(struct vd *d, unsigned pair, u8 seed)
+{
+    u8 frame[12 + 100] = { 0 }, back[sizeof frame];
+    for (unsigned i = 12; i < sizeof frame; i++)
+        frame[i] = i * 7 + seed;
+    physmap_write(&d->r.map, HEADER, frame, sizeof frame);
+    vd_add(d, 2 * pair, &(struct vd_piece){ BUFFER + 0x1000 * pair, 2048, true }, 1);
+    vd_kick(d, 2 * pair);
+    vd_add(d, 2 * pair + 1, &(struct vd_piece){ HEADER, sizeof frame, false }, 1);
+    vd_kick(d, 2 * pair + 1);
+    for (unsigned i = 0; i < 30 && vd_peek(d, d->q[2 * pair].device + 2, 2) == d->q[2 * pair].used; i++)
+        let_time_pass(d);
+    if (vd_used(d, 2 * pair, 1) != sizeof frame || wait_used(d, 2 * pair + 1, 1) < 0)
+        return false;
+    physmap_read(&d->r.map, BUFFER + 0x1000 * pair, back, sizeof back);
+    return memcmp(frame + 12, back + 12, sizeof frame - 12) == 0;
+}
+
+static u8 command_pairs(struct vd *d, u16 pairs)
+{
+    struct vd_piece p[3] = { { HEADER + 0x1000, 2, false }, { HEADER + 0x1002, 2, false }, { ANSWER, 1, true } };
+    vd_poke(d, HEADER + 0x1000, 2, 4);          /* class MQ, command PAIRS_SET */
+    vd_poke(d, HEADER + 0x1002, 2, pairs);
+    vd_poke(d, ANSWER, 1, 0xee);
+    vd_add(d, 4, p, 3);
+    vd_kick(d, 4);
+    return wait_used(d, 4, 3) == 1 ? vd_peek(d, ANSWER, 1) : 0xee;
+}
+
+/* Two pairs of queues: the second is served from when the driver says that it uses it, and again after the back-end has died. */
+static void test_pairs(void)
+{
+    struct vb b = { .path = path, .features = VIRTIO_F_VERSION_1 | BIT(22), .queues = 2 };
+    struct vd d;
+    pid_t pid = vb_start(&b);
+    vd_init(&d);
+    struct vhost *h = open_backend(0, &d.r.err);
+    if (!CHECK(h != NULL))
+        return;
+    d.r.platform.nic[0] = (struct nic){ .model = NIC_VIRTIO, .slot = 3, .vhost = h, .pairs = 4 };
+    vd_power_on(&d);
+    CHECK_EQ(vd_get(&d, VD_CONFIG + 8, 2), 2);      /* the user wants four, the back-end has two */
+    for (unsigned round = 0; round < 2; round++) {
+        check_context("round %u", round);
+        CHECK(vd_negotiate(&d, PLAIN | BIT(17) | BIT(22)));
+        for (unsigned q = 0; q < 5; q++)
+            vd_queue(&d, q, 16);
+        vd_go(&d);
+        CHECK(echo(&d, 0, 1));
+        CHECK(!echo(&d, 1, 2));                     /* not yet */
+        CHECK_EQ(command_pairs(&d, 3), 1);
+        CHECK_EQ(command_pairs(&d, 2), 0);
+        CHECK_EQ(wait_used(&d, 3, 1), 0);           /* what was waiting goes now */
+        CHECK_EQ(wait_used(&d, 2, 1), 112);
+        CHECK(echo(&d, 1, 3));
+        vb_stop(pid);
+        pid = vb_start(&b);
+        for (unsigned i = 0; i < 60; i++)
+            let_time_pass(&d);
+        CHECK(echo(&d, 0, 4));
+        CHECK(echo(&d, 1, 5));
+    }
+    CHECK(vd_negotiate(&d, PLAIN | BIT(17)));       /* without MQ the third queue is for commands: it is not the back-end's */
+    for (unsigned q = 0; q < 3; q++)
+        vd_queue(&d, q, 16);
+    vd_go(&d);
+    CHECK(echo(&d, 0, 6));
+    struct vd_piece p[3] = { { HEADER + 0x1000, 2, false }, { HEADER + 0x1002, 1, false }, { ANSWER, 1, true } };
+    vd_poke(&d, HEADER + 0x1000, 4, 0x010000);
+    vd_poke(&d, ANSWER, 1, 0xee);
+    vd_add(&d, 2, p, 3);
+    vd_kick(&d, 2);
+    CHECK_EQ(wait_used(&d, 2, 3), 1);
+    stop_machine(&d);
+    vb_stop(pid);
+}
+
+/* --- the back-end's channel --- */
+
+/* The disk grows: the driver gets an interrupt, and reads the new size. */
+static void test_grows(void)
+{
+    struct vb b = { .path = path, .disk = image, .features = DISK_FEATURES };
+    struct vd d;
+    s64 used;
+    pid_t pid = vb_start(&b);
+    CHECK(start_machine(&d, 0, 2));
+    for (unsigned round = 1; round < 3; round++) {
+        ready_disk(&d, PLAIN, 8);
+        u8 generation = vd_get(&d, 21, 1);
+        CHECK_EQ(request(&d, 1, VB_GROW_SECTOR, 512, &used), 0);
+        for (unsigned i = 0; i < 30 && vd_get(&d, 21, 1) == generation; i++)
+            let_time_pass(&d);
+        CHECK(vd_get(&d, VD_ISR, 1) & 2);
+        CHECK_EQ(vd_get(&d, VD_CONFIG, 4), (DISK + round * VB_GROW_BYTES) / 512);
+        CHECK_EQ(vd_get(&d, VD_CONFIG + 34, 2), 2);     /* queues stay as they are */
+        CHECK_EQ(request(&d, 0, 0, 512, &used), 0);
+    }
+    stop_machine(&d);
+    vb_stop(pid);
+}
+
+/* What nobody asked for ends the connection; the next one serves. */
+static void test_channel_nonsense(void)
+{
+    struct vb b = { .path = path, .disk = image, .features = DISK_FEATURES, .says = 99 };
+    struct vd d;
+    s64 used;
+    pid_t pid = vb_start(&b);
+    CHECK(start_machine(&d, 0, 0));
+    ready_disk(&d, PLAIN, 8);
+    CHECK_EQ(request(&d, 1, VB_GROW_SECTOR, 512, &used), 0);
+    for (unsigned i = 0; i < 30 && !*vhost_trouble(backend(&d)); i++)
+        let_time_pass(&d);
+    CHECK_CONTAINS(vhost_trouble(backend(&d)), "channel");
+    CHECK_EQ(request(&d, 0, 0, 512, &used), 0);
+    CHECK_EQ(vd_get(&d, VD_CONFIG, 4), DISK / 512);
+    stop_machine(&d);
+    vb_stop(pid);
+}
+
 /* --- qemu-storage-daemon --- */
+
+/* A socket is there before somebody listens to it. */
+static bool listens(void)
+{
+    struct error err;
+    struct vhost *h = open_backend(0, &err);
+    vhost_free(h);
+    return h;
+}
 
 static pid_t start_daemon(const char *format, const char *file)
 {
@@ -168,7 +299,7 @@ static pid_t start_daemon(const char *format, const char *file)
         execl("/bin/sh", "sh", "-c", command, NULL);
         _exit(127);
     }
-    for (unsigned i = 0; i < 500 && access(path, F_OK); i++)
+    for (unsigned i = 0; i < 500 && !listens(); i++)
         usleep(10000);
     return pid;
 }
@@ -212,7 +343,8 @@ int main(int argc, char **argv)
 {
     static const struct check tests[] = {
         { "disk", test_disk }, { "queues", test_queues }, { "fewer_queues", test_fewer_queues },
-        { "watched_pages", test_watched_pages }, { "network", test_network }, { "daemon_raw", test_daemon_raw },
+        { "watched_pages", test_watched_pages }, { "network", test_network }, { "pairs", test_pairs }, { "grows", test_grows }, { "channel_nonsense", test_channel_nonsense },
+        { "daemon_raw", test_daemon_raw },
         { "daemon_qcow2", test_daemon_qcow2 }, { NULL, NULL },
     };
     return vhost_main(argc, argv, "vhost", tests);

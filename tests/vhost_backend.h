@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A back-end of vhost-user, in a process of its own: a disk in a file, or a network that sends each frame back. It can have vices: it
- * dies with requests in its hands, hangs, lies. It reads split rings only, without indirect tables.
+ * dies with requests in its hands, hangs, lies. It reads split rings only, without indirect tables. It serves nobody before it has heard
+ * that the driver is ready, and a write to its disk's sector VB_GROW_SECTOR makes the disk larger.
  */
 #ifndef EMU_TESTS_VHOST_BACKEND_H
 #define EMU_TESTS_VHOST_BACKEND_H
@@ -27,7 +28,7 @@ enum vb_vice {
     VB_SILENT, VB_REFUSES, VB_WRONG_REQUEST, VB_WRONG_SIZE, VB_LONG, VB_VERSION, VB_WITH_FDS, VB_CUT, VB_HANGS_UP, VB_DIES_IN_HEADER, VB_DIES_IN_PAYLOAD,  /* when `after` messages have come */
     VB_VICES,
 };
-enum { VB_RINGS = 8, VB_DISK_CONFIG = 60 };
+enum { VB_RINGS = 8, VB_DISK_CONFIG = 60, VB_GROW_SECTOR = 777, VB_GROW_BYTES = 1 << 20 };
 
 struct vb {
     const char *path;               /* of the socket */
@@ -35,9 +36,11 @@ struct vb {
     u64 features;                   /* of the device */
     enum vb_vice vice; unsigned after;
     bool no_reply_ack;
+    u32 says;                   /* what it says on its channel; 0: that its configuration has changed */
     unsigned queues;            /* that it says it serves; 0: as many as its configuration says */
     /* inside the process */
-    int listener, socket, image;
+    int listener, socket, image, channel;
+    u64 status;
     u64 size;
     unsigned messages, chains;
     struct vhost_region region[VHOST_REGIONS_MAX]; u8 *mapped[VHOST_REGIONS_MAX]; unsigned regions;
@@ -96,7 +99,7 @@ struct vb_chain { u16 head; unsigned pieces, readable; struct { u8 *at; u32 len;
 
 static inline bool vb_take(struct vb *b, unsigned n, struct vb_chain *c)
 {
-    if (!b->ring[n].on || vb_get16(b->ring[n].avail + 2) == b->ring[n].next)
+    if (!b->ring[n].on || !(b->status & 4) || vb_get16(b->ring[n].avail + 2) == b->ring[n].next)
         return false;
     c->head = vb_get16(b->ring[n].avail + 4 + 2 * (b->ring[n].next++ % b->ring[n].size));
     c->pieces = c->readable = 0;
@@ -111,6 +114,14 @@ static inline bool vb_take(struct vb *b, unsigned n, struct vb_chain *c)
     } while (d.flags & 1);
     b->chains++;
     return true;
+}
+
+/* The disk is larger now, as it says on its channel, and is heard. */
+static inline void vb_grow(struct vb *b)
+{
+    struct vhost_message m = { .request = b->says ? b->says : VHOST_BACKEND_CONFIG_CHANGE, .flags = VHOST_VERSION | VHOST_NEED_REPLY };
+    b->size += VB_GROW_BYTES;
+    vhost_message_send(b->channel, &m);
 }
 
 /* Returns the bytes written. */
@@ -131,25 +142,27 @@ static inline u32 vb_disk(struct vb *b, struct vb_chain *c)
     }
     if (type == 4)
         fdatasync(b->image);
+    if (type == 1 && sector == VB_GROW_SECTOR)
+        vb_grow(b);
     return written + 1;
 }
 
-static inline void vb_echo(struct vb *b, struct vb_chain *tx)
+static inline void vb_echo(struct vb *b, unsigned rx_ring, struct vb_chain *tx)
 {
     static struct vb_chain rx;
     u8 frame[2048];
     u32 len = 0, room;
     for (unsigned i = 0; i < tx->pieces && len + tx->piece[i].len <= sizeof frame; len += tx->piece[i++].len)
         memcpy(frame + len, tx->piece[i].at, tx->piece[i].len);
-    if (!vb_take(b, 0, &rx))
+    if (!vb_take(b, rx_ring, &rx))
         return;
     frame[10] = 1;      /* num_buffers */
     room = rx.piece[0].len < len ? rx.piece[0].len : len;
     memcpy(rx.piece[0].at, frame, room);
     if (rx.pieces > 1)
         memcpy(rx.piece[1].at, frame + room, len - room);
-    vb_put(b, 0, rx.head, len);
-    vb_call(b, 0);
+    vb_put(b, rx_ring, rx.head, len);
+    vb_call(b, rx_ring);
 }
 
 static inline void vb_misbehave(struct vb *b, unsigned n, u16 head)
@@ -177,7 +190,7 @@ static inline void vb_serve(struct vb *b, unsigned n)
         }
         u32 written = b->disk ? vb_disk(b, &c) : 0;
         if (!b->disk)
-            vb_echo(b, &c);
+            vb_echo(b, n - 1, &c);
         vb_put(b, n, c.head, written);
     }
     vb_call(b, n);
@@ -242,6 +255,15 @@ static inline void vb_set_ring(struct vb *b, struct vhost_message *m)
     }
 }
 
+/* What was rung before that is served now. */
+static inline void vb_set_status(struct vb *b, u64 status)
+{
+    b->status = status;
+    for (unsigned n = 0; n < VB_RINGS; n++)
+        if (b->ring[n].on && (b->disk || n % 2))
+            vb_serve(b, n);
+}
+
 static inline void vb_obey(struct vb *b, struct vhost_message *m)
 {
     bool wants_ack = m->flags & VHOST_NEED_REPLY;
@@ -249,7 +271,7 @@ static inline void vb_obey(struct vb *b, struct vhost_message *m)
     switch (m->request) {
     case VHOST_USER_GET_FEATURES: m->value = b->features | VHOST_F_PROTOCOL_FEATURES; vb_answer(b, m, 8); return;
     case VHOST_USER_GET_PROTOCOL_FEATURES:
-        m->value = VHOST_PROTOCOL_MQ | VHOST_PROTOCOL_CONFIG | (b->no_reply_ack ? 0 : VHOST_PROTOCOL_REPLY_ACK);
+        m->value = VHOST_PROTOCOL_MQ | VHOST_PROTOCOL_CONFIG | VHOST_PROTOCOL_BACKEND_REQ | VHOST_PROTOCOL_STATUS | (b->no_reply_ack ? 0 : VHOST_PROTOCOL_REPLY_ACK);
         vb_answer(b, m, 8);
         return;
     case VHOST_USER_GET_QUEUE_NUM: m->value = b->queues ? b->queues : 4; vb_answer(b, m, 8); return;
@@ -260,6 +282,8 @@ static inline void vb_obey(struct vb *b, struct vhost_message *m)
         vb_answer(b, m, 8);
         return;
     case VHOST_USER_SET_MEM_TABLE: vb_set_memory(b, m); break;
+    case VHOST_USER_SET_STATUS: vb_set_status(b, m->value); break;
+    case VHOST_USER_SET_BACKEND_REQ_FD: b->channel = m->fd[0]; m->nfds = 0; break;
     default: vb_set_ring(b, m);
     }
     vhost_message_close_fds(m);
@@ -274,7 +298,7 @@ static inline void vb_talk(struct vb *b)
     for (;;) {
         struct pollfd fds[1 + VB_RINGS] = { { .fd = b->socket, .events = POLLIN } };
         for (unsigned n = 0; n < VB_RINGS; n++)
-            fds[1 + n] = (struct pollfd){ .fd = b->ring[n].on && (b->disk || n == 1) ? b->ring[n].kick : -1, .events = POLLIN };
+            fds[1 + n] = (struct pollfd){ .fd = b->ring[n].on && (b->disk || n % 2) ? b->ring[n].kick : -1, .events = POLLIN };
         poll(fds, 1 + VB_RINGS, -1);
         for (unsigned n = 0; n < VB_RINGS; n++) {
             u64 count;
@@ -319,6 +343,7 @@ static inline void vb_run(struct vb *b)
     for (;;) {
         b->socket = accept(b->listener, NULL, NULL);
         memset(b->ring, 0, sizeof b->ring);
+        b->status = 0;
         vb_talk(b);
         close(b->socket);
     }

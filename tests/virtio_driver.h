@@ -11,7 +11,7 @@
 #include "devices/virtio/virtio.h"
 #include "devices_rig.h"
 
-enum { VD_RAM = 4 << 20, VD_BAR = 0xfe000000, VD_PORTS = 0xc000, VD_SLOT = 3 << 3, VD_RINGS = 0x10000, VD_RING_STEP = 0x4000, VD_DATA = 0x100000 };
+enum { VD_RAM = 4 << 20, VD_BAR = 0xfe000000, VD_PORTS = 0xc000, VD_SLOT = 3 << 3, VD_RINGS = 0x10000, VD_RING_STEP = 0x4000, VD_QUEUES = 8, VD_DATA = 0x100000 };
 enum { VD_ISR = 0x1000, VD_CONFIG = 0x2000, VD_NOTIFY = 0x3000 };
 enum { D_NEXT = 1, D_WRITE = 2, D_INDIRECT = 4 };
 
@@ -30,7 +30,7 @@ struct vd {
     struct rig r;
     const struct vd_registers *at;
     bool packed, indirect;
-    struct vd_queue q[4];
+    struct vd_queue q[VD_QUEUES];
     gpa_t tables;                   /* where the next indirect table goes */
 };
 
@@ -118,7 +118,7 @@ static inline bool vd_negotiate(struct vd *d, u64 features)
     vd_set_status(d, VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER | VIRTIO_FEATURES_OK);
     d->packed = features & VIRTIO_F_RING_PACKED;
     d->indirect = features & VIRTIO_F_INDIRECT_DESC;
-    d->tables = VD_RINGS + 4 * VD_RING_STEP;
+    d->tables = VD_RINGS + VD_QUEUES * VD_RING_STEP;
     return vd_status(d) & VIRTIO_FEATURES_OK;
 }
 

@@ -3,6 +3,7 @@
 #include "devices/vhost/vhost.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -34,7 +35,7 @@ struct vhost *vhost_new(struct vhost_peer *p, const char *name, struct vhost_pat
     h->shared_fd = -1;
     h->patience.answer_ms = p->patience_ms = patience.answer_ms ? patience.answer_ms : VHOST_PATIENCE_MS;
     h->patience.work_ms = patience.work_ms ? patience.work_ms : VHOST_WORK_PATIENCE_MS;
-    h->server = (struct virtio_server){ 0, vhost_started, vhost_kicked, vhost_reset, vhost_orphaned };
+    h->server = (struct virtio_server){ 0, UINT_MAX, vhost_used_changed, vhost_started, vhost_kicked, vhost_reset, vhost_orphaned };
     h->look = (struct timer){ .fire = vhost_look_due, .opaque = h };
     if (p->ops->connect(p))
         return h;
@@ -48,10 +49,10 @@ void vhost_free(struct vhost *h)
     if (!h)
         return;
     h->peer->ops->disconnect(h->peer);
-    for (unsigned n = 0; n < h->server.queues; n++)
+    for (unsigned n = 0; n < h->rings; n++)
         vhost_ring_fini(&h->ring[n]);
     if (h->shared)
-        munmap(h->shared, h->server.queues * VHOST_RING_BYTES);
+        munmap(h->shared, h->rings * VHOST_RING_BYTES);
     if (h->shared_fd >= 0)
         close(h->shared_fd);
     h->peer->ops->close(h->peer);
@@ -78,7 +79,7 @@ void vhost_serve(struct vhost *h, struct virtio *v, const struct platform *to, u
     h->clock = to->clock;
     h->mask = mask;
     h->answers = answers;
-    h->server.queues = queues;
+    h->server.queues = h->rings = queues;
     for (unsigned n = 0; n < queues; n++)
         if (!vhost_ring_init(&h->ring[n], &v->queue[n], h->shared + n * VHOST_RING_BYTES, to->map->base))
             vhost_peer_refuse(h->peer, "event descriptors", strerror(errno));

@@ -20,11 +20,29 @@ struct vhost_blk {
 /* Without a back-end every request fails: the last byte says so (5.2.6). */
 static u32 disk_refused(struct virtio *v, struct virtqueue *q, const struct vq_chain *c) { return vq_write_last(q, c, ANSWER_IOERR); }
 
+/* What the back-end says, but for the queues: they are as many as the driver was told at first. */
+static bool fetch_config(struct vhost_blk *b)
+{
+    u8 config[CONFIG_SIZE];
+    if (!vhost_config(b->server, config, sizeof config))
+        return false;
+    config[NUM_QUEUES] = b->v.queues;
+    config[NUM_QUEUES + 1] = 0;
+    memcpy(b->v.config, config, sizeof config);
+    return true;
+}
+
+static void disk_server_config(struct virtio *v)
+{
+    if (fetch_config((struct vhost_blk *)v))
+        virtio_config_changed(v);
+}
+
 static void disk_info(const struct virtio *v, FILE *out) { vhost_info(((const struct vhost_blk *)v)->server, out); }
 
 static const struct virtio_ops disk_ops = {
     .name = "vhost-user-blk", .id = VIRTIO_ID_BLOCK, .pci_class = 0x010000, .queues = 1, .queue_size = QUEUE_SIZE, .config_size = CONFIG_SIZE,
-    .refused = disk_refused, .info = disk_info,
+    .server_config = disk_server_config, .refused = disk_refused, .info = disk_info,
 };
 
 /* As many as the user wants, and the back-end has. */
@@ -49,8 +67,7 @@ struct virtio *vhost_blk_new(const struct platform *to, const struct virtio_slot
     vhost_config(b->server, b->v.config, CONFIG_SIZE);
     unsigned queues = count_queues(b, s->queues);
     virtio_set_queues(&b->v, queues);
-    b->v.config[NUM_QUEUES] = queues;
-    b->v.config[NUM_QUEUES + 1] = 0;
+    fetch_config(b);
     vhost_serve(b->server, &b->v, to, queues, BIT(queues) - 1, DISK_FEATURES);
     return &b->v;
 }

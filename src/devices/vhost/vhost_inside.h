@@ -23,7 +23,7 @@ struct vhost {
     struct clock *clock;
     u64 mask;                           /* features that are its */
     u32 answers;
-    struct vhost_ring ring[VIRTIO_QUEUES_MAX];
+    struct vhost_ring ring[VIRTIO_QUEUES_MAX]; unsigned rings;      /* server.queues of them are in use */
     u8 *shared; int shared_fd;          /* memory of all rings; owned */
     enum vhost_state state;
     u64 since_ms, tried_ms, progress_ms;    /* when it was lost, looked for, and gave back something last; host's time */
@@ -62,6 +62,7 @@ void vhost_look_due(void *opaque, cycles_t when);
 void vhost_started(struct virtio_server *s);
 void vhost_kicked(struct virtio_server *s, struct virtqueue *q);
 void vhost_reset(struct virtio_server *s);
+void vhost_used_changed(struct virtio_server *s);
 void vhost_orphaned(struct virtio_server *s);
 void vhost_give_up(struct vhost *h, const char *why);
 /* Descriptors that become readable when there is something to be heard of. */

@@ -150,7 +150,7 @@ struct vhost_peer *vhost_kernel_new(const struct vhost_kernel_calls *calls, int 
     struct vhost_kernel *k = calloc(1, sizeof *k);
     if (!k)
         return NULL;
-    k->head = (struct vhost_peer){ .ops = &kernel_ops, .fd = -1, .queues = QUEUES };
+    k->head = (struct vhost_peer){ .ops = &kernel_ops, .fd = -1, .channel = -1, .queues = 1 };
     k->calls = calls;
     k->vhost = -1;
     k->tap = tap;

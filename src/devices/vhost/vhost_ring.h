@@ -39,7 +39,7 @@ struct vhost_ring {
     struct vhost_pending *by_head[VHOST_RING_SIZE];
     struct vhost_pending *first, **last; unsigned pendings;     /* owned */
     struct vhost_pending *waiting;      /* the first that is not submitted: none behind it is */
-    bool started;                       /* the back-end has it */
+    bool started, enabled;              /* the back-end has it, and serves it */
     bool dirty;                         /* something was submitted since the last kick */
 };
 

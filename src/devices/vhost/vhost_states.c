@@ -25,11 +25,23 @@ void vhost_give_up(struct vhost *h, const char *why)
 
 /* --- connecting the device and its back-end --- */
 
+/* Those that the driver does not use are left alone: their packets would be lost. */
+static bool enable_ring(struct vhost *h, struct vhost_ring *r)
+{
+    bool on = r->q->index < h->server.used;
+    if (r->enabled == on || !h->peer->ops->enable_ring)
+        return true;
+    r->enabled = on;
+    return h->peer->ops->enable_ring(h->peer, r->q->index, on);
+}
+
 static bool start_ring(struct vhost *h, struct vhost_ring *r)
 {
     struct vhost_place at = { VHOST_RING_SIZE, vhost_ring_desc(r), vhost_ring_avail(r), vhost_ring_used(r), r->kick, r->call };
     vhost_ring_renew(r);
-    return r->started = h->peer->ops->start_ring(h->peer, r->q->index, &at);
+    r->started = h->peer->ops->start_ring(h->peer, r->q->index, &at);
+    r->enabled = false;
+    return r->started && enable_ring(h, r);
 }
 
 static bool start_rings(struct vhost *h)
@@ -47,13 +59,14 @@ static bool set_up(struct vhost *h)
     const struct vhost_peer_ops *ops = h->peer->ops;
     const struct vhost_shared memory[] = {
         { { 0, h->map->fd_size, (u64)h->map->base, 0 }, h->map->fd },
-        { { RINGS_GPA, h->server.queues * VHOST_RING_BYTES, (u64)h->shared, 0 }, h->shared_fd },
+        { { RINGS_GPA, h->rings * VHOST_RING_BYTES, (u64)h->shared, 0 }, h->shared_fd },
     };
     u64 wanted = h->v->features & h->mask;
     if (wanted & ~h->peer->features)
         return vhost_peer_refuse(h->peer, "features", "it has fewer than the driver uses");
     wanted |= h->v->features & h->peer->features & VIRTIO_F_VERSION_1;
-    return ops->set_features(h->peer, wanted) && ops->set_memory(h->peer, memory, ARRAY_LEN(memory)) && start_rings(h);
+    return ops->set_features(h->peer, wanted) && ops->set_memory(h->peer, memory, ARRAY_LEN(memory)) && start_rings(h) &&
+           (!ops->ready || ops->ready(h->peer));
 }
 
 static bool try_to_start(struct vhost *h)
@@ -75,6 +88,7 @@ static bool try_to_start(struct vhost *h)
 void vhost_started(struct virtio_server *s)
 {
     struct vhost *h = (struct vhost *)s;
+    s->queues = h->v->ops->served ? h->v->ops->served(h->v) : h->rings;
     if (try_to_start(h))
         return;
     h->state = VHOST_LOST;
@@ -117,13 +131,37 @@ void vhost_kicked(struct virtio_server *s, struct virtqueue *q)
         vhost_look_soon(h);
 }
 
+void vhost_used_changed(struct virtio_server *s)
+{
+    struct vhost *h = (struct vhost *)s;
+    bool ok = true;
+    h->peer->waited_ms = 0;
+    for (unsigned n = 0; n < s->queues && h->state == VHOST_SERVED && ok; n++)
+        ok = !h->ring[n].started || enable_ring(h, &h->ring[n]);
+    if (!ok)
+        lose(h);
+}
+
+/* False: it has gone, or said what it must not say. */
+static bool attend(struct vhost *h)
+{
+    struct vhost_peer *p = h->peer;
+    p->waited_ms = 0;
+    if (!p->ops->alive(p) || (p->ops->attend && !p->ops->attend(p)))
+        return false;
+    if (p->config_changed && h->v->ops->server_config)
+        h->v->ops->server_config(h->v);
+    p->config_changed = false;
+    return true;
+}
+
 static void poll_served(struct vhost *h)
 {
     bool pulse = h->listening || ++h->looks % LOOKS_PER_PULSE == 0;
     if (!vhost_serve_rings(h))
         return;
     h->listening = false;
-    if (pulse && !h->peer->ops->alive(h->peer))
+    if (pulse && !attend(h))
         lose(h);
     else if (vhost_owes(h) && vhost_host_ms() - h->progress_ms > h->patience.work_ms)
         vhost_give_up(h, "the back-end does not answer");
@@ -156,6 +194,8 @@ unsigned vhost_listen(struct vhost *h, struct pollfd *fds, unsigned max)
     h->listening = true;
     if (h->peer->fd >= 0 && count < max)
         fds[count++] = (struct pollfd){ .fd = h->peer->fd, .events = POLLIN };
+    if (h->peer->channel >= 0 && count < max)
+        fds[count++] = (struct pollfd){ .fd = h->peer->channel, .events = POLLIN };
     for (unsigned n = 0; n < h->server.queues && count < max; n++)
         if (h->ring[n].q->enabled)
             fds[count++] = (struct pollfd){ .fd = h->ring[n].call, .events = POLLIN };
@@ -167,7 +207,7 @@ unsigned vhost_listen(struct vhost *h, struct pollfd *fds, unsigned max)
 /* Until no request is under way: a back-end that stops may still write to what it has begun with. */
 static void drain(struct vhost *h)
 {
-    struct pollfd fds[VIRTIO_QUEUES_MAX + 1];
+    struct pollfd fds[VIRTIO_QUEUES_MAX + 2];
     u64 end = vhost_host_ms() + h->patience.answer_ms;
     while (vhost_owes(h) && vhost_host_ms() < end && h->peer->ops->alive(h->peer)) {
         for (unsigned n = 0; n < h->server.queues; n++)
@@ -185,7 +225,7 @@ static bool stop(struct vhost *h)
     bool ok = !vhost_owes(h);
     for (unsigned n = 0; n < h->server.queues && ok; n++)
         ok = !h->ring[n].started || h->peer->ops->stop_ring(h->peer, n);
-    return ok;
+    return ok && (!h->peer->ops->reset || h->peer->ops->reset(h->peer));
 }
 
 static void forget(struct vhost *h, struct vhost_ring *r)
@@ -202,6 +242,7 @@ void vhost_reset(struct virtio_server *s)
     timer_cancel(h->clock, &h->look);
     vhost_each_ring(h, forget);
     h->state = VHOST_IDLE;
+    s->queues = h->rings;
 }
 
 void vhost_orphaned(struct virtio_server *s)

@@ -16,6 +16,8 @@
 
 #include "devices/vhost/vhost_peer.h"
 
+enum { STATUS_READY = 0x0f };       /* virtio 1.2, 2.1: up to DRIVER_OK */
+
 struct vhost_user {
     struct vhost_peer head;
     const char *path;
@@ -41,6 +43,14 @@ static struct vhost_message message_ring(enum vhost_request r, u32 index, u32 nu
     struct vhost_message m = message(r, sizeof m.ring);
     m.ring.index = index;
     m.ring.number = number;
+    return m;
+}
+
+static struct vhost_message message_event(enum vhost_request r, unsigned n, int fd)
+{
+    struct vhost_message m = message_u64(r, n);
+    m.fd[0] = fd;
+    m.nfds = 1;
     return m;
 }
 
@@ -101,7 +111,8 @@ static bool get(struct vhost_user *u, const char *what, enum vhost_request r, u6
 
 static bool get_protocol_features(struct vhost_user *u)
 {
-    u64 can = 0, wanted = VHOST_PROTOCOL_MQ | VHOST_PROTOCOL_REPLY_ACK | VHOST_PROTOCOL_CONFIG, queues = 0;
+    u64 can = 0, queues = 0, wanted = VHOST_PROTOCOL_MQ | VHOST_PROTOCOL_REPLY_ACK | VHOST_PROTOCOL_BACKEND_REQ | VHOST_PROTOCOL_CONFIG |
+                                      VHOST_PROTOCOL_RESET_DEVICE | VHOST_PROTOCOL_STATUS;
     u->protocol = 0;
     if (!(u->head.features & VHOST_F_PROTOCOL_FEATURES))
         return true;
@@ -139,10 +150,29 @@ static int open_socket(const struct vhost_user *u)
 
 static void user_disconnect(struct vhost_peer *p)
 {
+    if (p->channel >= 0)
+        close(p->channel);
+    p->channel = -1;
+    p->config_changed = false;
     if (p->fd >= 0)
         close(p->fd);
     p->fd = -1;
     p->connected = false;
+}
+
+static bool give_channel(struct vhost_user *u)
+{
+    int theirs;
+    if (!(u->protocol & VHOST_PROTOCOL_BACKEND_REQ))
+        return true;
+    u->head.channel = vhost_channel_open(u->head.patience_ms, &theirs);
+    if (u->head.channel < 0)
+        return vhost_peer_refuse(&u->head, "channel", strerror(errno));
+    struct vhost_message m = message_event(VHOST_USER_SET_BACKEND_REQ_FD, 0, theirs);
+    m.size = 0;
+    bool told = tell(u, "SET_BACKEND_REQ_FD", m);
+    close(theirs);
+    return told;
 }
 
 static bool user_connect(struct vhost_peer *p)
@@ -155,7 +185,7 @@ static bool user_connect(struct vhost_peer *p)
     if (p->fd < 0)
         return vhost_peer_refuse(p, u->path, strerror(errno));
     if (get(u, "GET_FEATURES", VHOST_USER_GET_FEATURES, &p->features) && get_protocol_features(u) &&
-        tell(u, "SET_OWNER", message(VHOST_USER_SET_OWNER, 0)))
+        tell(u, "SET_OWNER", message(VHOST_USER_SET_OWNER, 0)) && give_channel(u))
         p->connected = true;
     else
         user_disconnect(p);
@@ -191,22 +221,34 @@ static struct vhost_message message_place(unsigned n, const struct vhost_place *
     return m;
 }
 
-static struct vhost_message message_event(enum vhost_request r, unsigned n, int fd)
-{
-    struct vhost_message m = message_u64(r, n);
-    m.fd[0] = fd;
-    m.nfds = 1;
-    return m;
-}
-
 static bool user_start_ring(struct vhost_peer *p, unsigned n, const struct vhost_place *at)
 {
     struct vhost_user *u = (struct vhost_user *)p;
     return tell(u, "SET_VRING_NUM", message_ring(VHOST_USER_SET_VRING_NUM, n, at->size)) &&
            tell(u, "SET_VRING_BASE", message_ring(VHOST_USER_SET_VRING_BASE, n, 0)) && tell(u, "SET_VRING_ADDR", message_place(n, at)) &&
            tell(u, "SET_VRING_CALL", message_event(VHOST_USER_SET_VRING_CALL, n, at->call)) &&
-           tell(u, "SET_VRING_KICK", message_event(VHOST_USER_SET_VRING_KICK, n, at->kick)) &&
-           (!(p->features & VHOST_F_PROTOCOL_FEATURES) || tell(u, "SET_VRING_ENABLE", message_ring(VHOST_USER_SET_VRING_ENABLE, n, 1)));
+           tell(u, "SET_VRING_KICK", message_event(VHOST_USER_SET_VRING_KICK, n, at->kick));
+}
+
+/* Where the protocol has no features, a ring that has its kick is enabled. */
+static bool user_enable_ring(struct vhost_peer *p, unsigned n, bool on)
+{
+    return !(p->features & VHOST_F_PROTOCOL_FEATURES) ||
+           tell((struct vhost_user *)p, "SET_VRING_ENABLE", message_ring(VHOST_USER_SET_VRING_ENABLE, n, on));
+}
+
+static bool user_ready(struct vhost_peer *p)
+{
+    struct vhost_user *u = (struct vhost_user *)p;
+    return !(u->protocol & VHOST_PROTOCOL_STATUS) || tell(u, "SET_STATUS", message_u64(VHOST_USER_SET_STATUS, STATUS_READY));
+}
+
+static bool user_reset(struct vhost_peer *p)
+{
+    struct vhost_user *u = (struct vhost_user *)p;
+    if (u->protocol & VHOST_PROTOCOL_STATUS)
+        return tell(u, "SET_STATUS", message_u64(VHOST_USER_SET_STATUS, 0));
+    return !(u->protocol & VHOST_PROTOCOL_RESET_DEVICE) || tell(u, "RESET_DEVICE", message(VHOST_USER_RESET_DEVICE, 0));
 }
 
 static bool user_stop_ring(struct vhost_peer *p, unsigned n)
@@ -215,7 +257,13 @@ static bool user_stop_ring(struct vhost_peer *p, unsigned n)
     return ask((struct vhost_user *)p, "GET_VRING_BASE", &m);
 }
 
-/* Nothing comes over the socket on its own: we ask for no channel on which it could. */
+static bool user_attend(struct vhost_peer *p)
+{
+    const char *why = vhost_channel_attend(p);
+    return !why || vhost_peer_refuse(p, "channel", why);
+}
+
+/* Nothing comes over this socket on its own: for that there is the channel. */
 static bool user_alive(struct vhost_peer *p)
 {
     u8 byte;
@@ -246,7 +294,8 @@ static void user_close(struct vhost_peer *p)
 
 static const struct vhost_peer_ops user_ops = {
     .name = "vhost-user", .connect = user_connect, .disconnect = user_disconnect, .set_features = user_set_features, .set_memory = user_set_memory,
-    .start_ring = user_start_ring, .stop_ring = user_stop_ring, .alive = user_alive, .config = user_config, .close = user_close,
+    .start_ring = user_start_ring, .enable_ring = user_enable_ring, .ready = user_ready, .reset = user_reset, .stop_ring = user_stop_ring,
+    .alive = user_alive, .attend = user_attend, .config = user_config, .close = user_close,
 };
 
 struct vhost_peer *vhost_user_new(const char *path)
@@ -254,7 +303,7 @@ struct vhost_peer *vhost_user_new(const char *path)
     struct vhost_user *u = calloc(1, sizeof *u);
     if (!u)
         return NULL;
-    u->head = (struct vhost_peer){ .ops = &user_ops, .fd = -1 };
+    u->head = (struct vhost_peer){ .ops = &user_ops, .fd = -1, .channel = -1 };
     u->path = path;
     return &u->head;
 }

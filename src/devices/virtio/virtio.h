@@ -45,6 +45,9 @@ struct virtio_ops {
     /* The driver has written config[offset..offset+size), of which only those bytes changed that config_writable() allows. */
     bool (*config_writable)(const struct virtio *v, unsigned offset);
     void (*config_written)(struct virtio *v, unsigned offset, unsigned size);
+    /* How many queues, the first, its server can have with these features; NULL: all that it was given. */
+    unsigned (*served)(const struct virtio *v);
+    void (*server_config)(struct virtio *v);        /* its server says that the configuration has changed */
     /* Its server cannot serve the chain: the answer that says so. Bytes written. NULL: there is no such answer. */
     u32 (*refused)(struct virtio *v, struct virtqueue *q, const struct vq_chain *c);
     void (*reset)(struct virtio *v);        /* requests under way are forgotten */
@@ -54,7 +57,9 @@ struct virtio_ops {
 
 /* Somebody who serves some of a device's queues in its place (devices/vhost): the device's own code does not hear of them. */
 struct virtio_server {
-    unsigned queues;                /* the first so many are its */
+    unsigned queues;                /* the first so many are its, */
+    unsigned used;                  /* of which the driver uses the first so many at present; used_changed() follows */
+    void (*used_changed)(struct virtio_server *s);
     void (*started)(struct virtio_server *s);       /* the driver is ready */
     void (*kicked)(struct virtio_server *s, struct virtqueue *q);
     void (*reset)(struct virtio_server *s);         /* it must leave memory alone from now on */

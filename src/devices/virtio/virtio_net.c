@@ -13,6 +13,8 @@
 #define SERVED_FEATURES (NET_F_CSUM | NET_F_GUEST_CSUM | BIT(7) | BIT(8) | BIT(9) | BIT(10) | NET_F_HOST_TSO4 | NET_F_HOST_TSO6 | \
                          NET_F_HOST_ECN | BIT(14) | NET_F_MRG_RXBUF)
 
+#define TRANSMIT_QUEUES 0xaaaaaaaau     /* by bits */
+
 enum { QUEUE_SIZE = 256, TX_WORK_NS = 5000, CONTROL_WORK_NS = 1000, CONFIG_STATUS = 6, CONFIG_PAIRS = 8, CONFIG_SIZE = 12, LINK_UP = 1, BUFFERS_MAX = 64 };
 
 static bool merges(const struct virtio_net *n) { return virtio_has(&n->v, NET_F_MRG_RXBUF); }
@@ -170,11 +172,23 @@ static void net_reset(struct virtio *v)
     struct virtio_net *n = (struct virtio_net *)v;
     memcpy(v->config, n->mac, ETHERNET_ADDRESS);
     n->packet.len = 0;
-    n->active = 1;
+    vnet_use_pairs(n, 1);
     vnet_control_reset(n);
     show_link(n, n->wire ? n->wire->link : v->server != NULL);
     if (n->wire)
         net_wake(n->wire, NET_NIC);
+}
+
+/* A server has no control queue: its rings end in front of it, wherever that is (5.1.2). */
+static unsigned net_served(const struct virtio *v) { return 2 * (virtio_has(v, NET_F_MQ) ? ((const struct virtio_net *)v)->pairs : 1); }
+
+void vnet_use_pairs(struct virtio_net *n, unsigned pairs)
+{
+    n->active = pairs;
+    if (!n->v.server)
+        return;
+    n->v.server->used = 2 * pairs;
+    n->v.server->used_changed(n->v.server);
 }
 
 static void net_destroy(struct virtio *v)
@@ -196,8 +210,17 @@ static void net_info(const struct virtio *v, FILE *out)
 static const struct virtio_ops net_ops = {
     .name = "virtio-net", .id = VIRTIO_ID_NET, .pci_class = 0x020000, .queues = VNET_CONTROL + 1, .queue_size = QUEUE_SIZE, .config_size = CONFIG_SIZE,
     .started = net_started, .kicked = net_kicked, .work = net_work, .config_writable = net_config_writable,
-    .reset = net_reset, .destroy = net_destroy, .info = net_info,
+    .served = net_served, .reset = net_reset, .destroy = net_destroy, .info = net_info,
 };
+
+/* As many as the user wants, and the back-end has. */
+static unsigned count_pairs(const struct nic *nic)
+{
+    unsigned pairs = nic->pairs ? nic->pairs : 1, there = pairs;
+    if (nic->vhost)
+        there = vhost_features(nic->vhost) & NET_F_MQ && vhost_queues(nic->vhost) ? vhost_queues(nic->vhost) : 1;
+    return pairs < there ? pairs : there;
+}
 
 struct virtio *virtio_net_new(const struct platform *to, const struct nic *nic)
 {
@@ -208,7 +231,7 @@ struct virtio *virtio_net_new(const struct platform *to, const struct nic *nic)
     u64 control = NET_F_CTRL_VQ | NET_F_CTRL_RX | NET_F_CTRL_RX_EXTRA | NET_F_CTRL_MAC_ADDR;
     virtio_init(&n->v, &net_ops, NET_F_MAC | NET_F_STATUS | offload | control, nic->virtio.packed, to);
     memcpy(n->mac, nic->mac, ETHERNET_ADDRESS);
-    n->pairs = nic->pairs && !nic->vhost ? nic->pairs : 1;
+    n->pairs = count_pairs(nic);
     n->active = 1;
     n->v.config[CONFIG_PAIRS] = n->pairs;
     n->v.offered |= n->pairs > 1 ? NET_F_MQ : 0;
@@ -217,7 +240,7 @@ struct virtio *virtio_net_new(const struct platform *to, const struct nic *nic)
         virtio_set_queue_size(&n->v, nic->queue_size);
     n->wire = nic->wire;
     if (nic->vhost)
-        vhost_serve(nic->vhost, &n->v, to, 2, BIT(VNET_TX), SERVED_FEATURES);
+        vhost_serve(nic->vhost, &n->v, to, 2 * n->pairs, TRANSMIT_QUEUES & (BIT(2 * n->pairs) - 1), SERVED_FEATURES | (n->pairs > 1 ? NET_F_MQ : 0));
     if (n->wire)
         net_attach(n->wire, NET_NIC, &(struct net_end){ end_ready, end_receive, end_room, end_link, n });
     return &n->v;

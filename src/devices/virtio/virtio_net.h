@@ -64,6 +64,8 @@ enum vnet_queue vnet_kind(const struct virtio_net *n, unsigned queue);
 bool vnet_transmit(struct virtio_net *n, struct virtqueue *q);
 bool vnet_control(struct virtio_net *n, struct virtqueue *q);
 void vnet_control_reset(struct virtio_net *n);
+/* From now on the driver uses the first so many pairs. */
+void vnet_use_pairs(struct virtio_net *n, unsigned pairs);
 bool vnet_wants(const struct virtio_net *n, const u8 *frame);
 
 #endif

@@ -93,7 +93,7 @@ static bool set_pairs(struct virtio_net *n, struct virtqueue *q, struct vq_chain
     u16 pairs;
     if (!virtio_has(&n->v, NET_F_MQ) || !vq_read(q, c, &pairs, sizeof pairs) || !le16toh(pairs) || le16toh(pairs) > n->pairs)
         return false;
-    n->active = le16toh(pairs);
+    vnet_use_pairs(n, le16toh(pairs));
     return true;
 }
 
