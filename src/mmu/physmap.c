@@ -265,17 +265,23 @@ void physmap_remove(struct physmap *m, gpa_t gpa, u64 size)
     }
 }
 
-void physmap_remove_mmio(struct physmap *m, const void *opaque)
+/* MMIO of that opaque, or, if there is none, of that hva. */
+static void remove_mmio(struct physmap *m, const void *opaque, const u8 *hva)
 {
     unsigned kept = 0;
-    for (unsigned i = 0; i < m->nadded; i++)
-        if (m->added[i].kind != REGION_MMIO || m->added[i].opaque != opaque)
-            m->added[kept++] = m->added[i];
+    for (unsigned i = 0; i < m->nadded; i++) {
+        const struct region *r = &m->added[i];
+        if (r->kind != REGION_MMIO || (opaque ? r->opaque != opaque : r->hva != hva))
+            m->added[kept++] = *r;
+    }
     if (kept == m->nadded)
         return;
     m->nadded = kept;
     view_rebuild(m);
 }
+
+void physmap_remove_mmio(struct physmap *m, const void *opaque) { remove_mmio(m, opaque, NULL); }
+void physmap_remove_window(struct physmap *m, const u8 *hva) { remove_mmio(m, NULL, hva); }
 
 void physmap_set_a20(struct physmap *m, bool on)
 {

@@ -98,8 +98,9 @@ int physmap_add_mmio(struct physmap *m, const char *name, gpa_t gpa, u64 size, c
 /* The MMIO that was added at gpa last is a device in the guest's own hands. */
 void physmap_set_direct(struct physmap *m, gpa_t gpa);
 /* Lay a window onto a real device's registers, which this process sees at hva, over a part of the MMIO at gpa; whole pages.
- * physmap_remove() takes it away, before that MMIO. 0 or -1 with *err. */
+ * 0 or -1 with *err. It is taken away before that MMIO, by its hva: whoever stands at the same place by then stays. */
 int physmap_add_window(struct physmap *m, const char *name, gpa_t gpa, u64 size, u8 *hva, struct error *err);
+void physmap_remove_window(struct physmap *m, const u8 *hva);
 void physmap_remove(struct physmap *m, gpa_t gpa, u64 size);
 /* All MMIO that was added with this opaque, wherever it is and whatever else is there. */
 void physmap_remove_mmio(struct physmap *m, const void *opaque);

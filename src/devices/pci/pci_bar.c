@@ -45,7 +45,7 @@ static void lay_windows(struct bus *b, struct pci_bar *r)
 static void take_windows(struct bus *b, struct pci_bar *r)
 {
     for (unsigned i = 0; r->open && i < r->nwindows; i++)
-        physmap_remove(b->map, r->at + r->window[i].offset, r->window[i].size);
+        physmap_remove_window(b->map, r->window[i].hva);
     r->open = false;
 }
 
