@@ -150,6 +150,40 @@ static void test_ports_over_each_other(void)
     finish(&m);
 }
 
+/* Windows onto a real device's registers, whose place another function takes meanwhile: each takes away what is its own. */
+static u64 no_read(void *dev, u64 offset, unsigned size) { return 0x11; }
+static void no_write(void *dev, u64 offset, unsigned size, u64 value) { }
+
+static void test_windows_over_others(void)
+{
+    static const struct bus_ops ops = { no_read, no_write, 1, 4 };
+    static u8 registers[PAGE_SIZE] __attribute__((aligned(4096)));
+    static struct pci_function real;
+    struct machine m;
+    start(&m);
+    memset(&real, 0, sizeof real);
+    pci_set_bar(&real, 0, &(struct pci_bar){ .name = "real", .size = 0x4000, .ops = &ops, .window = { { 0x1000, PAGE_SIZE, registers } }, .nwindows = 1 });
+    CHECK_EQ(pci_add(m.bus, 9, 0, &real, &m.r.err), 0);
+    struct pci_function *f = slot(&m, 5);
+    enable(&m, &real);
+    enable(&m, f);
+    put_bar(&m, &real, 0, HOLE);
+    pci_show_windows(&real, true);
+    CHECK(physmap_find(&m.r.map, HOLE + 0x1000)->hva == registers);
+    put_bar(&m, f, MSIX_BAR, HOLE + 0x1000);            /* as large as the window, and over it */
+    physmap_store(&m.r.map, HOLE + 0x1008, 4, 0xbbbb);
+    pci_show_windows(&real, false);
+    CHECK_EQ(physmap_load(&m.r.map, HOLE + 0x1008, 4), 0xbbbb);
+    pci_show_windows(&real, true);
+    put_bar(&m, &real, 0, HOLE + 0x100000);
+    CHECK_EQ(physmap_load(&m.r.map, HOLE + 0x1008, 4), 0xbbbb);
+    put_bar(&m, f, MSIX_BAR, 0);
+    CHECK(!physmap_find(&m.r.map, HOLE + 0x1000));      /* no window is left behind */
+    put_bar(&m, &real, 0, 0);
+    CHECK_EQ(m.r.map.nadded, 2);
+    finish(&m);
+}
+
 /* Over RAM, over ROM, over the place of the APICs, at the bottom and the top; and away again. */
 static void test_bars_everywhere(void)
 {
@@ -396,7 +430,7 @@ int main(int argc, char **argv)
 {
     static const struct check tests[] = {
         { "bars_over_each_other", test_bars_over_each_other }, { "tables_over_each_other", test_tables_over_each_other },
-        { "ports_over_each_other", test_ports_over_each_other }, { "bars_everywhere", test_bars_everywhere }, { "covered_ram", test_covered_ram },
+        { "ports_over_each_other", test_ports_over_each_other }, { "windows_over_others", test_windows_over_others }, { "bars_everywhere", test_bars_everywhere }, { "covered_ram", test_covered_ram },
         { "no_master", test_no_master }, { "vectors_gone_mad", test_vectors_gone_mad }, { "vectors_out_of_range", test_vectors_out_of_range },
         { "fuzz", test_fuzz }, { NULL, NULL },
     };
