@@ -33,6 +33,7 @@ struct one {
     char kernel[PATH_MAX];
     struct chardev *console;
     struct vfio_host **host;
+    struct net_cable **cables;
     struct vm *vm;
 };
 
@@ -110,6 +111,7 @@ static int build(const struct one *all, struct one *m, struct error *err)
     o->vm.kernel = m->kernel;
     o->vm.serial[0] = m->console;
     o->vm.shared_host = m->host;
+    o->vm.shared_cables = m->cables;
     o->vm.kvm = o->vm.kvm ? o->vm.kvm : "model";
     o->vm.neighbor = neighbor_of(all, m);
     o->vm.no_reboot |= o->vm.engine == &pv_engine; /* others may have mapped memory of it */
@@ -156,12 +158,14 @@ int several_run(int argc, char **argv, struct error *err)
     struct options all;
     struct one *m = calloc(MAX_MACHINES, sizeof *m);
     struct turn_taker turns[MAX_MACHINES] = { 0 };
-    struct vfio_host *host = NULL;      /* its devices are shared among the machines */
+    struct vfio_host *host = NULL;      /* its devices are shared among the machines, */
+    struct net_cable *cables = NULL;    /* and what they are connected by */
     int status = options_parse(&all, argc, argv, err);
     unsigned n = 0;
     signals_install();
     while (status == 0 && n < all.nconf) {
         m[n].host = &host;
+        m[n].cables = &cables;
         status = open_one(m, &m[n], all.conf[n], argc, argv, err);
         n++;
     }

@@ -98,7 +98,7 @@ static bool round_of_turns(struct turn_taker *all, unsigned n, u64 slice_ns, str
         switch_to(*last, &all[i]);
         bool waits = pv_waits(all[i].vm);
         turn(all, n, &all[i], slice_ns);
-        *waited &= waits && pv_waits(all[i].vm);
+        *waited &= (waits && pv_waits(all[i].vm)) || all[i].vm->waits;
         *last = &all[i];
         if (all[i].vm->interrupt)
             return false;

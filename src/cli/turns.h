@@ -2,7 +2,7 @@
 /*
  * Machines that take turns on one modelled processor, round robin in virtual time. On kvm's model a switch is charged to the machine that
  * gets the processor, and the TLB is tagged by VPID or flushed. On pv they are domains of one Xen: who waits for an event gives the rest of
- * its slice away, and if all wait, time goes on to the first timer.
+ * its slice away, and if all wait, time goes on to the first timer; so do machines that have a cable to another one.
  */
 #ifndef EMU_CLI_TURNS_H
 #define EMU_CLI_TURNS_H

@@ -11,6 +11,7 @@
 
 struct network {
     struct net_room room;
+    struct net_cable *cables;       /* between two adapters of this machine */
     struct { struct net_wire *wire; struct net_backend *backend; bool taken; } net[VM_MAX_NETDEVS];
     unsigned count;
     struct net_pcap *capture[VM_MAX_CAPTURES];
@@ -49,6 +50,14 @@ static bool is_served(const struct vm_netdev *d)
     return strcmp(d->type, "vhost-user") == 0 || (strcmp(d->type, "tap") == 0 && says(d, "vhost=on"));
 }
 
+static bool has_cable(const struct vm_netdev *d)
+{
+    for (unsigned i = 0; i < d->nwords; i++)
+        if (strncmp(d->word[i], "cable=", 6) == 0)
+            return true;
+    return false;
+}
+
 static int open_netdev(struct vm *vm, const struct vm_netdev *d, struct error *err)
 {
     if (is_served(d))
@@ -64,6 +73,7 @@ static int open_netdev(struct vm *vm, const struct vm_netdev *d, struct error *e
     struct net_wire *w = n->net[n->count].wire = net_new(d->id, &vm->clock);
     if (!w)
         return error_set(err, "-netdev %s: no memory", d->type);
+    vm->gives_way |= vm->config.shared_cables && has_cable(d);
     n->net[n->count].backend = ops->open(w, &n->room, d->word, d->nwords, err);
     if (n->net[n->count++].backend)
         return 0;
@@ -233,6 +243,7 @@ int network_open(struct vm *vm, struct error *err)
     if (!vm->network)
         return error_set(err, "no memory for the network");
     vm->network->room.ledger = &vm->ledger;
+    vm->network->room.cables = vm->config.shared_cables ? vm->config.shared_cables : &vm->network->cables;
     if (open_all(vm, err) == 0)
         return 0;
     network_close(vm);

@@ -100,6 +100,13 @@ static bool must_wait(struct vm *vm, cycles_t until)
     return outside || vm->config.realtime || until == CLOCK_NEVER;
 }
 
+/* Between machines that take turns: the others may have something to do, which this one waits for. */
+static void give_way(struct vm *vm)
+{
+    vm->waits = true;
+    vm_pause(vm);
+}
+
 /* Idle: virtual time goes on to the next timer; at once, or as the host's clock does. */
 static void idle(struct vm *vm)
 {
@@ -108,7 +115,9 @@ static void idle(struct vm *vm)
     if (halted_for_good(vm, inputs))
         return;
     cycles_t until = min_cycles(clock_deadline(&vm->clock), limit(vm));
-    if (must_wait(vm, until))
+    if (vm->gives_way && until > vm->clock.now)
+        give_way(vm);
+    else if (must_wait(vm, until))
         pace_wait(&vm->pace, &vm->clock, until, LONGEST_WAIT_NS, fds, inputs);
     else if (until > vm->clock.now)
         clock_advance(&vm->clock, until - vm->clock.now);
@@ -275,6 +284,7 @@ void vm_resume(struct vm *vm, enum vm_gait gait)
 int vm_run(struct vm *vm)
 {
     vm->started_ns = pace_host_ns();
+    vm->waits = false;
     pace_start(&vm->pace, &vm->clock);
     while (vm->status == VM_RUNNING) {
         clock_run_due(&vm->clock);

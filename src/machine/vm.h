@@ -113,6 +113,7 @@ struct vm_config {
     const struct vfio_calls *vfio_calls;    /* this computer's kernel, as far as it gives its devices to guests; NULL: the real one */
     struct host_card host_card[VM_MAX_HOST_CARDS]; unsigned nhost_cards; /* of the modelled host; none: the usual ones */
     struct vfio_host **shared_host; /* of several machines: made by the first that needs it, owned by the caller. NULL: the vm's own */
+    struct net_cable **shared_cables; /* between machines of this run; the storage is the caller's. NULL: the machine is alone */
     struct chardev *debugcon;       /* the firmware's messages; NULL: nowhere */
     struct chardev *virtconsole;    /* of the virtio console; NULL: nobody is there */
     struct chardev *serial[4], *parallel; /* parallel NULL: no printer port */
@@ -195,6 +196,8 @@ struct vm {
     enum vm_gait gait;
     int exit_status;                /* valid when VM_ENDED: see enum exit_status */
     char reason[2048];              /* valid when VM_ENDED: why, for people; may hold several lines */
+    bool gives_way;                 /* it waits for another machine of this run: when it is idle, vm_run() returns, and: */
+    bool waits;                     /* ... it did so for that reason */
     bool reset_requested;
     bool posts_interrupts;          /* the engine lets devices' interrupts reach the guest past the host */
     bool host_interrupted;          /* an interrupt for the host has come since the engine looked last */

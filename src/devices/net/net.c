@@ -121,9 +121,11 @@ static cycles_t transmit(struct net_lane *l, u32 len, cycles_t ready)
     return l->busy_until + (l->fraction != 0) + w->latency;
 }
 
-static void enqueue(struct net_lane *l, const u8 *data, u32 len, cycles_t ready)
+static u32 padded_len(u32 len) { return len < NET_FRAME_MIN ? NET_FRAME_MIN : len; }
+
+static void enqueue(struct net_lane *l, const u8 *data, u32 len, cycles_t due)
 {
-    u32 padded = len < NET_FRAME_MIN ? NET_FRAME_MIN : len;
+    u32 padded = padded_len(len);
     struct net_frame *f = malloc(sizeof *f + padded);
     if (!f) {
         l->dropped++;
@@ -132,7 +134,7 @@ static void enqueue(struct net_lane *l, const u8 *data, u32 len, cycles_t ready)
     f->next = NULL;
     f->carried = false;
     f->len = padded;
-    f->due = transmit(l, padded, ready);
+    f->due = due;
     memcpy(f->data, data, len);
     memset(f->data + len, 0, padded - len);
     *l->last = f;
@@ -147,14 +149,28 @@ static void enqueue(struct net_lane *l, const u8 *data, u32 len, cycles_t ready)
 
 void net_send(struct net_wire *w, enum net_side from, const u8 *frame, u32 len) { net_send_after(w, from, frame, len, w->clock->now); }
 
+static bool can_send(struct net_lane *l, u32 len)
+{
+    bool can = l->wire->link && l->to.receive && len && len <= NET_FRAME_MAX && has_room(l);
+    l->dropped += !can;
+    return can;
+}
+
 void net_send_after(struct net_wire *w, enum net_side from, const u8 *frame, u32 len, cycles_t ready)
 {
     struct net_lane *l = lane_from(w, from);
-    if (!w->link || !l->to.receive || !len || len > NET_FRAME_MAX || !has_room(l)) {
-        l->dropped++;
+    if (!can_send(l, len))
         return;
-    }
-    enqueue(l, frame, len, ready);
+    enqueue(l, frame, len, transmit(l, padded_len(len), ready));
+    net_wake(w, from == NET_NIC ? NET_BACKEND : NET_NIC);
+}
+
+void net_hand_over(struct net_wire *w, enum net_side from, const u8 *frame, u32 len, cycles_t due)
+{
+    struct net_lane *l = lane_from(w, from);
+    if (!can_send(l, len))
+        return;
+    enqueue(l, frame, len, due);
     net_wake(w, from == NET_NIC ? NET_BACKEND : NET_NIC);
 }
 

@@ -84,6 +84,8 @@ void net_watch(struct net_wire *w, struct net_watcher *watcher);
 void net_send(struct net_wire *w, enum net_side from, const u8 *frame, u32 len);
 /* The same, of a frame that the adapter has not before that cycle. */
 void net_send_after(struct net_wire *w, enum net_side from, const u8 *frame, u32 len, cycles_t ready);
+/* The same, of a frame that has come all the way already, and is there at that cycle: no bits' time, no latency. */
+void net_hand_over(struct net_wire *w, enum net_side from, const u8 *frame, u32 len, cycles_t due);
 /* May `from` send? When not, its room() is called later. */
 bool net_room(struct net_wire *w, enum net_side from);
 /* `side` is ready() again: let come what waits for it. */

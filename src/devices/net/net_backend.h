@@ -19,6 +19,7 @@ struct net_backend;
 /* What is shared by the back-ends of one machine. Zeroed storage is an empty room. */
 struct net_room {
     struct net_hub *hubs;           /* list, each owned by its ports together */
+    struct net_cable **cables;      /* list, each owned by its ends together; the storage is shared by machines that can be connected. NULL: none can be */
     struct ledger *ledger;          /* the machine's, where the modelled host's work is charged; NULL: it is not modelled */
 };
 

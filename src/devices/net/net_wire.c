@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The modelled wire: Ethernet of a given speed in virtual time, the host's work in front of it (net_carrier.c), and at its far end a
- * peer that is infinitely fast: it swallows frames, sends them back, or sends its own.
+ * peer that is infinitely fast: it swallows frames, sends them back, or sends its own. Or there is another adapter (net_wire_cable.c).
  *
  * A frame's time on the wire is that of its bytes and of the 24 that Ethernet adds: preamble 8, checksum 4, gap 12 (IEEE 802.3,
  * 3.1.1, 4.4.2). So 10 Gb/s are 812,743 frames of 1514 bytes a second, which carry 9.75 Gb/s of IP packets.
@@ -12,11 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "devices/net/net_wire_cable.h"
+
 enum { ETHERNET_GAP = 24, ADDRESSES = 12, HEADER = 14, TEST_TYPE = 0x88b5 /* IEEE 802, local experimental */ };
 enum { DEFAULT_LATENCY_NS = 1000, SOURCE_AHEAD = 64 };
 #define DEFAULT_SPEED 10000000000u
 
-enum peer { PEER_SINK, PEER_ECHO, PEER_SOURCE };
+enum peer { PEER_SINK, PEER_ECHO, PEER_SOURCE, PEER_CABLE };
 
 struct wire {
     struct net_backend head;
@@ -29,6 +31,8 @@ struct wire {
     struct timer next;
     u8 frame[NET_FRAME_MAX];        /* that a source sends */
     bool started;
+    const char *cable_name;         /* while it is opened */
+    struct net_cable *cable;
     struct net_wire_counts counts;
 };
 
@@ -93,6 +97,21 @@ static void receive(void *opaque, const u8 *frame, u32 len)
         echo(w, frame, len);
     if (w->peer == PEER_SOURCE && len >= HEADER)
         source_start(w, frame);
+    if (w->peer == PEER_CABLE)
+        net_cable_carry(w->cable, w->head.wire, frame, len);
+}
+
+static bool ready(void *opaque)
+{
+    struct wire *w = opaque;
+    return w->peer != PEER_CABLE || net_cable_ready(w->cable, w->head.wire);
+}
+
+static void room(void *opaque)
+{
+    struct wire *w = opaque;
+    if (w->peer == PEER_CABLE)
+        net_cable_wake(w->cable, w->head.wire);
 }
 
 /* --- options --- */
@@ -144,8 +163,15 @@ static int set_vhost(void *target, const char *value, struct error *err)
     return net_take_switch(&((struct wire *)target)->vhost, "wire", "vhost", value, err);
 }
 
+static int set_cable(void *target, const char *value, struct error *err)
+{
+    struct wire *w = target;
+    w->cable_name = value;
+    return *value && strlen(value) < NET_CABLE_NAME ? 0 : error_set(err, "-netdev wire,cable=%s: give a name of 1 to %d letters", value, NET_CABLE_NAME - 1);
+}
+
 static const struct net_option options[] = {
-    { "speed", set_speed }, { "latency", set_latency }, { "peer", set_peer }, { "vhost", set_vhost }, { NULL, NULL },
+    { "cable", set_cable }, { "speed", set_speed }, { "latency", set_latency }, { "peer", set_peer }, { "vhost", set_vhost }, { NULL, NULL },
 };
 
 /* --- its life --- */
@@ -156,7 +182,21 @@ static void plug(struct wire *w)
     net_set_speed(n, w->speed, clock_ns_to_cycles(n->clock, w->latency_ns));
     n->gap = ETHERNET_GAP;
     w->next = (struct timer){ .fire = source_due, .opaque = w };
-    net_attach(n, NET_BACKEND, &(struct net_end){ .receive = receive, .opaque = w });
+    net_attach(n, NET_BACKEND, &(struct net_end){ .ready = ready, .receive = receive, .room = room, .opaque = w });
+}
+
+static int join(struct wire *w, struct net_room *room, struct error *err)
+{
+    if (!w->cable_name)
+        return 0;
+    if (w->peer != PEER_SINK)
+        return error_set(err, "-netdev wire,cable=%s: the adapter at its other end is the peer; leave out peer=", w->cable_name);
+    if (!room->cables)
+        return error_set(err, "-netdev wire,cable=%s: there is no other machine here", w->cable_name);
+    w->peer = PEER_CABLE;
+    w->cable = net_cable_join(room->cables, w->cable_name, w->head.wire, w->speed, w->latency_ns, err);
+    w->cable_name = NULL;
+    return w->cable ? 0 : -1;
 }
 
 static struct net_backend *wire_open(struct net_wire *n, struct net_room *room, const char *const *word, unsigned nwords, struct error *err)
@@ -167,7 +207,7 @@ static struct net_backend *wire_open(struct net_wire *n, struct net_room *room, 
     w->speed = DEFAULT_SPEED;
     w->latency_ns = DEFAULT_LATENCY_NS;
     w->ledger = room->ledger;
-    if (net_take_options("wire", options, w, word, nwords, err)) {
+    if (net_take_options("wire", options, w, word, nwords, err) || join(w, room, err)) {
         free(w);
         return NULL;
     }
@@ -179,6 +219,8 @@ static void wire_close(struct net_backend *b)
 {
     struct wire *w = (struct wire *)b;
     timer_cancel(b->wire->clock, &w->next);
+    if (w->cable)
+        net_cable_leave(w->cable, b->wire);
     b->wire->carrier = NULL;
     net_attach(b->wire, NET_BACKEND, NULL);
     free(w);
