@@ -257,7 +257,7 @@ static const char *const class_help[] = {
     [CLASS_SYSTEM] = "enters or leaves the kernel, or traps by design",
 };
 static const char *const isa_names[] = {
-    "386", "486", "586", "CMOV", "FPU", "MMX", "FXSR", "SSE", "SSE2", "SSE3", "SSSE3", "SYSENTER", "SYSCALL", "64", "VMX",
+    "386", "486", "586", "CMOV", "FPU", "MMX", "FXSR", "SSE", "SSE2", "SSE3", "SSSE3", "SYSENTER", "SYSCALL", "RDTSCP", "64", "VMX",
 };
 
 static const char *flags_text(u16 flags, char *buf)
