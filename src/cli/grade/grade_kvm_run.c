@@ -10,6 +10,7 @@
 #include "hwassist/kvm/kvm.h"
 
 #define SLICE ((cycles_t)1 << 20)
+enum { PAGE_INSNS = 200 /* to compare a page, or to copy it: some 100 ns */ };
 #define ENTRY_FAILURE_GUEST_STATE 0x80000021u  /* as VT-x reports it: reason 33, with the failure bit */
 
 static struct vcpu *vcpu(const struct labkvm *k) { return k->vm->vcpu[0]; }
@@ -17,8 +18,9 @@ static struct vcpu *vcpu(const struct labkvm *k) { return k->vm->vcpu[0]; }
 /* --- the machine's memory is the asking guest's: copied before, and back after. Nobody else runs meanwhile. --- */
 
 /* The asking guest may have laid something over its memory since it made the slot: what is not memory is left alone. */
-static void copy_page(struct physmap *to, gpa_t to_gpa, const struct physmap *from, gpa_t from_gpa)
+static void copy_page(struct labkvm *k, struct physmap *to, gpa_t to_gpa, const struct physmap *from, gpa_t from_gpa)
 {
+    service_charge(k->service, PAGE_INSNS);
     const u8 *old = physmap_ptr(to, to_gpa, PAGE_SIZE), *new = physmap_ptr(from, from_gpa, PAGE_SIZE);
     if (old && new && memcmp(old, new, PAGE_SIZE))
         physmap_write(to, to_gpa, new, PAGE_SIZE);
@@ -28,7 +30,7 @@ static void memory_in(struct labkvm *k)
 {
     for (const struct labkvm_slot *s = k->slot; s < k->slot + LABKVM_SLOTS; s++)
         for (u64 at = 0; at < s->size; at += PAGE_SIZE)
-            copy_page(&k->vm->map, s->gpa + at, k->service->memory, s->user + at);
+            copy_page(k, &k->vm->map, s->gpa + at, k->service->memory, s->user + at);
     service_read(k->service, k->run_at, k->shared.page, LABKVM_RUN_SIZE);
 }
 
@@ -36,7 +38,7 @@ static void memory_out(struct labkvm *k)
 {
     for (const struct labkvm_slot *s = k->slot; s < k->slot + LABKVM_SLOTS; s++)
         for (u64 at = 0; at < s->size; at += PAGE_SIZE)
-            copy_page(k->service->memory, s->user + at, &k->vm->map, s->gpa + at);
+            copy_page(k, k->service->memory, s->user + at, &k->vm->map, s->gpa + at);
     service_write(k->service, k->run_at, k->shared.page, LABKVM_RUN_SIZE);
 }
 

@@ -6,6 +6,8 @@
 
 #include "machine/vm.h"
 
+enum { CALL_INSNS = 20 /* any request: about what it takes beside one instruction of the guest's */ };
+
 static const struct service_ops *const services[] = { &service_kvm, &service_vmx, &service_e1000, &service_virtio_net, &service_vhost, &service_iommu };
 
 const struct service_ops *service_find(const char *name)
@@ -36,10 +38,12 @@ u64 service_insns(const struct service *s) { return s->ledger ? s->ledger->guest
 
 bool service_over(struct service *s)
 {
-    if (s->asker && service_insns(s) + s->asker->ledger.guest_insns > s->max_insns)
+    if (s->asker && service_insns(s) + s->work + s->asker->ledger.guest_insns > s->max_insns)
         vm_stop(s->asker, STATUS_LIMIT, "time-out");
     return s->asker && s->asker->status != VM_RUNNING;
 }
+
+void service_charge(struct service *s, u64 insns) { s->work += insns; }
 
 static void on_port(void *opaque, u64 offset, unsigned size, u64 at)
 {
@@ -47,11 +51,12 @@ static void on_port(void *opaque, u64 offset, unsigned size, u64 at)
     struct service_request r;
     if (!service_read(s, at, &r, sizeof r))
         return;
-    s->calls++;
+    service_charge(s, CALL_INSNS);
     r.value = 0;
     r.result = 0;
     s->ops->call(s, &r);
     service_write(s, at, &r, sizeof r);
+    service_over(s);
 }
 
 static u64 from_port(void *opaque, u64 offset, unsigned size) { return ~(u64)0; }

@@ -50,18 +50,21 @@ struct service {
     void *self;                         /* the ops' own */
     struct physmap *memory;             /* of the guest that asks */
     struct ledger *ledger;              /* of what it drives; set by start() */
-    u64 calls, max_insns;
+    u64 work;                           /* that its answers have cost, in guest instructions: who asks for ever comes to its limit */
+    u64 max_insns;
     struct vm *asker;
 };
 
 /* Is there one of that name? */
 const struct service_ops *service_find(const char *name);
-/* NULL with *err. Beyond max_insns of both together the asking guest is stopped. */
+/* NULL with *err. Beyond max_insns of both together, work included, the asking guest is stopped. */
 struct service *service_new(const struct service_ops *ops, u64 max_insns, struct error *err);
 int service_attach(struct service *s, struct vm *asker, struct error *err);
 void service_free(struct service *s);
 /* Guest instructions of what it drives. */
 u64 service_insns(const struct service *s);
+/* It has done what so many guest instructions would take. */
+void service_charge(struct service *s, u64 insns);
 /* True: the limit is reached, and the asking guest is being stopped. */
 bool service_over(struct service *s);
 
