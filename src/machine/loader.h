@@ -45,6 +45,7 @@ struct elf {
     unsigned nseg; struct elf_segment seg[64];      /* PT_LOAD, bounds checked against the file */
     unsigned nnote; struct elf_note note[64];       /* of all PT_NOTE and SHT_NOTE, bounds checked */
 };
+bool elf_match(const struct file *f);
 int elf_parse(struct elf *e, const struct file *f, struct error *err);
 /* Where it holds code: sections that are executable, or, where there are none, such segments. How many, at most `max`. */
 struct elf_code { u64 addr, size; const u8 *bytes; };

@@ -7,7 +7,6 @@
 
 #define LOADER_STACK 0x7c00 /* gpa: a small stack in free low memory, for guests that do not bring their own at once */
 
-bool elf_match(const struct file *f);
 /* Place the segments of a 32-bit x86 executable by their physical addresses. 0 with its entry (gpa), or -1 with *err. */
 int elf_place(struct placer *p, const struct file *f, u32 *entry, struct error *err);
 

@@ -319,7 +319,9 @@ int domain_load(struct vm *vm, struct error *err)
     int rc = -1;
     if (file_load(&kernel, vm->config.kernel, err) < 0)
         return -1;
-    if (elf_parse(&e, &kernel, err) == 0 && load_initrd(vm, &initrd, err) == 0)
+    if (!elf_match(&kernel))
+        error_set(err, "%s: is no ELF file; this Xen takes kernels that were ported to it, for 32-bit PAE. A bzImage runs on the other engines", kernel.path);
+    else if (elf_parse(&e, &kernel, err) == 0 && load_initrd(vm, &initrd, err) == 0)
         rc = build(domain_of(vm), &l, &e, &initrd, err);
     free(l.p2m_list);
     file_free(&initrd);
