@@ -564,6 +564,23 @@ static void test_no_second_life(void)
     close_pair(&p);
 }
 
+/* What was granted to a domain that is gone is not granted to whoever comes next: numbers count on, and come round in the end. */
+static void test_numbers_count_on(void)
+{
+    PAIR(p);
+    unsigned last = p.b.d->domid;
+    for (unsigned i = 0; i < 2 * XEN_DOMAINS_MOST; i++) {
+        fixture_close(&p.b);
+        memset(&p.b, 0, sizeof p.b);
+        if (!CHECK(fixture_open_beside(&p.b, &good_image, &p.a, NULL)))
+            break;
+        unsigned expected = last == XEN_DOMAINS_MOST ? DOMID_GUEST + 1 : last + 1; /* A, which lives, has the first */
+        CHECK_EQ(p.b.d->domid, expected);
+        last = p.b.d->domid;
+    }
+    close_pair(&p);
+}
+
 /* --- at random --------------------------------------------------------------------------------- */
 
 struct dice { u64 seed; struct pair *p; };
@@ -686,6 +703,7 @@ int main(int argc, char **argv)
         { "crash-of-one", test_crash_of_one },
         { "blocked-gives-way", test_blocked_gives_way },
         { "no-second-life", test_no_second_life },
+        { "numbers-count-on", test_numbers_count_on },
         { "random", test_random },
         { NULL, NULL },
     };

@@ -53,11 +53,12 @@ static struct xen *xen_of(struct vm *neighbor, struct error *err)
 int xen_join(struct domain *d, struct vm *neighbor, struct error *err)
 {
     struct xen *x = xen_of(neighbor, err);
-    unsigned i = 0;
-    while (x && i < XEN_DOMAINS_MOST && x->domain[i])
-        i++;
-    if (!x || i == XEN_DOMAINS_MOST)
+    if (!x || x->ndomains == XEN_DOMAINS_MOST)
         return x ? error_set(err, "at most %d domains on one machine", XEN_DOMAINS_MOST) : -1;
+    unsigned i = x->next;
+    while (x->domain[i])
+        i = (i + 1) % XEN_DOMAINS_MOST;
+    x->next = (i + 1) % XEN_DOMAINS_MOST;
     d->xen = x;
     d->domid = DOMID_GUEST + i;
     x->domain[i] = d;

@@ -24,11 +24,13 @@ struct vm;
 struct xen {
     struct domain *domain[XEN_DOMAINS_MOST];    /* domid - DOMID_GUEST; NULL: there is none */
     unsigned ndomains;
+    unsigned next;                              /* where the search for a free number begins: behind the last that was given */
     struct store store;
     struct domain *running;                     /* which has, or had last, the processor */
 };
 
-/* Take d in, with the first number that is free: beside the domains of the machine `neighbor`, or alone. 0 or -1 with *err. */
+/* Take d in, beside the domains of the machine `neighbor` or alone. Its number is not the one that was given last, though that be free: a grant
+ * may still name who had it. 0 or -1 with *err. */
 int xen_join(struct domain *d, struct vm *neighbor, struct error *err);
 /* It goes, and with the last one the hypervisor. */
 void xen_leave(struct domain *d);
