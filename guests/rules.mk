@@ -10,7 +10,7 @@ GUESTS_XEN := nullcall pair split
 # Programs of several files: guests/NAME/*.c for both kinds, guests/NAME/KIND/*.c for one, and what they borrow from others.
 GUESTS_PARTS := blkload netload
 GUEST_BORROWS_xen := lib/domains/store lib/domains/share split/xenbus
-GUEST_BORROWS_native := netload/native/pci netload/native/virtio
+GUEST_BORROWS_native := lib/pci/pci netload/native/virtio
 # Kernels of several files with programs for ring 3: guests/NAME/*.c, NAME/KIND/*.c and, linked by itself and put into the image, NAME/user.
 # What is linked first lies lowest: guests/lib/native maps 4 MiB, until a kernel has tables of its own.
 GUESTS_SYSTEM := lmbench

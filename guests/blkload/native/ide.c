@@ -3,7 +3,7 @@
  * The first IDE channel with its bus master (Bus Master IDE 1.0), one request at a time, as the interface has it. Each request is seven
  * port accesses for the drive and two for the bus master; its end three more, and two for the interrupt controllers.
  */
-#include "../../netload/native/pci.h"
+#include "pci/pci.h"
 #include "../blkload.h"
 
 enum { DATA = 0x1f0, COUNT = 0x1f2, LBA0 = 0x1f3, LBA1 = 0x1f4, LBA2 = 0x1f5, DEVICE = 0x1f6, COMMAND = 0x1f7, BUS_MASTER = 0xd000, BM_COMMAND = 0, BM_STATUS = 2, BM_TABLE = 4 };

@@ -7,7 +7,7 @@
  *     batched transmit, each batch  TDT; interrupt: ICR, PIC twice
  */
 #include "../netload.h"
-#include "pci.h"
+#include "pci/pci.h"
 
 enum { STATUS = 0x8, ICR = 0xc0, ITR = 0xc4, IMS = 0xd0, RCTL = 0x100, TCTL = 0x400, RDBAL = 0x2800, RDLEN = 0x2808, RDH = 0x2810, RDT = 0x2818,
        TDBAL = 0x3800, TDLEN = 0x3808, TDH = 0x3810, TDT = 0x3818, CTRL = 0x0 };

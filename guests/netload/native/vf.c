@@ -5,7 +5,7 @@
  */
 #include "../../../src/devices/igb/igb_regs.h"
 #include "../netload.h"
-#include "pci.h"
+#include "pci/pci.h"
 
 enum { RING = 2048, RX_RING = 256, MARKS = 4 /* more than are under way */ };
 

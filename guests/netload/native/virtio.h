@@ -6,7 +6,7 @@
 #ifndef GUEST_VIRTIO_H
 #define GUEST_VIRTIO_H
 
-#include "pci.h"
+#include "pci/pci.h"
 
 enum { VRING_MAX = 1024, VIRTIO_NEXT = 1, VIRTIO_WRITE = 2 };
 
