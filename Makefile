@@ -8,7 +8,7 @@ endif
 
 ifeq ($(SAN),thread)
 B := build/tsan
-SANFLAGS := -fsanitize=thread -fno-omit-frame-pointer
+SANFLAGS := -fsanitize=thread -fno-omit-frame-pointer -Wno-tsan
 EMU := $(B)/emu
 else ifdef SAN
 B := build/san
