@@ -99,6 +99,30 @@ static void test_disk(void)
     stop_disk(&d);
 }
 
+/* The driver turns the write cache off, and on again; only if it has said that it knows of the switch. */
+static void test_write_cache(void)
+{
+    struct vd d;
+    s64 used;
+    start_disk(&d, 0);
+    ready_disk(&d, PLAIN, 8);
+    CHECK_EQ(vd_get(&d, VD_CONFIG + 32, 1), 1);
+    vd_put(&d, VD_CONFIG + 32, 1, 0);
+    CHECK_EQ(vd_get(&d, VD_CONFIG + 32, 1), 1);
+    ready_disk(&d, PLAIN | BIT(11), 8);
+    vd_put(&d, VD_CONFIG + 32, 1, 0xfe);
+    CHECK_EQ(vd_get(&d, VD_CONFIG + 32, 1), 0);
+    CHECK_EQ(request(&d, 1, 0, BUFFER, 512, &used), 0);
+    vd_put(&d, VD_CONFIG + 33, 1, 1);           /* not its */
+    CHECK_EQ(vd_get(&d, VD_CONFIG + 33, 1), 0);
+    vd_put(&d, VD_CONFIG + 32, 1, 0xff);
+    CHECK_EQ(vd_get(&d, VD_CONFIG + 32, 1), 1);
+    vd_put(&d, VD_CONFIG + 32, 1, 0);
+    vd_set_status(&d, 0);
+    CHECK_EQ(vd_get(&d, VD_CONFIG + 32, 1), 1);
+    stop_disk(&d);
+}
+
 static void put_range(struct vd *d, u64 sector, u32 sectors, u32 flags)
 {
     vd_poke(d, BUFFER, 8, sector);
@@ -397,7 +421,7 @@ int main(int argc, char **argv)
 {
     static const struct check tests[] = {
         { "negotiation", test_negotiation }, { "config", test_config }, { "disk", test_disk },
-        { "zeroes", test_zeroes }, { "reset_in_request", test_reset_in_request }, { "interrupts", test_interrupts },
+        { "write_cache", test_write_cache }, { "zeroes", test_zeroes }, { "reset_in_request", test_reset_in_request }, { "interrupts", test_interrupts },
         { "events", test_events }, { "legacy", test_legacy }, { "hostile_split", test_hostile_split },
         { "hostile_indirect", test_hostile_indirect }, { "hostile_packed", test_hostile_packed },
         { "hostile_queues", test_hostile_queues }, { NULL, NULL },

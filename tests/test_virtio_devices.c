@@ -90,6 +90,75 @@ static void test_balloon(void)
     rig_fini(&d.r);
 }
 
+static void put_statistic(struct vd *d, unsigned n, u16 tag, u64 value)
+{
+    vd_poke(d, BUFFER + 10 * n, 2, tag);
+    vd_poke(d, BUFFER + 10 * n + 2, 8, value);
+}
+
+static bool info_has(struct vd *d, const char *text)
+{
+    char out[4096] = "";
+    FILE *f = fmemopen(out, sizeof out - 1, "w");
+    virtio_set_ops.info(d->r.device[1], f);
+    fclose(f);
+    return strstr(out, text);
+}
+
+/* The device keeps the driver's statistics until it wants newer ones. A driver without them has its reports in their place. */
+static void test_balloon_statistics(void)
+{
+    struct vd_piece p = { BUFFER, 30, false };
+    struct vd d;
+    start_slot(&d, VIRTIO_BALLOON, NULL, 0);
+    CHECK(vd_negotiate(&d, PLAIN | BIT(1)));
+    for (unsigned q = 0; q < 3; q++)
+        vd_queue(&d, q, 8);
+    vd_go(&d);
+    put_statistic(&d, 0, 4, 777 << 10);         /* free memory, */
+    put_statistic(&d, 1, 0x1234, 5);            /* what nobody knows, */
+    put_statistic(&d, 2, 2, 99);                /* and major faults */
+    CHECK_EQ(vd_exchange(&d, 2, &p, 1), -1);    /* held */
+    CHECK(info_has(&d, "free 777 KiB"));
+    CHECK(info_has(&d, "major faults 99"));
+    CHECK(!info_has(&d, "total"));
+    CHECK(virtio_set_balloon(d.r.device[1], 1 << 20));
+    CHECK_EQ(vd_used(&d, 2, 1), 0);             /* asked for newer ones */
+    put_statistic(&d, 0, 4, 778 << 10);
+    CHECK_EQ(vd_exchange(&d, 2, &p, 1), -1);
+    CHECK(info_has(&d, "free 778 KiB"));
+    CHECK_EQ(vd_exchange(&d, 2, &p, 1), 0);     /* two at once: the first comes back */
+    vd_set_status(&d, 0);
+    CHECK(!info_has(&d, "free 77"));
+    rig_fini(&d.r);
+}
+
+static void test_balloon_reports(void)
+{
+    for (unsigned with = 0; with < 2; with++) { /* statistics */
+        unsigned q = with ? 3 : 2;
+        struct vd_piece p[2] = { { BUFFER + 0x4000, 0x2000, true }, { BUFFER + 0x8800, 0x100, true } };
+        struct vd d;
+        check_context("queue %u", q);
+        start_slot(&d, VIRTIO_BALLOON, NULL, 0);
+        CHECK(vd_negotiate(&d, PLAIN | BIT(5) | (with ? BIT(1) : 0)));
+        for (unsigned n = 0; n <= q; n++)
+            vd_queue(&d, n, 8);
+        vd_go(&d);
+        for (unsigned i = 3; i < 10; i++)
+            vd_poke(&d, BUFFER + 0x1000 * i, 4, 0x1234);
+        vd_poke(&d, BUFFER + 0x8800, 8, ~(u64)0);
+        CHECK_EQ(vd_exchange(&d, q, p, 2), 0);
+        for (unsigned i = 3; i < 10; i++)
+            CHECK_EQ(vd_peek(&d, BUFFER + 0x1000 * i, 4), i == 4 || i == 5 ? 0 : 0x1234);
+        CHECK_EQ(vd_peek(&d, BUFFER + 0x8800, 8), 0);
+        p[0] = (struct vd_piece){ VD_RAM - 0x1000, 0xfffff000, true };      /* runs out of memory */
+        CHECK_EQ(vd_exchange(&d, q, p, 1), 0);
+        CHECK_EQ(vd_status(&d), 0xf);
+        rig_fini(&d.r);
+    }
+}
+
 /* --- keyboard and tablet --- */
 
 static struct device *start_input(struct vd *d, enum virtio_model model)
@@ -213,7 +282,8 @@ static void test_queues(void)
 int main(int argc, char **argv)
 {
     static const struct check tests[] = {
-        { "rng", test_rng }, { "console", test_console }, { "balloon", test_balloon }, { "keyboard", test_keyboard },
+        { "rng", test_rng }, { "console", test_console }, { "balloon", test_balloon }, { "balloon_statistics", test_balloon_statistics }, { "balloon_reports", test_balloon_reports },
+        { "keyboard", test_keyboard },
         { "tablet", test_tablet }, { "queues", test_queues }, { NULL, NULL },
     };
     if (make_image())

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A virtio network adapter by a driver of our own: checksums and segments on the way out, buffers and filters on the way in. */
+#include "devices/virtio/virtio_net.h"
 #include "virtio_rigs.h"
 
 enum { F_CSUM = 1 << 0, F_GUEST_CSUM = 1 << 1, F_TSO4 = 1 << 11, F_MERGE = 1 << 15, F_CONTROL = 1 << 17 | 1 << 18, IP = 14, TCP = 34, PAYLOAD = 54 };
@@ -250,12 +251,31 @@ static void test_full_wire(void)
     net_free(w);
 }
 
+/* Of a wire that takes time, the driver may know how fast it is; of another, nobody does. */
+static void test_speed(void)
+{
+    struct net_wire *w;
+    struct vd d;
+    start_net(&d);
+    CHECK(!(vd_offered(&d) & NET_F_SPEED_DUPLEX));
+    stop_net(&d);
+    vd_init(&d);
+    w = net_new("n", &d.r.clock);
+    net_set_speed(w, 10000000000, 0);
+    d.r.platform.nic[0] = (struct nic){ .model = NIC_VIRTIO, .wire = w };
+    vd_power_on(&d);
+    CHECK(vd_offered(&d) & NET_F_SPEED_DUPLEX);
+    CHECK_EQ(vd_get(&d, VD_CONFIG + 12, 4), 10000);
+    CHECK_EQ(vd_get(&d, VD_CONFIG + 16, 1), 1);
+    stop_net(&d);
+}
+
 int main(int argc, char **argv)
 {
     static const struct check tests[] = {
         { "transmit", test_transmit }, { "receive", test_receive }, { "filter", test_filter }, { "link", test_link }, { "pairs", test_pairs },
         { "full_wire", test_full_wire },
-        { NULL, NULL },
+        { "speed", test_speed }, { NULL, NULL },
     };
     return check_main(argc, argv, "virtio_net", tests);
 }

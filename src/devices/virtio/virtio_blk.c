@@ -17,6 +17,7 @@
 #define F_BLK_SIZE BIT(6)
 #define F_FLUSH BIT(9)
 #define F_TOPOLOGY BIT(10)
+#define F_CONFIG_WCE BIT(11)         /* the driver may turn the write cache off */
 #define F_MQ BIT(12)
 #define F_DISCARD BIT(13)
 #define F_WRITE_ZEROES BIT(14)
@@ -40,6 +41,8 @@ struct config {
     u8 write_zeroes_may_unmap, unused1[3];
 };
 _Static_assert(sizeof(struct config) <= VIRTIO_CONFIG_MAX && offsetof(struct config, write_zeroes_may_unmap) == 56, "5.2.4");
+
+enum { WRITEBACK = offsetof(struct config, writeback) };
 
 struct header { u32 type, reserved; u64 sector; };
 struct range { u64 sector; u32 sectors, flags; };       /* of a discard */
@@ -91,10 +94,15 @@ static enum answer do_in(struct request *r)
     return move(r, true);
 }
 
+/* Without a cache, what is answered is on the disk (5.2.6.2). */
+static bool writes_through(const struct virtio_blk *b) { return virtio_has(&b->v, F_CONFIG_WCE) && !b->v.config[WRITEBACK]; }
+
 static enum answer do_out(struct request *r)
 {
     r->len = r->c->readable_len - sizeof(struct header);
-    return block_readonly(r->b->image) ? ANSWER_IOERR : move(r, false);
+    if (block_readonly(r->b->image) || move(r, false) != ANSWER_OK)
+        return ANSWER_IOERR;
+    return !writes_through(r->b) || block_flush(r->b->image) ? ANSWER_OK : ANSWER_IOERR;
 }
 
 static enum answer do_flush(struct request *r) { return block_flush(r->b->image) ? ANSWER_OK : ANSWER_IOERR; }
@@ -181,11 +189,22 @@ static void blk_kicked(struct virtio *v, struct virtqueue *q) { serve_later((str
 
 /* --- its life --- */
 
+static bool blk_config_writable(const struct virtio *v, unsigned offset) { return offset == WRITEBACK && virtio_has(v, F_CONFIG_WCE); }
+
+/* What was written before with a cache is on the disk when it is off. */
+static void blk_config_written(struct virtio *v, unsigned offset, unsigned size)
+{
+    v->config[WRITEBACK] &= 1;
+    if (!v->config[WRITEBACK])
+        block_flush(((struct virtio_blk *)v)->image);
+}
+
 /* What the driver was told is written stays so, whatever happens next. */
 static void blk_reset(struct virtio *v)
 {
     struct virtio_blk *b = (struct virtio_blk *)v;
     b->busy_until = 0;
+    v->config[WRITEBACK] = 1;
     block_flush(b->image);
 }
 
@@ -200,7 +219,7 @@ static void blk_info(const struct virtio *v, FILE *out)
 
 static const struct virtio_ops blk_ops = {
     .name = "virtio-blk", .id = VIRTIO_ID_BLOCK, .pci_class = 0x010000, .queues = 1, .queue_size = QUEUE_SIZE, .config_size = 60,
-    .kicked = blk_kicked, .work = blk_work, .reset = blk_reset, .info = blk_info,
+    .kicked = blk_kicked, .work = blk_work, .config_writable = blk_config_writable, .config_written = blk_config_written, .reset = blk_reset, .info = blk_info,
 };
 
 static void describe(struct virtio_blk *b)
@@ -208,7 +227,7 @@ static void describe(struct virtio_blk *b)
     u64 sectors = block_size(b->image) / SECTOR, cylinders = sectors / (16 * 63);
     struct config c = {
         .capacity = htole64(sectors), .seg_max = htole32(QUEUE_SIZE - 2),
-        .cylinders = htole16(cylinders < 16383 ? cylinders : 16383), .heads = 16, .sectors = 63, .blk_size = htole32(SECTOR),
+        .cylinders = htole16(cylinders < 16383 ? cylinders : 16383), .heads = 16, .sectors = 63, .blk_size = htole32(SECTOR), .writeback = 1,
         .num_queues = htole16(b->v.queues), .max_discard_sectors = htole32(ZEROES_MAX / SECTOR), .max_discard_seg = htole32(1),
         .discard_sector_alignment = htole32(1), .max_write_zeroes_sectors = htole32(ZEROES_MAX / SECTOR),
         .max_write_zeroes_seg = htole32(1), .write_zeroes_may_unmap = 1,
@@ -222,7 +241,7 @@ struct virtio *virtio_blk_new(const struct platform *to, const struct virtio_slo
     if (!b)
         return NULL;
     u64 writes = block_readonly(s->image) ? F_RO : F_DISCARD | F_WRITE_ZEROES;
-    virtio_init(&b->v, &blk_ops, F_SEG_MAX | F_GEOMETRY | F_BLK_SIZE | F_FLUSH | F_TOPOLOGY | writes, s->flavor.packed, to);
+    virtio_init(&b->v, &blk_ops, F_SEG_MAX | F_GEOMETRY | F_BLK_SIZE | F_FLUSH | F_TOPOLOGY | F_CONFIG_WCE | writes, s->flavor.packed, to);
     b->image = s->image;
     if (s->queues > 1) {
         virtio_set_queues(&b->v, s->queues);

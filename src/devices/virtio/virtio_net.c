@@ -15,7 +15,7 @@
 
 #define TRANSMIT_QUEUES 0xaaaaaaaau     /* by bits */
 
-enum { QUEUE_SIZE = 256, TX_WORK_NS = 5000, CONTROL_WORK_NS = 1000, CONFIG_STATUS = 6, CONFIG_PAIRS = 8, CONFIG_SIZE = 12, LINK_UP = 1, BUFFERS_MAX = 64 };
+enum { QUEUE_SIZE = 256, TX_WORK_NS = 5000, CONTROL_WORK_NS = 1000, CONFIG_STATUS = 6, CONFIG_PAIRS = 8, CONFIG_SPEED = 12, CONFIG_DUPLEX = 16, CONFIG_SIZE = 17, FULL_DUPLEX = 1, LINK_UP = 1, BUFFERS_MAX = 64 };
 
 static bool merges(const struct virtio_net *n) { return virtio_has(&n->v, NET_F_MRG_RXBUF); }
 
@@ -213,6 +213,17 @@ static const struct virtio_ops net_ops = {
     .served = net_served, .reset = net_reset, .destroy = net_destroy, .info = net_info,
 };
 
+/* In Mb/s (5.1.4); of a wire that takes no time, and of what somebody else has, nobody knows. */
+static void show_speed(struct virtio_net *n)
+{
+    u32 speed = n->wire ? htole32(n->wire->bits_per_second / 1000000) : 0;
+    if (!speed)
+        return;
+    memcpy(n->v.config + CONFIG_SPEED, &speed, sizeof speed);
+    n->v.config[CONFIG_DUPLEX] = FULL_DUPLEX;
+    n->v.offered |= NET_F_SPEED_DUPLEX;
+}
+
 /* As many as the user wants, and the back-end has. */
 static unsigned count_pairs(const struct nic *nic)
 {
@@ -239,6 +250,7 @@ struct virtio *virtio_net_new(const struct platform *to, const struct nic *nic)
     if (nic->queue_size)
         virtio_set_queue_size(&n->v, nic->queue_size);
     n->wire = nic->wire;
+    show_speed(n);
     if (nic->vhost)
         vhost_serve(nic->vhost, &n->v, to, 2 * n->pairs, TRANSMIT_QUEUES & (BIT(2 * n->pairs) - 1), SERVED_FEATURES | (n->pairs > 1 ? NET_F_MQ : 0));
     if (n->wire)

@@ -22,6 +22,7 @@
 #define NET_F_CTRL_RX_EXTRA BIT(20)
 #define NET_F_MQ BIT(22)                /* several pairs of receive and transmit queues */
 #define NET_F_CTRL_MAC_ADDR BIT(23)
+#define NET_F_SPEED_DUPLEX BIT(63)      /* the driver may know how fast the wire is */
 
 enum vnet_queue { VNET_RX, VNET_TX, VNET_CONTROL };     /* receive and transmit queues take turns, the control queue is behind them */
 enum { VNET_MAC_TABLE = 64, ETHERNET_ADDRESS = 6 };
