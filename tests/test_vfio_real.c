@@ -12,8 +12,14 @@
 #include "devices_rig.h"
 #include "vfio_standin.h"
 
-GUEST_CODE("window:\nmov $0x1000, %ecx\n1: mov %ecx, 0xfe000010\nmov 0xfe000010, %eax\nloop 1b\nmov 0xfe002000, %ebx\nhlt\n");
-extern const u8 window[];
+GUEST_CODE(
+    "window:\nmov $0x1000, %ecx\n1: mov %ecx, 0xfe000010\nmov 0xfe000010, %eax\nloop 1b\nmov 0xfe002000, %ebx\nhlt\n"
+    /* vector 0 of MSI-X is 30h; until it has come ten times */
+    "handler:\nincl 0x8004\nmovl $0, 0xfee000b0\niret\n"
+    "vectors:\nmovl $0x1ff, 0xfee000f0\nmovl $0xfee00000, 0xfe002000\nmovl $0x30, 0xfe002008\nmovl $0, 0xfe00200c\n"
+    "mov $0x80008070, %eax\nmov $0xcf8, %edx\nout %eax, %dx\nmov $0x8000, %eax\nmov $0xcfe, %edx\nout %ax, %dx\n"
+    "sti\n1: cmpl $10, 0x8004\njb 1b\ncli\nhlt\n");
+extern const u8 window[], handler[], vectors[];
 
 #define ADDRESS "0000:06:0d.0"
 enum { SLOT = 16, BAR0_AT = 0xfe000000, BAR1_AT = 0xfe100000, BAR2_AT = 0xfe200000, PORTS_AT = 0xc000, ROM_AT = 0xfe300000, TABLE = 0x2000, AT_MSI = 0x50, AT_MSIX = 0x70, AT_POWER = 0x40 };
@@ -477,12 +483,67 @@ static void test_slots(void)
     standin_fini(&k);
 }
 
+/* --- messages from kernel to kernel --- */
+
+struct ringer { struct standin k; volatile bool stop; };
+
+static void *ring(void *opaque)
+{
+    struct ringer *r = opaque;
+    while (!r->stop) {
+        usleep(1000);
+        pthread_mutex_lock(&r->k.lock);
+        standin_signal(&r->k.device[0], VFIO_PCI_MSIX_IRQ_INDEX, 0);
+        pthread_mutex_unlock(&r->k.lock);
+    }
+    return NULL;
+}
+
+static void check_irqfd(enum kernel_irqchip irqchip)
+{
+    static struct ringer r;
+    pthread_t thread;
+    standin_init(&r.k);
+    r.stop = false;
+    add_plain(standin_add(&r.k, ADDRESS, "26", 0x8086, 0x1234, 0x020000));
+    struct vm_config c = config_of("host");
+    c.kernel_irqchip = irqchip;
+    c.vfio_calls = &r.k.calls;
+    c.vfio[c.nvfios++].host = ADDRESS;
+    struct vm *vm = make_of(&c, vectors);
+    if (vm) {
+        bool taken = irqchip != IRQCHIP_OFF && host_can(host_of(vm), HOST_IRQFD);
+        put_gate(vm, 0x30, at(handler));
+        pthread_create(&thread, NULL, ring, &r);
+        run_to_hlt(vm);
+        r.stop = true;
+        pthread_join(thread, NULL);
+        CHECK(physmap_load(&vm->map, 0x8004, 4) >= 10);
+        CHECK_EQ(vm->platform.vfio_real->device[0]->messages > 0, !taken);
+        vm_free(vm);
+    }
+    if (r.k.broken || standin_leftover(&r.k))
+        FAIL("%s, left: %s", r.k.broken, standin_leftover(&r.k));
+    standin_fini(&r.k);
+}
+
+static void test_irqfd(void)
+{
+    NEEDS_KVM();
+    for (enum kernel_irqchip i = IRQCHIP_OFF; i <= IRQCHIP_ON; i++) {
+        check_context("kernel_irqchip %d", i);
+        check_irqfd(i);
+    }
+    check_context(NULL);
+}
+
 int main(int argc, char **argv)
 {
     static const struct check tests[] = {
         { "config", test_config }, { "registers", test_registers }, { "sparse", test_sparse }, { "rom", test_rom }, { "pin", test_pin }, { "msi", test_msi },
         { "msix", test_msix }, { "hostile", test_hostile }, { "reset", test_reset }, { "release", test_release }, { "error", test_error },
-        { "watch", test_watch }, { "slots", test_slots }, { NULL, NULL },
+        { "watch", test_watch }, { "slots", test_slots },
+        { "irqfd", test_irqfd }, { NULL, NULL },
     };
     return check_main(argc, argv, "vfio_real", tests);
 }
