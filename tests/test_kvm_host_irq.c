@@ -17,12 +17,15 @@ GUEST_CODE(
     /* a hundred rings of a doorbell */
     "host_rings:\nmov $100, %ecx\nmov $0x5000, %edx\n1: mov %ecx, %eax\nout %ax, %dx\nloop 1b\nmov $7, %ax\nadd $2, %edx\nout %ax, %dx\nhlt\n"
 
+/* rings ten times, and spins until each is heard: there is no exit on the way */
+    "host_heard:\nmov $0x5000, %edx\nxor %ebx, %ebx\n1: mov 0x8008, %ecx\nout %ax, %dx\n2: cmp %ecx, 0x8008\nje 2b\ninc %ebx\ncmp $10, %ebx\njb 1b\nout %ax, %dx\nhlt\n"
+
     /* rings until its own interrupt has come ten times */
     "host_loopback:\nmovl $0x1ff, 0xfee000f0\nsti\nmov $0x5000, %edx\n1: mov 0x8004, %ecx\nout %ax, %dx\n2: cmp %ecx, 0x8004\nje 2b\n"
     "cmpl $10, 0x8004\njb 1b\ncli\nhlt\n"
 
     "host_loop:\nmov $5, %ecx\n1: inc %eax\nhost_here: inc %ebx\nloop 1b\nhlt\n");
-extern const u8 host_irq0[], host_msi[], host_ticks[], host_rings[], host_loopback[], host_loop[];
+extern const u8 host_irq0[], host_msi[], host_ticks[], host_rings[], host_loopback[], host_loop[], host_heard[];
 
 static const char *const irqchip_names[] = { "off", "split", "on" };
 
@@ -113,6 +116,34 @@ static void test_doorbell(void)
     close(only);
 }
 
+static void on_rung(void *opaque)
+{
+    struct vm *vm = opaque;
+    physmap_store(&vm->map, DATA_AT + 8, 4, physmap_load(&vm->map, DATA_AT + 8, 4) + 1);
+}
+
+/* A device of this process hears of its doorbell while the guest runs on, and of the last one though the guest halts. */
+static void test_heard(void)
+{
+    NEEDS_KVM();
+    for (enum kernel_irqchip i = IRQCHIP_OFF; i <= IRQCHIP_ON; i++) {
+        struct vm *vm = make_irq(i, host_heard);
+        int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+        if (!vm)
+            return;
+        check_context("kernel_irqchip=%s", irqchip_names[i]);
+        shortcut_offer_doorbell(&vm->shortcuts, &(struct doorbell){ .port = true, .at = 0x5000, .size = 2, .any = true, .fd = fd, .rung = on_rung, .opaque = vm });
+        CHECK_EQ(host_of(vm)->taken.ndoorbells, 1);
+        run_to_hlt(vm);
+        CHECK_EQ(vm->ledger.count[EV_KVMHOST_IO], 0);
+        CHECK(vm->ledger.count[EV_KVMHOST_DOORBELL] >= 10);
+        host_bells_serve(host_of(vm)); /* a HLT that the kernel has may be over before the last is heard */
+        CHECK_EQ(physmap_load(&vm->map, DATA_AT + 8, 4), 11);
+        vm_free(vm);
+        close(fd);
+    }
+}
+
 /* The doorbell's descriptor is that of an interrupt too: from OUT to the handler nothing comes through this process. */
 static void test_irqfd(void)
 {
@@ -166,7 +197,7 @@ int main(int argc, char **argv)
 {
     static const struct check tests[] = {
         { "ticks", test_ticks }, { "chips_reset", test_chips_reset }, { "doorbell", test_doorbell },
-        { "irqfd", test_irqfd }, { "taken_interrupt", test_taken_interrupt },
+        { "heard", test_heard }, { "irqfd", test_irqfd }, { "taken_interrupt", test_taken_interrupt },
         { NULL, NULL },
     };
     return check_main(argc, argv, "kvm host irq", tests);

@@ -2,7 +2,7 @@
 /*
  * Shortcuts through the host's kernel. A device that is served from elsewhere (a worker in the kernel, another process) offers its
  * doorbell and its interrupt as event descriptors; an engine whose guest runs on a real hypervisor lets that hypervisor ring and listen, and
- * then neither comes through this process. Offering changes nothing else: wherever no engine takes it up, the guest's write reaches the
+ * then neither comes through this process. A device of this process may offer its doorbell too: the guest need not wait until it is heard. Offering changes nothing else: wherever no engine takes it up, the guest's write reaches the
  * device's range on the bus, and who holds the other end of the interrupt's descriptor raises the wire.
  */
 #ifndef EMU_DEVICES_SHORTCUT_H
@@ -21,6 +21,9 @@ struct doorbell {
     bool any;                   /* whatever is written; otherwise only `value` */
     u64 value;
     int fd;                     /* borrowed: stays open until it is taken back */
+    /* NULL: somebody reads fd. Otherwise who has taken the doorbell up reads it, and tells the device here, from the thread that runs it. */
+    void (*rung)(void *opaque);
+    void *opaque;
 };
 
 /* Adding to fd raises the interrupt: a message (SDM vol. 3, 11.11), or a pulse on an ISA line. */

@@ -6,13 +6,14 @@
 #include <string.h>
 
 enum { VENDOR = 0x1af4, TRANSITIONAL_FROM = 0x1000, MODERN_FROM = 0x1040, MODERN_SUBSYSTEM = 0x1100 };
-enum { BAR_LEGACY = 0, BAR_MSIX = 1, BAR_MODERN = 4 };
+enum { BAR_LEGACY = VIRTIO_PCI_BAR_LEGACY, BAR_MSIX = 1, BAR_MODERN = VIRTIO_PCI_BAR_MODERN };
 enum { ISR_QUEUE = 1, ISR_CONFIG = 2 };
 
 /* The modern interface: an area a page. */
 enum area { AREA_COMMON, AREA_ISR, AREA_DEVICE, AREA_NOTIFY, AREAS };
 #define MODERN_SIZE (AREAS * PAGE_SIZE)
-enum { NOTIFY_STEP = 4 };       /* bytes from a queue's doorbell to the next one's */
+enum { NOTIFY_STEP = VIRTIO_PCI_NOTIFY_STEP };      /* bytes from a queue's doorbell to the next one's */
+_Static_assert(AREA_NOTIFY * PAGE_SIZE == VIRTIO_PCI_NOTIFY_AT, "one place of the doorbells");
 
 /* A vendor capability (4.1.4): what, in which BAR, where, how long. */
 enum { CAP_VENDOR = 0x09, CAP_LEN = 2, CAP_TYPE = 3, CAP_BAR = 4, CAP_OFFSET = 8, CAP_LENGTH = 12, CAP_EXTRA = 16 };
@@ -154,6 +155,7 @@ static void config_written(struct pci_function *f, u8 offset, unsigned size)
         modern_write(p, at, width, pci_get(f->config, AT_WINDOW + CAP_EXTRA, 4) & (BIT(8 * width) - 1));
     pci_msix_written(&p->msix);
     update_pin(p);
+    virtio_pci_place_bells(p);
 }
 
 static void clear_window(struct pci_function *f)
@@ -224,18 +226,20 @@ void virtio_pci_power_on(struct virtio_pci *p)
         clear_window(&p->function);
     pci_msix_reset(&p->msix);
     virtio_reset(p->v);
+    virtio_pci_place_bells(p);
 }
 
 void virtio_pci_free(struct virtio_pci *p)
 {
     if (!p)
         return;
+    virtio_pci_take_bells(p);
     virtio_fini(p->v);
     free(p->v);
     free(p);
 }
 
-struct virtio_pci *virtio_pci_new(struct virtio *v, const struct virtio_flavor *flavor, struct error *err)
+struct virtio_pci *virtio_pci_new(struct virtio *v, const struct virtio_flavor *flavor, struct shortcuts *shortcuts, struct error *err)
 {
     struct virtio_pci *p = v ? calloc(1, sizeof *p) : NULL;
     if (!p) {
@@ -246,6 +250,7 @@ struct virtio_pci *virtio_pci_new(struct virtio *v, const struct virtio_flavor *
         return NULL;
     }
     p->v = p->select.v = v;
+    p->shortcuts = shortcuts;
     p->no_ioeventfd = flavor->no_ioeventfd;
     virtio_connect(v, &transport, p);
     make_function(p, flavor);

@@ -5,7 +5,7 @@
  */
 #include "devices/virtio/virtio_pci.h"
 
-enum { FEATURES = 0, DRIVER_FEATURES = 4, QUEUE_PAGE = 8, QUEUE_SIZE = 12, QUEUE_SELECT = 14, QUEUE_NOTIFY = 16, STATUS = 18, ISR = 19,
+enum { FEATURES = 0, DRIVER_FEATURES = 4, QUEUE_PAGE = 8, QUEUE_SIZE = 12, QUEUE_SELECT = 14, QUEUE_NOTIFY = VIRTIO_PCI_LEGACY_NOTIFY, STATUS = 18, ISR = 19,
        CONFIG_VECTOR = 20, QUEUE_VECTOR = 22, VECTORS_END = 24 };
 
 /* The device's configuration begins where the vectors are not. */

@@ -36,7 +36,7 @@ static unsigned free_slot(const struct pci_bus *b)
 
 static int add_pci(struct virtio_set *s, struct platform *to, struct virtio *v, const struct virtio_flavor *flavor, unsigned slot, struct error *err)
 {
-    struct virtio_pci *p = virtio_pci_new(v, flavor, err);
+    struct virtio_pci *p = virtio_pci_new(v, flavor, to->shortcuts, err);
     if (!p)
         return -1;
     s->placed[s->count++] = (struct placed){ .v = v, .function = p };

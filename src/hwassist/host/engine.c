@@ -134,8 +134,12 @@ static int host_vcpu_init(struct vcpu *v, struct error *err)
     return 0;
 }
 
+/* What was rung last is not lost with the thread that listened. */
 static void host_vcpu_fini(struct vcpu *v)
 {
+    struct host_vm *h = v->vm->engine_data;
+    host_bells_serve(h);
+    host_bells_stop(h);
     vcpu_close(v->engine_data);
     v->engine_data = NULL;
 }

@@ -45,6 +45,7 @@ struct host_vm {
     struct host_chips *chips;           /* the kernel's interrupt controllers after reset; NULL: they are ours */
     struct apic_message level[HOST_MAX_LEVELS]; unsigned nlevels; /* split: messages whose EOI the I/O APIC wants to hear of */
     struct shortcuts taken;             /* those that the kernel serves now */
+    struct host_bells *bells;           /* listens to those that this process serves; NULL: there are none */
     u64 coalesced, dirty_pages;         /* counted */
 };
 
@@ -117,6 +118,17 @@ void host_set_routes(struct host_vm *h);
 void host_shortcuts_attach(struct host_vm *h);
 void host_shortcuts_detach(struct host_vm *h);
 void host_shortcuts_refresh(struct host_vm *h);
+
+/* bells.c: doorbells that the kernel counts and this process serves. Listening begins with the first; false: it cannot. */
+bool host_bells_hear(struct host_vm *h, int fd);
+void host_bells_forget(struct host_vm *h, int fd);
+/* Which processor KVM_RUN is to be brought back of; NULL: none runs. */
+void host_bells_run(struct host_vm *h, struct host_vcpu *v);
+bool host_bells_rung(const struct host_vm *h);
+/* Devices hear of what was rung. */
+void host_bells_serve(struct host_vm *h);
+/* Before the first of the processors goes. */
+void host_bells_stop(struct host_vm *h);
 
 /* debug.c: the debugger's breakpoints in the processor's debug registers. False: the interpreter has to look for them. */
 bool host_debug_by_hardware(const struct host_vcpu *h);

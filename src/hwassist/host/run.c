@@ -138,6 +138,7 @@ static bool on_mmio(struct host_vcpu *h, struct exit *e)
 static bool on_hlt(struct host_vcpu *h, struct exit *e)
 {
     charge(h, EV_KVMHOST_HLT);
+    host_bells_serve(h->vm);
     host_pull(h);
     h->v->cpu.state.activity = CPU_HALTED;
     return true;
@@ -329,6 +330,8 @@ static bool once(struct host_vcpu *h, cycles_t deadline, struct exit *e)
     prepare_interrupts(h);
     int r = enter(h, deadline), error = errno;
     host_flush_coalesced(h);
+    if (host_bells_rung(h->vm))
+        host_bells_serve(h->vm);
     if (r == 0)
         return handle(h, e);
     charge(h, EV_KVMHOST_SIGNAL);
@@ -341,9 +344,11 @@ void host_run(struct vcpu *v, cycles_t deadline, struct exit *e)
 {
     struct host_vcpu *h = v->engine_data;
     h->looked_ns = pace_host_ns();
+    host_bells_run(h->vm, h);
     while (!must_return(h, deadline, e) && once(h, deadline, e))
         ;
     disarm(h);
+    host_bells_run(h->vm, NULL);
     if (e->kind == EXIT_KICKED)
         v->cpu.attention = 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Doorbells and interrupts that the kernel serves by itself: KVM_IOEVENTFD, and KVM_IRQFD where the local APIC is the kernel's. */
+#include <string.h>
 #include <sys/ioctl.h>
 
 #include "hwassist/host/host.h"
@@ -20,15 +21,45 @@ static int set_irq(const struct host_vm *h, unsigned i, const struct irq_event *
     return ioctl(h->vm_fd, KVM_IRQFD, &k);
 }
 
-static void withdraw_all(struct host_vm *h)
+/* --- doorbells: only what has changed, for KVM waits a while for each that it gives up --- */
+
+static bool is_offered(const struct shortcuts *s, const struct doorbell *d)
 {
-    while (h->taken.ndoorbells)
-        set_doorbell(h, &h->taken.doorbell[--h->taken.ndoorbells], false);
-    while (h->taken.nirqs) {
-        h->taken.nirqs--;
-        set_irq(h, h->taken.nirqs, &h->taken.irq[h->taken.nirqs], false);
-    }
+    for (unsigned i = 0; i < s->ndoorbells; i++)
+        if (memcmp(&s->doorbell[i], d, sizeof *d) == 0)
+            return true;
+    return false;
 }
+
+static void drop_doorbell(struct host_vm *h, unsigned i)
+{
+    struct shortcuts *t = &h->taken;
+    set_doorbell(h, &t->doorbell[i], false);
+    if (t->doorbell[i].rung)
+        host_bells_forget(h, t->doorbell[i].fd);
+    t->doorbell[i] = t->doorbell[--t->ndoorbells];
+}
+
+static void take_doorbell(struct host_vm *h, const struct doorbell *d)
+{
+    if (set_doorbell(h, d, true) < 0)
+        return;
+    h->taken.doorbell[h->taken.ndoorbells++] = *d;
+    if (d->rung && !host_bells_hear(h, d->fd))
+        drop_doorbell(h, h->taken.ndoorbells - 1);
+}
+
+static void refresh_doorbells(struct host_vm *h, const struct shortcuts *s)
+{
+    for (unsigned i = h->taken.ndoorbells; i-- > 0;)
+        if (!is_offered(s, &h->taken.doorbell[i]))
+            drop_doorbell(h, i);
+    for (unsigned i = 0; i < s->ndoorbells && host_can(h, HOST_IOEVENTFD); i++)
+        if (!is_offered(&h->taken, &s->doorbell[i]))
+            take_doorbell(h, &s->doorbell[i]);
+}
+
+/* --- interrupts --- */
 
 /* A line is ours to pulse unless the PIC is the kernel's too. */
 static bool can_take(const struct host_vm *h, const struct irq_event *e)
@@ -36,20 +67,34 @@ static bool can_take(const struct host_vm *h, const struct irq_event *e)
     return host_can(h, HOST_IRQFD) && h->irqchip >= (e->line ? IRQCHIP_ON : IRQCHIP_SPLIT);
 }
 
-void host_shortcuts_refresh(struct host_vm *h)
+static void drop_irqs(struct host_vm *h)
 {
-    const struct shortcuts *s = &h->vm->shortcuts;
+    while (h->taken.nirqs) {
+        h->taken.nirqs--;
+        set_irq(h, h->taken.nirqs, &h->taken.irq[h->taken.nirqs], false);
+    }
+}
+
+static void refresh_irqs(struct host_vm *h, const struct shortcuts *s)
+{
     struct shortcuts *t = &h->taken;
-    withdraw_all(h);
-    for (unsigned i = 0; i < s->ndoorbells && host_can(h, HOST_IOEVENTFD); i++)
-        if (set_doorbell(h, &s->doorbell[i], true) == 0)
-            t->doorbell[t->ndoorbells++] = s->doorbell[i];
+    drop_irqs(h);
     for (unsigned i = 0; i < s->nirqs; i++)
         if (can_take(h, &s->irq[i]))
             t->irq[t->nirqs++] = s->irq[i];
     host_set_routes(h);
     for (unsigned i = 0; i < t->nirqs; i++)
         set_irq(h, i, &t->irq[i], true);
+}
+
+/* --- both --- */
+
+void host_shortcuts_refresh(struct host_vm *h)
+{
+    const struct shortcuts *s = &h->vm->shortcuts;
+    refresh_doorbells(h, s);
+    if (h->taken.nirqs || s->nirqs)
+        refresh_irqs(h, s);
 }
 
 /* At once: behind shortcut_withdraw() the descriptor may be closed. */
@@ -64,6 +109,8 @@ void host_shortcuts_attach(struct host_vm *h)
 
 void host_shortcuts_detach(struct host_vm *h)
 {
-    withdraw_all(h);
+    static const struct shortcuts none;
+    refresh_doorbells(h, &none);
+    drop_irqs(h);
     h->vm->shortcuts.changed = NULL;
 }
