@@ -189,7 +189,7 @@ enum cpu_stop_kind cpu_emulate(struct cpu *c);
  * by itself; cpu_step() does not. */
 enum cpu_stop_kind cpu_check_break(struct cpu *c);
 
-static inline void cpu_kick(struct cpu *c) { c->attention = 1; }
+static inline void cpu_kick(struct cpu *c) { __atomic_store_n(&c->attention, 1, __ATOMIC_RELAXED); }  /* also from other threads */
 
 /* May an external interrupt be delivered now? IF, no shadow, active or halted. */
 static inline bool cpu_interruptible(const struct cpu *c)

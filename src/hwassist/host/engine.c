@@ -148,7 +148,7 @@ static void host_kick(struct vcpu *v)
 {
     struct host_vcpu *h = v->engine_data;
     cpu_kick(&v->cpu);
-    h->run->immediate_exit = 1;
+    __atomic_store_n(&h->run->immediate_exit, 1, __ATOMIC_RELAXED);
     if (!pthread_equal(h->thread, pthread_self()))
         pthread_kill(h->thread, host_signal());
 }

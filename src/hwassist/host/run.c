@@ -21,7 +21,7 @@ int host_signal(void) { return SIGRTMIN + 4; }
 static void on_signal(int number, siginfo_t *info, void *context)
 {
     if (info->si_code == SI_TIMER && info->si_value.sival_ptr)
-        ((struct kvm_run *)info->si_value.sival_ptr)->immediate_exit = 1;
+        __atomic_store_n(&((struct kvm_run *)info->si_value.sival_ptr)->immediate_exit, 1, __ATOMIC_RELAXED);
 }
 
 int host_timer_create(struct host_vcpu *h, struct error *err)
@@ -257,7 +257,7 @@ static int enter(struct host_vcpu *h, cycles_t deadline)
     if (r < 0)
         h->armed = 0; /* the timer may have gone off, and a little early */
     follow_host(h);
-    h->run->immediate_exit = 0;
+    __atomic_store_n(&h->run->immediate_exit, 0, __ATOMIC_RELAXED);
     errno = error;
     return r;
 }
@@ -266,7 +266,7 @@ static bool must_return(struct host_vcpu *h, cycles_t deadline, struct exit *e)
 {
     struct cpu *c = &h->v->cpu;
     bool halted = c->state.activity == CPU_HALTED && !vcpu_nmi_pending(h->v) && !(vcpu_intr_pending(h->v) && c->state.rflags & FLAG_IF);
-    if (c->attention)
+    if (__atomic_load_n(&c->attention, __ATOMIC_RELAXED))
         leave(e, EXIT_KICKED);
     else if (c->state.activity == CPU_SHUT_DOWN)
         leave(e, EXIT_SHUTDOWN);
@@ -350,7 +350,7 @@ void host_run(struct vcpu *v, cycles_t deadline, struct exit *e)
     disarm(h);
     host_bells_run(h->vm, NULL);
     if (e->kind == EXIT_KICKED)
-        v->cpu.attention = 0;
+        __atomic_store_n(&v->cpu.attention, 0, __ATOMIC_RELAXED);
 }
 
 void host_step(struct vcpu *v, struct exit *e)

@@ -353,9 +353,9 @@ static void settle(struct host_vcpu *h)
 {
     h->run->kvm_valid_regs = host_can(h->vm, HOST_SYNC_REGS) ? KVM_SYNC_X86_VALID_FIELDS : 0;
     if (h->unfinished || h->run->kvm_valid_regs) {
-        h->run->immediate_exit = 1;
+        __atomic_store_n(&h->run->immediate_exit, 1, __ATOMIC_RELAXED);
         ioctl(h->fd, KVM_RUN, 0);
-        h->run->immediate_exit = 0;
+        __atomic_store_n(&h->run->immediate_exit, 0, __ATOMIC_RELAXED);
         h->unfinished = false;
     }
     h->run->kvm_valid_regs = 0;
