@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Linux for amd64, as Debian builds it, to busybox's shell and back to power-off: on the bare machine, on the VT-x model with EPT, and
- * below the translator, which leaves 64-bit code to the interpreter. Each boot is six billion instructions; two of the three run only
- * with EMU_SOAK set (`make soak`).
+ * Linux for amd64, as Debian builds it, to busybox's shell and back to power-off: on the VT-x model with EPT; with EMU_SOAK set (`make soak`) also on the bare machine,
+ * below the translator, which leaves 64-bit code to the interpreter, and on the VT-x of 2006, without EPT.
+ * Each boot is six billion instructions.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,11 +46,12 @@ static void follow(struct vm *vm, void *opaque)
     s->at++;
 }
 
-static void set_up(struct vm_config *c, const struct engine_ops *engine, const char *kvm)
+static void set_up(struct vm_config *c, const struct engine_ops *engine, const char *kvm, const char *hw)
 {
     vm_config_defaults(c);
     c->engine = engine;
     c->kvm = kvm;
+    c->hw = hw;
     c->kernel = "guests/real/linux64";
     c->initrd = INITRD;
     c->append = "console=ttyS0 quiet";
@@ -65,12 +66,12 @@ static bool have_guest(void)
            system("tools/make-initramfs " INITRD " bin/busybox=guests/real/busybox64") == 0;
 }
 
-static void boot(const struct engine_ops *engine, const char *kvm)
+static void boot(const struct engine_ops *engine, const char *kvm, const char *hw)
 {
     struct session s = { .console = chardev_buffer_new() };
     struct error err = { "" };
     struct vm_config c;
-    set_up(&c, engine, kvm);
+    set_up(&c, engine, kvm, hw);
     c.serial[0] = s.console;
     c.pump = follow;
     c.pump_opaque = &s;
@@ -96,21 +97,28 @@ static void test_kvm_model(void)
 {
     if (!have_guest())
         SKIP("tools/fetch-guests cannot fetch linux64");
-    boot(&kvm_engine, "model");
+    boot(&kvm_engine, "model", NULL);
 }
 
 static void soak_bare(void)
 {
     if (!have_guest())
         SKIP("tools/fetch-guests cannot fetch linux64");
-    boot(&bare_engine, NULL);
+    boot(&bare_engine, NULL, NULL);
 }
 
 static void soak_bt(void)
 {
     if (!have_guest())
         SKIP("tools/fetch-guests cannot fetch linux64");
-    boot(&bt_engine, NULL);
+    boot(&bt_engine, NULL, NULL);
+}
+
+static void soak_no_ept(void)
+{
+    if (!have_guest())
+        SKIP("tools/fetch-guests cannot fetch linux64");
+    boot(&kvm_engine, "model", "no-ept");
 }
 
 /* What cannot run says so at once, and what to do. */
@@ -124,8 +132,7 @@ static void test_refused(void)
     for (unsigned i = 0; i < ARRAY_LEN(row); i++) {
         struct error err = { "" };
         struct vm_config c;
-        set_up(&c, row[i].engine, "model");
-        c.hw = row[i].hw;
+        set_up(&c, row[i].engine, "model", row[i].hw);
         struct vm *vm = vm_new(&c, &err);
         check_context("row %u", i);
         CHECK(vm == NULL);
@@ -137,10 +144,11 @@ static void test_refused(void)
 
 int main(int argc, char **argv)
 {
-    enum { SOAKS = 2 };
+    enum { SOAKS = 3 };
     static const struct check tests[] = {
         { "soak_bare", soak_bare },
         { "soak_bt", soak_bt },
+        { "soak_no_ept", soak_no_ept },
         { "refused", test_refused },
 #ifndef __SANITIZE_ADDRESS__ /* billions of instructions one by one */
         { "kvm_model", test_kvm_model },

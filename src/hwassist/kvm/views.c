@@ -6,6 +6,7 @@
  *     CR0      guest | NE          guest | PG | WP | NE
  *     CR3      guest's             the shadow root
  *     CR4      guest | VMXE        guest | PAE | VMXE, without PSE, PGE
+ *     EFER     guest's             guest's; LME only with LMA, since the hardware pages in any case
  */
 #include "hwassist/kvm/kvm.h"
 
@@ -30,6 +31,7 @@ struct guest_crs kvm_guest_crs(const struct kvm_vcpu *k)
     g.cr4 = (s->cr4 & ~mask4) | (vmcs_get(c, VMCSI_CR4_SHADOW) & mask4);
     if (!has_ept(k)) {
         g.cr3 = k->guest.cr3;
+        g.efer = k->guest.efer;
         memcpy(g.pdpte, k->guest.pdpte, sizeof g.pdpte);
     }
     return g;
@@ -57,7 +59,7 @@ static void write_hardware(struct kvm_vcpu *k, const struct guest_crs *g)
     bool ept = has_ept(k);
     write_if_new(c, VMCSI_GUEST_CR0, g->cr0 | CR0_NE | (ept ? 0 : CR0_PG | CR0_WP));
     write_if_new(c, VMCSI_GUEST_CR4, ept ? g->cr4 | CR4_VMXE : (g->cr4 & ~(u64)(CR4_PSE | CR4_PGE)) | CR4_PAE | CR4_VMXE);
-    write_if_new(c, VMCSI_GUEST_EFER, g->efer);
+    write_if_new(c, VMCSI_GUEST_EFER, ept || g->efer & EFER_LMA ? g->efer : g->efer & ~(u64)EFER_LME);
 }
 
 /* The hardware's CR3 is the root of the guest's shadow; its PAE pointers are in the root's frame. */
@@ -103,6 +105,7 @@ void kvm_put(struct kvm_vcpu *k)
     s->cr0 = g.cr0;
     s->cr3 = g.cr3;
     s->cr4 = g.cr4;
+    s->efer = g.efer;
     memcpy(s->pdpte, g.pdpte, sizeof s->pdpte);
     vmx_leave(&k->vmx);
     if (!has_ept(k))
