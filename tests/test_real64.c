@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Linux for amd64, as Debian builds it, to busybox's shell and back to power-off: on the VT-x model with EPT; with EMU_SOAK set (`make soak`) also on the bare machine,
- * below the translator, which leaves 64-bit code to the interpreter, and on the VT-x of 2006, without EPT.
- * Each boot is six billion instructions.
+ * Linux for amd64, as Debian builds it, to busybox's shell and back to power-off: on the VT-x model with EPT, and on the host's KVM where
+ * that is hardware; with EMU_SOAK set (`make soak`) also on the bare machine, below the translator, which leaves 64-bit code to the
+ * interpreter, and on the VT-x of 2006, without EPT. Each boot is six billion instructions.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #include "check.h"
 #include "bt/bt.h"
 #include "devices/serial/chardev.h"
-#include "hwassist/hwassist.h"
+#include "hwassist/host/host.h"
 #include "machine/bare.h"
 #include "machine/vm.h"
 #include "paravirt/pv.h"
@@ -70,6 +70,7 @@ static void boot(const struct engine_ops *engine, const char *kvm, const char *h
 {
     struct session s = { .console = chardev_buffer_new() };
     struct error err = { "" };
+    struct cpu_state end;
     struct vm_config c;
     set_up(&c, engine, kvm, hw);
     c.serial[0] = s.console;
@@ -88,6 +89,8 @@ static void boot(const struct engine_ops *engine, const char *kvm, const char *h
     check_context("step %u of the script; %s; last words: %s", s.at, vm->reason, text + (len > 400 ? len - 400 : 0));
     CHECK_EQ(s.at, ARRAY_LEN(script));
     CHECK_EQ(status, STATUS_POWEROFF);
+    vm->engine->get_state(vm->vcpu[0], &end);
+    CHECK(end.efer & EFER_LMA);
     CHECK_EQ(vm->vcpu[0]->cpu.mmu.mode, PAGING_4LEVEL);
     vm_free(vm);
     chardev_close(s.console);
@@ -98,6 +101,21 @@ static void test_kvm_model(void)
     if (!have_guest())
         SKIP("tools/fetch-guests cannot fetch linux64");
     boot(&kvm_engine, "model", NULL);
+}
+
+/* Where the host emulates each instruction of a kernel, a boot takes the better part of an hour, and may not end. */
+static void test_kvm_host(void)
+{
+    struct host_findings f;
+    struct error err;
+    if (host_try(&f, &err) < 0)
+        SKIP("%s", err.text);
+    if (f.ns > HOST_SOFTWARE_NS || !f.long_mode)
+        SKIP("no hardware assistance: /dev/kvm runs kernel code in %s, %.0f ns an instruction%s", f.ns > HOST_SOFTWARE_NS ? "software" : "hardware", f.ns,
+             f.long_mode ? "" : ", and has no long mode");
+    if (!have_guest())
+        SKIP("tools/fetch-guests cannot fetch linux64");
+    boot(&kvm_engine, "host", NULL);
 }
 
 static void soak_bare(void)
@@ -150,6 +168,7 @@ int main(int argc, char **argv)
         { "soak_bt", soak_bt },
         { "soak_no_ept", soak_no_ept },
         { "refused", test_refused },
+        { "kvm_host", test_kvm_host },
 #ifndef __SANITIZE_ADDRESS__ /* billions of instructions one by one */
         { "kvm_model", test_kvm_model },
 #endif
