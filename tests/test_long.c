@@ -750,6 +750,14 @@ static void test_control_registers(void)
     CHECK_EQ(s->gpr[RCX], 0xb);
     s->gpr[RAX] = 0x10;
     CHECK_EQ(STEP("\x44\x0f\x22\xc0"), FAULT(VEC_GP, 0));
+    s->apic_base = GUEST_DATA_AT | APIC_BASE_ENABLED; /* with an APIC it is the class of its task priority */
+    s->gpr[RAX] = 7;
+    CHECK_EQ(STEP("\x44\x0f\x22\xc0"), NONE);
+    CHECK_EQ(guest_peek32(&g, GUEST_DATA_AT + 0x80), 0x70);
+    guest_poke32(&g, GUEST_DATA_AT + 0x80, 0x23);
+    CHECK_EQ(STEP("\x44\x0f\x20\xc1"), NONE);
+    CHECK_EQ(s->gpr[RCX], 2);
+    s->apic_base = 0;
     s->gpr[RAX] = HIGH | 5;
     CHECK_EQ(STEP("\x0f\x22\xd0"), NONE); /* mov cr2, rax */
     CHECK_EQ(s->cr2, HIGH | 5);

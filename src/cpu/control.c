@@ -95,13 +95,29 @@ static bool write_cr3(struct cpu *c, u64 value)
     return update_mmu(c, c->state.cr0, value, c->state.cr4, true);
 }
 
-/* The task priority: four bits, the others reserved (10.8.6). */
+/* CR8 is the class of the local APIC's task priority, four bits (SDM vol. 3, 10.8.6.1): where the register is, 0 without an APIC. Below a
+ * monitor that translates once more the processor's own APIC is out of reach. */
+static gpa_t task_priority(const struct cpu *c)
+{
+    bool there = c->state.apic_base & APIC_BASE_ENABLED && !c->mmu.stage2;
+    return there ? (c->state.apic_base & PAGE_MASK) + 0x80 : 0;
+}
+
 static bool write_cr8(struct cpu *c, u64 value)
 {
+    gpa_t tpr = task_priority(c);
     if (value > 0xf)
         return false;
     c->state.cr8 = value;
+    if (tpr)
+        physmap_store(c->mmu.map, tpr, 4, value << 4);
     return true;
+}
+
+static u64 read_cr8(const struct cpu *c)
+{
+    gpa_t tpr = task_priority(c);
+    return tpr ? physmap_load(c->mmu.map, tpr, 4) >> 4 & 0xf : c->state.cr8;
 }
 
 bool cpu_write_cr(struct cpu *c, unsigned cr, u64 value)
@@ -143,14 +159,14 @@ static void check_cr_intercept(struct cpu *c, const struct insn *i, unsigned cr,
         raise_intercept(c, &info);
 }
 
-static u64 *cr_place(struct cpu_state *s, unsigned cr)
+static u64 read_cr(const struct cpu *c, unsigned cr)
 {
     switch (cr) {
-    case 0: return &s->cr0;
-    case 2: return &s->cr2;
-    case 3: return &s->cr3;
-    case 4: return &s->cr4;
-    default: return &s->cr8;
+    case 0: return c->state.cr0;
+    case 2: return c->state.cr2;
+    case 3: return c->state.cr3;
+    case 4: return c->state.cr4;
+    default: return read_cr8(c);
     }
 }
 
@@ -165,7 +181,7 @@ void exec_mov_cr(struct cpu *c, const struct insn *i)
     if (write)
         write_or_fault(c, cr, gpr_get(c, reg, size));
     else
-        gpr_set(c, reg, size, *cr_place(&c->state, cr));
+        gpr_set(c, reg, size, read_cr(c, cr));
 }
 
 /* --- the machine status word --- */
