@@ -162,6 +162,28 @@ static void test_malformed_entry_list(void)
     }
 }
 
+/* The qualification is the number of the first bad one, from 1, wherever it is; a list may be too long, or lie where the host has no memory. */
+static void test_position(void)
+{
+    static const struct { u64 bad, count, qualification; bool nowhere; } cases[] = { { 0, 3, 1 }, { 2, 3, 3 }, { 7, 8, 8 }, { 600, 513, 513 }, { 600, 1, 1, true } };
+    for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+        begin();
+        check_context("case %u", i);
+        hostmem_alloc(&m.host);
+        hostmem_alloc(&m.host); /* a list of three pages, one behind the other */
+        for (unsigned n = 0; n < 256; n++)
+            entries()[n] = (struct msr_entry){ n == cases[i].bad ? 0x9b : 0x174, 0, 1 };
+        for (unsigned n = 256; n < 520; n++)
+            entries()[n] = (struct msr_entry){ 0x174, 0, 1 };
+        vmwrite(&m.x.vmcs, ENTRY_MSR_LOAD_ADDR, cases[i].nowhere ? 0x1000 : list);
+        vmwrite(&m.x.vmcs, ENTRY_MSR_LOAD_COUNT, cases[i].count);
+        CHECK_EQ(enter(&m), VMX_EXIT);
+        CHECK_EQ(reason(), REASON_ENTRY_MSR_LOAD | REASON_ENTRY_FAILURE);
+        CHECK_EQ(qualification(), cases[i].qualification);
+        machine_fini(&m);
+    }
+}
+
 /* An exit cannot fail: the processor aborts, and does not enter again. */
 static void test_malformed_exit_lists(void)
 {
@@ -450,6 +472,7 @@ int main(int argc, char **argv)
         { "timer_saved", test_timer_saved },
         { "msr_lists", test_msr_lists },
         { "malformed_entry_list", test_malformed_entry_list },
+        { "msr_position", test_position },
         { "malformed_exit_lists", test_malformed_exit_lists },
         { "nmi_window", test_nmi_window },
         { "tpr_threshold", test_tpr_threshold },

@@ -286,6 +286,69 @@ static void test_memory_types(void)
     machine_fini(&m);
 }
 
+/* The rules of 29.3.3.1 for each bit of an entry of each level. Memory type 0; so bit 4 alone makes the reserved type 2. */
+struct entry_rule { unsigned level; bool leaf; u64 reserved; };
+static const struct entry_rule entry_rules[] = {
+    { 4, false, 0xf8 }, { 3, false, 0x78 }, { 2, false, 0x78 }, { 3, true, 0x3ffff000 | BIT(4) }, { 2, true, 0x1ff000 | BIT(4) }, { 1, true, BIT(4) },
+};
+#define BEYOND (BIT(52) - BIT(36))
+#define FRAME (BIT(36) - BIT(12))
+
+static u64 with_rights(const struct entry_rule *r, u64 rights)
+{
+    u64 was = *entry_of(r->level);
+    return r->leaf ? HOST_GUEST_HPA | rights | (r->level > 1 ? EPT_PS : 0) : EPT_FRAME(was) | rights;
+}
+
+/* What becomes of the walk with that entry there? */
+enum { WALKED, VIOLATION, MISCONFIGURED };
+static int walk_with(const struct entry_rule *r, u64 entry)
+{
+    struct mmu_fault f = { 0 };
+    gpa_t out;
+    u64 was = *entry_of(r->level);
+    *entry_of(r->level) = entry;
+    int refused = walk(0, &out, &f);
+    *entry_of(r->level) = was;
+    if (refused && f.misconfig)
+        CHECK_EQ(f.qualification, 0); /* 28.2.1: undefined for a misconfiguration; here nothing */
+    return !refused ? WALKED : f.misconfig ? MISCONFIGURED : VIOLATION;
+}
+
+static void test_reserved_bits(void)
+{
+    machine_init(&m);
+    m.x.ept.eptp = vmread(&m.x.vmcs, EPT_POINTER);
+    for (unsigned i = 0; i < ARRAY_LEN(entry_rules); i++) {
+        const struct entry_rule *r = &entry_rules[i];
+        u64 good = with_rights(r, EPT_RWX), moves = r->leaf ? 0 : FRAME | (r->level == 4 ? 0 : EPT_PS);
+        CHECK_EQ(walk_with(r, good), WALKED);
+        for (unsigned bit = 0; bit < 64; bit++) {
+            check_context("level %u%s, bit %u", r->level, r->leaf ? ", a page" : "", bit);
+            if (!(good & BIT(bit)) && !(moves & BIT(bit)))
+                CHECK_EQ(walk_with(r, good | BIT(bit)), (r->reserved | BEYOND) & BIT(bit) ? MISCONFIGURED : WALKED);
+        }
+    }
+    machine_fini(&m);
+}
+
+/* Present with a write that cannot be read is misconfigured, whatever else it has; nothing that is not present is. */
+static void test_rights(void)
+{
+    machine_init(&m);
+    m.x.ept.eptp = vmread(&m.x.vmcs, EPT_POINTER);
+    for (unsigned i = 0; i < ARRAY_LEN(entry_rules); i++)
+        for (unsigned rights = 0; rights <= EPT_RWX; rights++) {
+            const struct entry_rule *r = &entry_rules[i];
+            bool bad = (rights & (EPT_R | EPT_W)) == EPT_W;
+            check_context("level %u%s, rights %u", r->level, r->leaf ? ", a page" : "", rights);
+            CHECK_EQ(walk_with(r, with_rights(r, rights)), bad ? MISCONFIGURED : rights & EPT_R ? WALKED : VIOLATION);
+            if (!rights)
+                CHECK_EQ(walk_with(r, with_rights(r, 0) | BEYOND | r->reserved), VIOLATION);
+        }
+    machine_fini(&m);
+}
+
 int main(int argc, char **argv)
 {
     static const struct check tests[] = {
@@ -297,6 +360,7 @@ int main(int argc, char **argv)
         { "tags", test_tags }, { "tag_of_no_ept", test_tag_of_no_ept },
         { "sizes", test_sizes },
         { "memory_types", test_memory_types },
+        { "reserved_bits", test_reserved_bits }, { "rights", test_rights },
         { NULL, NULL },
     };
     return check_main(argc, argv, "vmx operation", tests);

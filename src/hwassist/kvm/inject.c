@@ -106,6 +106,16 @@ static void inject_interrupt(struct kvm_vcpu *k)
         kvm_charge(k, EV_KVM_IRQ_USER);
 }
 
+/* A single step of the guest's that must wait behind STI, MOV SS or HLT is told to the processor, which insists on it (27.3.1.5). */
+static void prepare_step(struct kvm_vcpu *k)
+{
+    const struct cpu_state *s = &k->cpu->state;
+    bool blocked = s->sti_shadow || s->movss_shadow || s->activity == CPU_HALTED;
+    u64 pending = blocked && s->rflags & FLAG_TF && !(s->debugctl & BIT(1)) ? BIT(14) : 0;
+    if (vmcs_get(&k->vmx.vmcs, VMCSI_GUEST_PENDING_DEBUG) != pending)
+        vmwrite(&k->vmx.vmcs, GUEST_PENDING_DEBUG, pending);
+}
+
 void kvm_prepare_injection(struct kvm_vcpu *k)
 {
     bool first = k->queued.valid, delivers = kvm_apic_delivers(k), intr = vcpu_intr_pending(k->v) && !delivers;
@@ -122,4 +132,5 @@ void kvm_prepare_injection(struct kvm_vcpu *k)
     k->kicked = intr;
     want_window(k, PROC_INTR_WINDOW, intr || k->v->intr_window);
     want_window(k, PROC_NMI_WINDOW, k->v->nmi && k->cpu->state.nmi_blocked);
+    prepare_step(k);
 }

@@ -105,7 +105,7 @@ void vmx_caps_init(struct vmx_caps *c, u32 features, u8 phys_bits)
                    (features & FEATURE_APIC_ACCESS ? PROC2_APIC_ACCESSES : 0) | (features & FEATURE_APICV ? PROC2_APIC_REGISTERS | PROC2_VIRTUAL_INTERRUPTS : 0);
     c->exit = (struct control_caps){ 0x36dfb, 0x36dff | EXIT_HOST_64 | EXIT_ACK_INTR | EXIT_SAVE_PAT | EXIT_LOAD_PAT | EXIT_SAVE_EFER | EXIT_LOAD_EFER |
                                                (features & FEATURE_TIMER ? EXIT_SAVE_TIMER : 0) };
-    c->entry = (struct control_caps){ 0x11fb, 0x11ff | ENTRY_IA32E | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER };
+    c->entry = (struct control_caps){ 0x11fb, 0x11ff | ENTRY_IA32E | ENTRY_SMM | ENTRY_DUAL_MONITOR | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER };
     c->cr0_fixed0 = CR0_PE | CR0_NE | CR0_PG;
     c->cr0_fixed1 = 0xffffffff;
     c->cr4_fixed0 = CR4_VMXE;

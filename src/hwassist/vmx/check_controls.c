@@ -3,9 +3,6 @@
 #include "hwassist/vmx/vapic.h"
 #include "hwassist/vmx/vmx.h"
 
-typedef bool check_fn(const struct vmx *x);
-struct check_row { const char *name; check_fn *ok; };
-
 static u64 get(const struct vmx *x, enum vmcs_index i) { return vmcs_get(&x->vmcs, i); }
 static bool implies(bool a, bool b) { return !a || b; }
 
@@ -46,9 +43,12 @@ static bool virtual_apic(const struct vmx *x) { return implies(tpr_shadow_on(x),
 static bool tpr_threshold(const struct vmx *x)
 {
     bool by_hand = tpr_shadow_on(x) && !secondary(x, PROC2_VIRTUAL_INTERRUPTS);
-    u64 threshold = get(x, VMCSI_TPR_THRESHOLD);
-    return implies(by_hand, !(threshold >> 4)) &&
-           implies(by_hand && !secondary(x, PROC2_APIC_ACCESSES), (threshold & 15) <= vapic_read(x, VAPIC_TPR) >> 4);
+    return implies(by_hand, !(get(x, VMCSI_TPR_THRESHOLD) >> 4));
+}
+static bool tpr_below(const struct vmx *x)
+{
+    bool by_hand = tpr_shadow_on(x) && !secondary(x, PROC2_VIRTUAL_INTERRUPTS | PROC2_APIC_ACCESSES);
+    return implies(by_hand, (get(x, VMCSI_TPR_THRESHOLD) & 15) <= vapic_read(x, VAPIC_TPR) >> 4);
 }
 static bool apic_access(const struct vmx *x) { return implies(secondary(x, PROC2_APIC_ACCESSES), frame_ok(x, get(x, VMCSI_APIC_ACCESS_ADDR))); }
 static bool apic_needs_shadow(const struct vmx *x)
@@ -59,13 +59,11 @@ static bool virtual_interrupts(const struct vmx *x)
 {
     return implies(secondary(x, PROC2_VIRTUAL_INTERRUPTS), get(x, VMCSI_PIN_CONTROLS) & PIN_EXTINT);
 }
-static bool posted(const struct vmx *x)
-{
-    if (!(get(x, VMCSI_PIN_CONTROLS) & PIN_POSTED))
-        return true;
-    return secondary(x, PROC2_VIRTUAL_INTERRUPTS) && get(x, VMCSI_EXIT_CONTROLS) & EXIT_ACK_INTR && !(get(x, VMCSI_POSTED_INTR_VECTOR) >> 8) &&
-           reserved_ok(x, get(x, VMCSI_POSTED_INTR_DESC), 64);
-}
+static bool posting(const struct vmx *x) { return get(x, VMCSI_PIN_CONTROLS) & PIN_POSTED; }
+static bool posted_delivery(const struct vmx *x) { return implies(posting(x), secondary(x, PROC2_VIRTUAL_INTERRUPTS)); }
+static bool posted_ack(const struct vmx *x) { return implies(posting(x), get(x, VMCSI_EXIT_CONTROLS) & EXIT_ACK_INTR); }
+static bool posted_vector(const struct vmx *x) { return implies(posting(x), !(get(x, VMCSI_POSTED_INTR_VECTOR) >> 8)); }
+static bool posted_descriptor(const struct vmx *x) { return implies(posting(x), reserved_ok(x, get(x, VMCSI_POSTED_INTR_DESC), 64)); }
 static bool nmi_window(const struct vmx *x)
 {
     return implies(get(x, VMCSI_PROC_CONTROLS) & PROC_NMI_WINDOW, get(x, VMCSI_PIN_CONTROLS) & PIN_VIRTUAL_NMI);
@@ -85,10 +83,8 @@ static bool msr_list(const struct vmx *x, enum vmcs_index count, enum vmcs_index
     u64 n = get(x, count), at = get(x, address);
     return !n || (reserved_ok(x, at, 16) && !((at + 16 * n - 1) >> x->caps.phys_bits));
 }
-static bool exit_msr_lists(const struct vmx *x)
-{
-    return msr_list(x, VMCSI_EXIT_MSR_STORE_COUNT, VMCSI_EXIT_MSR_STORE_ADDR) && msr_list(x, VMCSI_EXIT_MSR_LOAD_COUNT, VMCSI_EXIT_MSR_LOAD_ADDR);
-}
+static bool exit_store_list(const struct vmx *x) { return msr_list(x, VMCSI_EXIT_MSR_STORE_COUNT, VMCSI_EXIT_MSR_STORE_ADDR); }
+static bool exit_load_list(const struct vmx *x) { return msr_list(x, VMCSI_EXIT_MSR_LOAD_COUNT, VMCSI_EXIT_MSR_LOAD_ADDR); }
 static bool entry_msr_list(const struct vmx *x) { return msr_list(x, VMCSI_ENTRY_MSR_LOAD_COUNT, VMCSI_ENTRY_MSR_LOAD_ADDR); }
 static bool smm(const struct vmx *x) { return !(get(x, VMCSI_ENTRY_CONTROLS) & (ENTRY_SMM | ENTRY_DUAL_MONITOR)); }
 
@@ -102,6 +98,15 @@ static bool host_cr4(const struct vmx *x)
 {
     u64 cr4 = get(x, VMCSI_HOST_CR4);
     return (cr4 & x->caps.cr4_fixed0) == x->caps.cr4_fixed0 && !(cr4 & ~x->caps.cr4_fixed1);
+}
+static bool host_pat(const struct vmx *x) { return implies(get(x, VMCSI_EXIT_CONTROLS) & EXIT_LOAD_PAT, vmx_pat_ok(get(x, VMCSI_HOST_PAT))); }
+/* LMA and LME must be what the address-space size says. */
+static bool host_efer(const struct vmx *x)
+{
+    u64 e = get(x, VMCSI_HOST_EFER);
+    bool host64 = get(x, VMCSI_EXIT_CONTROLS) & EXIT_HOST_64;
+    return implies(get(x, VMCSI_EXIT_CONTROLS) & EXIT_LOAD_EFER,
+                   !(e & ~(u64)EFER_BITS) && !!(e & EFER_LMA) == host64 && !!(e & EFER_LME) == host64);
 }
 static bool host_cr3(const struct vmx *x) { return !(get(x, VMCSI_HOST_CR3) >> x->caps.phys_bits); }
 static bool canonical(u64 a) { return (u64)((s64)(a << 16) >> 16) == a; }
@@ -124,95 +129,97 @@ static bool host_bases(const struct vmx *x)
 }
 
 /* 27.2.4 Address-space size */
-static bool host_64(const struct vmx *x)
+static bool host_is_64(const struct vmx *x) { return get(x, VMCSI_EXIT_CONTROLS) & EXIT_HOST_64; }
+static bool guest_64(const struct vmx *x) { return implies(get(x, VMCSI_ENTRY_CONTROLS) & ENTRY_IA32E, host_is_64(x)); }
+static bool host_pae(const struct vmx *x) { return implies(host_is_64(x), get(x, VMCSI_HOST_CR4) & CR4_PAE); }
+static bool host_rip(const struct vmx *x)
 {
-    bool host64 = get(x, VMCSI_EXIT_CONTROLS) & EXIT_HOST_64, guest64 = get(x, VMCSI_ENTRY_CONTROLS) & ENTRY_IA32E;
-    if (!host64)
-        return !guest64 && !(get(x, VMCSI_HOST_RIP) >> 32);
-    return get(x, VMCSI_HOST_CR4) & CR4_PAE && canonical(get(x, VMCSI_HOST_RIP));
+    u64 rip = get(x, VMCSI_HOST_RIP);
+    return host_is_64(x) ? canonical(rip) : !(rip >> 32);
 }
 
-/* 27.2.1.3: the event to inject. Looked at on every entry, for it is written anew each time. */
-static bool event_type(const struct vmx *x, u64 info)
+/* 27.2.1.3: the event to inject, if there is one. Looked at on every entry, for it is written anew each time. */
+static u64 event(const struct vmx *x) { return get(x, VMCSI_ENTRY_INTR_INFO); }
+static unsigned event_type(const struct vmx *x) { return event(x) >> INTR_TYPE_SHIFT & 7; }
+static bool known_type(const struct vmx *x) { return event_type(x) != 1 && event_type(x) != 7 /* no monitor trap flag here */; }
+static bool known_vector(const struct vmx *x)
 {
-    unsigned type = info >> INTR_TYPE_SHIFT & 7, vector = info & INTR_VECTOR;
-    return type != 1 && type != 7 && implies(type == TRAP_NMI, vector == VEC_NMI) && implies(type == TRAP_FAULT, vector < 32);
+    unsigned vector = event(x) & INTR_VECTOR;
+    return implies(event_type(x) == TRAP_NMI, vector == VEC_NMI) && implies(event_type(x) == TRAP_FAULT, vector < 32);
 }
-static bool event_error_code(const struct vmx *x, u64 info)
+static bool event_has_error(const struct vmx *x)
 {
     static const u32 with_error = BIT(VEC_DF) | BIT(VEC_TS) | BIT(VEC_NP) | BIT(VEC_SS) | BIT(VEC_GP) | BIT(VEC_PF) | BIT(VEC_AC);
-    bool has = info & INTR_ERROR_VALID, real = secondary(x, PROC2_UG) && !(x->cpu->state.cr0 & CR0_PE);
-    bool wants = (info >> INTR_TYPE_SHIFT & 7) == TRAP_FAULT && with_error >> (info & 31) & 1 && !real;
-    return has == wants && implies(has, !(get(x, VMCSI_ENTRY_EXCEPTION_ERROR) >> 16));
+    bool real = secondary(x, PROC2_UG) && !(x->cpu->state.cr0 & CR0_PE);
+    bool wants = event_type(x) == TRAP_FAULT && with_error >> (event(x) & 31) & 1 && !real;
+    return !!(event(x) & INTR_ERROR_VALID) == wants;
 }
-static bool event_length(const struct vmx *x, u64 info)
+static bool event_reserved(const struct vmx *x) { return !(event(x) & 0x7ffff000); }
+static bool event_error(const struct vmx *x) { return implies(event(x) & INTR_ERROR_VALID, !(get(x, VMCSI_ENTRY_EXCEPTION_ERROR) >> 16)); }
+static bool event_length(const struct vmx *x)
 {
     u64 len = get(x, VMCSI_ENTRY_INSN_LEN);
-    return implies((info >> INTR_TYPE_SHIFT & 7) >= TRAP_SOFT_INT, len >= 1 && len <= INSN_MAX);
+    return implies(event_type(x) >= TRAP_SOFT_INT, len >= 1 && len <= INSN_MAX);
 }
 
-const char *vmx_check_event(const struct vmx *x)
-{
-    u64 info = get(x, VMCSI_ENTRY_INTR_INFO);
-    if (!(info & INTR_VALID))
-        return NULL;
-    if (info & 0x7ffff000 || !event_type(x, info))
-        return "27.2.1.3 VM-entry interruption information: type and vector";
-    if (!event_error_code(x, info))
-        return "27.2.1.3 VM-entry interruption information: error code";
-    return event_length(x, info) ? NULL : "27.2.1.3 VM-entry instruction length";
-}
+const struct vmx_check vmx_control_checks[] = {
+    { "27.2.1.1 pin-based controls: reserved bits", pin },
+    { "27.2.1.1 primary processor-based controls: reserved bits", proc },
+    { "27.2.1.1 secondary processor-based controls: reserved bits", proc2 },
+    { "27.2.1.1 CR3-target count over 4", cr3_targets },
+    { "27.2.1.1 I/O bitmap addresses", io_bitmaps },
+    { "27.2.1.1 MSR bitmap address", msr_bitmap },
+    { "27.2.1.1 virtual NMIs without NMI exiting", virtual_nmis },
+    { "27.2.1.1 NMI-window exiting without virtual NMIs", nmi_window },
+    { "27.2.1.1 virtual-APIC address", virtual_apic },
+    { "27.2.1.1 virtual APIC without TPR shadow", apic_needs_shadow },
+    { "27.2.1.1 TPR threshold: bits 31:4", tpr_threshold },
+    { "27.2.1.1 TPR threshold over the virtual task priority", tpr_below },
+    { "27.2.1.1 APIC-access address", apic_access },
+    { "27.2.1.1 virtual-interrupt delivery without external-interrupt exiting", virtual_interrupts },
+    { "27.2.1.1 posted interrupts without virtual-interrupt delivery", posted_delivery },
+    { "27.2.1.1 posted interrupts without acknowledge on exit", posted_ack },
+    { "27.2.1.1 posted-interrupt notification vector over 255", posted_vector },
+    { "27.2.1.1 posted-interrupt descriptor address", posted_descriptor },
+    { "27.2.1.1 VPID 0", vpid },
+    { "27.2.1.1 EPT pointer", eptp },
+    { "27.2.1.1 unrestricted guest without EPT", unrestricted },
+    { "27.2.1.2 VM-exit controls: reserved bits", exit_controls },
+    { "27.2.1.3 VM-entry controls: reserved bits", entry_controls },
+    { "27.2.1.2 preemption timer saved but not used", timer_saved },
+    { "27.2.1.2 VM-exit MSR-store list: address", exit_store_list },
+    { "27.2.1.2 VM-exit MSR-load list: address", exit_load_list },
+    { "27.2.1.3 VM-entry MSR list: address", entry_msr_list },
+    { "27.2.1.3 SMM and dual-monitor treatment outside SMM", smm },
+    { 0 },
+};
+const struct vmx_check vmx_event_checks[] = {
+    { "27.2.1.3 VM-entry interruption information: type", known_type },
+    { "27.2.1.3 VM-entry interruption information: vector", known_vector },
+    { "27.2.1.3 VM-entry interruption information: has an error code, or not", event_has_error },
+    { "27.2.1.3 VM-entry interruption information: reserved bits", event_reserved },
+    { "27.2.1.3 VM-entry exception error code: bits 31:16", event_error },
+    { "27.2.1.3 VM-entry instruction length", event_length },
+    { 0 },
+};
+const struct vmx_check vmx_host_checks[] = {
+    { "27.2.2 host CR0: fixed bits", host_cr0 },
+    { "27.2.2 host CR4: fixed bits", host_cr4 },
+    { "27.2.2 host CR3: beyond the physical-address width", host_cr3 },
+    { "27.2.2 host SYSENTER addresses not canonical", host_sysenter },
+    { "27.2.2 host PAT: memory types", host_pat },
+    { "27.2.2 host EFER: reserved bits, LMA and LME", host_efer },
+    { "27.2.3 host selectors: RPL and TI must be 0", host_selectors },
+    { "27.2.3 host CS and TR must not be null", host_cs_tr },
+    { "27.2.3 host SS must not be null on a 32-bit host", host_ss },
+    { "27.2.3 host bases not canonical", host_bases },
+    { "27.2.4 address-space size: IA-32e mode guest of a 32-bit host", guest_64 },
+    { "27.2.4 address-space size: host CR4.PAE", host_pae },
+    { "27.2.4 address-space size: host RIP", host_rip },
+    { 0 },
+};
 
-static const char *first_failing(const struct vmx *x, const struct check_row *rows, unsigned n)
-{
-    for (unsigned i = 0; i < n; i++)
-        if (!rows[i].ok(x))
-            return rows[i].name;
-    return NULL;
-}
-
-const char *vmx_check_controls(const struct vmx *x)
-{
-    static const struct check_row rows[] = {
-        { "27.2.1.1 pin-based controls: reserved bits", pin },
-        { "27.2.1.1 primary processor-based controls: reserved bits", proc },
-        { "27.2.1.1 secondary processor-based controls: reserved bits", proc2 },
-        { "27.2.1.1 CR3-target count over 4", cr3_targets },
-        { "27.2.1.1 I/O bitmap addresses", io_bitmaps },
-        { "27.2.1.1 MSR bitmap address", msr_bitmap },
-        { "27.2.1.1 virtual NMIs without NMI exiting", virtual_nmis },
-        { "27.2.1.1 NMI-window exiting without virtual NMIs", nmi_window },
-        { "27.2.1.1 virtual-APIC address", virtual_apic },
-        { "27.2.1.1 virtual APIC without TPR shadow", apic_needs_shadow },
-        { "27.2.1.1 TPR threshold", tpr_threshold },
-        { "27.2.1.1 APIC-access address", apic_access },
-        { "27.2.1.1 virtual-interrupt delivery without external-interrupt exiting", virtual_interrupts },
-        { "27.2.1.1 posted interrupts: delivery, acknowledge, vector, descriptor", posted },
-        { "27.2.1.1 VPID 0", vpid },
-        { "27.2.1.1 EPT pointer", eptp },
-        { "27.2.1.1 unrestricted guest without EPT", unrestricted },
-        { "27.2.1.2 VM-exit controls: reserved bits", exit_controls },
-        { "27.2.1.3 VM-entry controls: reserved bits", entry_controls },
-        { "27.2.1.2 preemption timer saved but not used", timer_saved },
-        { "27.2.1.2 VM-exit MSR lists: addresses", exit_msr_lists },
-        { "27.2.1.3 VM-entry MSR list: address", entry_msr_list },
-        { "27.2.1.3 SMM and dual-monitor treatment outside SMM", smm },
-    };
-    return first_failing(x, rows, ARRAY_LEN(rows));
-}
-
-const char *vmx_check_host(const struct vmx *x)
-{
-    static const struct check_row rows[] = {
-        { "27.2.2 host CR0: fixed bits", host_cr0 },
-        { "27.2.2 host CR4: fixed bits", host_cr4 },
-        { "27.2.2 host CR3: beyond the physical-address width", host_cr3 },
-        { "27.2.2 host SYSENTER addresses not canonical", host_sysenter },
-        { "27.2.3 host selectors: RPL and TI must be 0", host_selectors },
-        { "27.2.3 host CS and TR must not be null", host_cs_tr },
-        { "27.2.3 host SS must not be null on a 32-bit host", host_ss },
-        { "27.2.3 host bases not canonical", host_bases },
-        { "27.2.4 address-space size", host_64 },
-    };
-    return first_failing(x, rows, ARRAY_LEN(rows));
-}
+static const char *name_of(const struct vmx_check *c) { return c ? c->name : NULL; }
+const char *vmx_check_controls(const struct vmx *x) { return name_of(vmx_first_failing(x, vmx_control_checks)); }
+const char *vmx_check_host(const struct vmx *x) { return name_of(vmx_first_failing(x, vmx_host_checks)); }
+const char *vmx_check_event(const struct vmx *x) { return event(x) & INTR_VALID ? name_of(vmx_first_failing(x, vmx_event_checks)) : NULL; }

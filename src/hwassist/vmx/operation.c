@@ -18,6 +18,7 @@ _Static_assert(sizeof(struct vmcs_region) <= PAGE_SIZE, "IA32_VMX_BASIC says 409
 
 static struct vmcs_region *region_at(const struct vmx *x, hpa_t at) { return (struct vmcs_region *)hostmem_table(x->host, at); }
 static bool is_region(const struct vmx *x, hpa_t at) { return !(at & ~PAGE_MASK) && !(at >> x->caps.phys_bits) && region_at(x, at); }
+bool vmx_is_vmcs(const struct vmx *x, hpa_t at) { return is_region(x, at) && region_at(x, at)->revision == VMCS_REVISION; }
 static bool has_current(const struct vmx *x) { return x->current != VMX_NO_REGION; }
 
 /* 31.2: VMfail. Where there is no current VMCS there is no field for the number. */

@@ -33,7 +33,7 @@ static const u8 index_of[0x8000 / 2] = {
 _Static_assert(VMCS_FIELDS < 255, "an index fits a byte");
 
 /* Interruptibility state, SDM vol. 3, table 25-3, is kept as three flags. */
-enum { BLOCKED_BY_STI = 1, BLOCKED_BY_MOVSS = 2, BLOCKED_BY_NMI = 8 };
+enum { BLOCKED_BY_STI = 1, BLOCKED_BY_MOVSS = 2, BLOCKED_BY_NMI = 8, BLOCKED_BY = BLOCKED_BY_STI | BLOCKED_BY_MOVSS | BLOCKED_BY_NMI };
 
 static u64 get_interruptibility(const struct cpu_state *s)
 {
@@ -56,15 +56,15 @@ void vmcs_init(struct vmcs *v, struct cpu_state *live, u32 features)
     v->dirty = DIRTY_CONTROLS | DIRTY_HOST | DIRTY_GUEST;
 }
 
+/* Of a live field, value[] holds the bits for which the registers have no room. They are not zero only where a VM entry must refuse them. */
 u64 vmcs_get(const struct vmcs *v, enum vmcs_index i)
 {
     u64 value = 0;
     if (i == VMCSI_GUEST_INTERRUPTIBILITY)
-        return get_interruptibility(v->live);
-    if (!places[i].size)
-        return v->value[i];
-    memcpy(&value, (const u8 *)v->live + places[i].offset, places[i].size);
-    return value;
+        value = get_interruptibility(v->live);
+    else
+        memcpy(&value, (const u8 *)v->live + places[i].offset, places[i].size);
+    return value | v->value[i];
 }
 
 static u64 cut(u64 value, u8 width)
@@ -77,10 +77,9 @@ void vmcs_set(struct vmcs *v, enum vmcs_index i, u64 value)
     value = cut(value, vmcs_fields[i].width);
     if (i == VMCSI_GUEST_INTERRUPTIBILITY)
         set_interruptibility(v->live, value);
-    if (places[i].size)
-        memcpy((u8 *)v->live + places[i].offset, &value, places[i].size);
-    else
-        v->value[i] = value;
+    memcpy((u8 *)v->live + places[i].offset, &value, places[i].size);
+    u64 live = i == VMCSI_GUEST_INTERRUPTIBILITY ? BLOCKED_BY : places[i].size == 8 ? ~(u64)0 : BIT(8 * places[i].size) - 1;
+    v->value[i] = value & ~live;
 }
 
 /* RIP and RFLAGS move on at nearly every exit, the event to inject is consumed by each entry: nothing is derived from them. */

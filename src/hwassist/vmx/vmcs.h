@@ -49,7 +49,7 @@ extern const struct vmcs_field vmcs_fields[VMCS_FIELDS];
 enum { DIRTY_CONTROLS = 1, DIRTY_HOST = 2, DIRTY_GUEST = 4, DIRTY_OFTEN = 8 /* of the guest: to be checked, but nothing is derived from it */ };
 
 struct vmcs {
-    u64 value[VMCS_FIELDS];     /* of live fields: unused */
+    u64 value[VMCS_FIELDS];     /* of live fields: what the registers have no room for */
     struct cpu_state *live;     /* the processor on which it is current */
     u32 features;               /* which fields exist */
     bool launched;              /* VMLAUNCH or VMRESUME? SDM vol. 3, 25.1 */

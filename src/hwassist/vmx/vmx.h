@@ -90,10 +90,28 @@ void vmx_leave(struct vmx *x);
 
 /* --- between the files of this folder --- */
 
-/* Checks of VM entry, SDM vol. 3, 27.2 and 27.3. The name of the first that fails, or NULL; *qualification for guest state (27.8). */
+/* Checks of VM entry, SDM vol. 3, 27.2 and 27.3: a table for each group, in the manual's order, ended by a NULL name. */
+struct vmx_check { const char *name; bool (*ok)(const struct vmx *x); u8 qualification; /* of guest state: 27.8 */ };
+extern const struct vmx_check vmx_control_checks[], vmx_event_checks[], vmx_host_checks[], vmx_guest_checks[];
+extern const struct vmx_check vmx_segment_checks[], vmx_v86_checks[], vmx_protected_checks[]; /* in any mode; in virtual-8086 mode; in any other */
+/* The first that fails, or NULL. */
+static inline const struct vmx_check *vmx_first_failing(const struct vmx *x, const struct vmx_check *c)
+{
+    while (c->name && c->ok(x))
+        c++;
+    return c->name ? c : NULL;
+}
+/* Its name, or NULL. */
 const char *vmx_check_controls(const struct vmx *x);
 const char *vmx_check_host(const struct vmx *x);
 bool vmx_eptp_ok(const struct vmx *x, u64 eptp);
+/* IA32_PAT: eight memory types, of which 2, 3 and those over 7 are none. Bits of IA32_EFER that there are. */
+bool vmx_pat_ok(u64 pat);
+#define EFER_BITS (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
+/* Does a region of the host's memory with this revision identifier lie there? */
+bool vmx_is_vmcs(const struct vmx *x, hpa_t at);
+/* Segment registers of the guest: 27.3.1.2. */
+const char *vmx_check_segments(const struct vmx *x);
 const char *vmx_check_guest(const struct vmx *x, u64 *qualification);
 const char *vmx_check_event(const struct vmx *x);
 
