@@ -19,10 +19,10 @@
 # expect: predicted: nano-pv, within 3 | wrong answer | nano-pv = 10000 is more than 3 times too small
 # expect: predicted: nano-kvm, within 10 | wrong answer | nano-kvm = 6000 is more than 10 times too small
 # expect: predicted: nano-kvm, within 3 | wrong answer | nano-kvm = 6000 is more than 3 times too small
-# expect: predicted: churn-bt, within 10 | wrong answer | churn-bt = 8000 is more than 10 times too small
-# expect: predicted: churn-bt, within 3 | wrong answer | churn-bt = 8000 is more than 3 times too small
-# expect: predicted: churn-pv, within 10 | wrong answer | churn-pv = 6000 is more than 10 times too small
-# expect: predicted: churn-pv, within 3 | wrong answer | churn-pv = 6000 is more than 3 times too small
+# expect: predicted: churn-bt, within 10 | wrong answer | churn-bt = 30000 is more than 10 times too small
+# expect: predicted: churn-bt, within 3 | wrong answer | churn-bt = 30000 is more than 3 times too small
+# expect: predicted: churn-pv, within 10 | wrong answer | churn-pv = 15000 is more than 10 times too small
+# expect: predicted: churn-pv, within 3 | wrong answer | churn-pv = 15000 is more than 3 times too small
 # expect: predicted: churn-kvm, within 10 | wrong answer | churn-kvm = 500 is more than 10 times too small
 # expect: predicted: churn-kvm, within 3 | wrong answer | churn-kvm = 500 is more than 3 times too small
 s/^\([a-z]*-[a-z]*,.*\)000$/\1/
