@@ -3,6 +3,7 @@
  * The same load on every path to the network. The command line says what:
  *
  *     path=e1000 mode=tx frame=1514 batch=64 count=1024 naive
+ *     path=e1000 mode=tx frame=1514 batch=1 count=1024 throttle=8000
  *
  * mode tx: batches of frames; while one is under way the next is made. rx: frames that somebody sends. pingpong: one frame out, one
  * back, and so on. The line is "@netload MODE COUNT CYCLES". Its caller runs it with one count and with another: the difference
@@ -12,7 +13,7 @@
 #include "words.h"
 
 u8 net_frame[BUFFER] __attribute__((aligned(4096)));
-u32 net_naive;
+u32 net_naive, net_throttle;
 
 static struct { const char *path, *mode; u32 frame, batch, count; } load;
 
@@ -26,6 +27,9 @@ static void take_command_line(void)
     load.batch = word_number("batch=", 1);
     load.count = word_number("count=", 64);
     net_naive = word_of("naive") != 0;
+    net_throttle = word_of("throttle=dynamic") ? NET_DYNAMIC : word_number("throttle=", 0);
+    if (net_throttle > 200000 || (net_throttle > NET_DYNAMIC && net_throttle < 100))
+        kernel_panic("netload: throttle= is dynamic, or 100 to 200000 interrupts a second");
     if (load.frame < 60 || load.frame > FRAME_MAX || !load.batch || !load.count)
         kernel_panic("netload: frame=60..1514, batch= and count= of at least 1");
 }

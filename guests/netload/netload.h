@@ -28,5 +28,7 @@ struct net_path {
 extern const struct net_path *const net_paths[];    /* NULL-ended; of this kind of guest */
 extern u8 net_frame[BUFFER];                        /* what is sent: addresses, type, data */
 extern u32 net_naive;                               /* the driver as a first driver is written, not as one that was made fast */
+enum { NET_DYNAMIC = 1 };
+extern u32 net_throttle;                            /* most interrupts a second of an adapter that throttles them; NET_DYNAMIC: as Linux would; 0: any */
 
 #endif

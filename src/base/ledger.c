@@ -110,7 +110,7 @@ void ledger_reset(struct ledger *l)
 {
     memset(l->count, 0, sizeof l->count);
     memset(l->cycles, 0, sizeof l->cycles);
-    l->guest_insns = l->guest_cycles = 0;
+    l->guest_insns = l->guest_cycles = l->polled = 0;
 }
 
 void ledger_observe_event(struct ledger *l, enum event e, u64 n, cycles_t cycles)

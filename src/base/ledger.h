@@ -50,6 +50,7 @@ struct ledger {
     u64 cycles[EV_COUNT];       /* a model */
     u64 guest_insns;            /* guest instructions retired, exact */
     u64 guest_cycles;           /* what they cost by class, a model */
+    u64 polled;                 /* cycles that a processor waited for something by asking for it: idle for the guest, busy for the host */
     u64 cost[EV_COUNT];         /* one event's cycles under the profile */
 };
 

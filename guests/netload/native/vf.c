@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A driver for a virtual function of Intel's 82576 (src/devices/igb/igb_regs.h has the adapter's face): its registers are the guest's own,
- * no access of the data path leaves it, and what is done stands in memory. One vector for both rings.
+ * no access of the data path leaves it, and what is done stands in memory. One vector for both rings. Throttled, it is written as Linux's
+ * igbvf: each frame reports that it is sent, and EITR says how often an interrupt may come.
  */
 #include "../../../src/devices/igb/igb_regs.h"
 #include "../netload.h"
+#include "moderation.h"
 #include "pci/pci.h"
 
 enum { RING = 2048, RX_RING = 256, MARKS = 4 /* more than are under way */ };
@@ -19,7 +21,8 @@ static struct tx_descriptor volatile tx[RING] __attribute__((aligned(4096)));
 static union rx_descriptor volatile rx[RX_RING] __attribute__((aligned(4096)));
 static u8 buffers[RX_RING][BUFFER] __attribute__((aligned(4096)));
 static u8 *registers;
-static u32 made, done, got, given = RX_RING - 1;
+static u32 made, done, got, given = RX_RING - 1, made_size, got_bytes;
+static struct moderation moderation = { .in = RANGE_LOW, .out = RANGE_LOW };
 static u32 mark[MARKS], marked, reported;    /* batches, by the frames up to their end; how many were made, and are done */
 
 static u32 reg_read(u32 offset) { return *(u32 volatile *)(registers + offset); }
@@ -27,11 +30,12 @@ static void reg_write(u32 offset, u32 value) { *(u32 volatile *)(registers + off
 
 static void send(u32 count, u32 len)
 {
+    made_size = len;
     for (u32 i = 0; i < count; i++) {
         struct tx_descriptor volatile *d = &tx[made++ % RING];
         d->buffer = (u32)net_frame;
         d->done = len << TXD_PAYLEN_SHIFT;
-        d->command = len | TXD_DATA | TXD_DEXT | TXD_EOP | TXD_IFCS | (i == count - 1 ? TXD_RS : 0);
+        d->command = len | TXD_DATA | TXD_DEXT | TXD_EOP | TXD_IFCS | (net_throttle || i == count - 1 ? TXD_RS : 0);
     }
     mark[marked++ % MARKS] = made;
     reg_write(VF_TX_QUEUE + Q_TAIL, made % RING);
@@ -39,6 +43,8 @@ static void send(u32 count, u32 len)
 
 static u32 sent(void)
 {
+    while (net_throttle && done != made && tx[done % RING].done & TXD_DD)
+        done++;
     for (; marked != reported && tx[(mark[reported % MARKS] - 1) % RING].done & TXD_DD; reported++)
         done = mark[reported % MARKS];
     return done;
@@ -62,6 +68,7 @@ static void offer(u32 at)
 static u32 received(void)
 {
     while (rx[got % RX_RING].done.status & RXD_DD) {
+        got_bytes += rx[got % RX_RING].done.len;
         offer(got % RX_RING);
         got++;
     }
@@ -72,6 +79,19 @@ static void give_back(u32 count)
 {
     given += count;
     reg_write(VF_RX_QUEUE + Q_TAIL, given % RX_RING);
+}
+
+/* --- interrupts --- */
+
+static void throttle(void) { reg_write(VF_EITR, 1000000 / moderation.rate << 2); }
+
+/* One has come: its message has cleared and masked nothing that would have to be touched. */
+static void wait(void)
+{
+    kernel_idle();
+    u32 out = sent(), in = received();
+    if (net_throttle == NET_DYNAMIC && moderation_next(&moderation, in, got_bytes, out, out * made_size))
+        throttle();
 }
 
 /* --- start: reset, the word with the host's driver, the rings --- */
@@ -123,10 +143,14 @@ static _Bool open(void)
     reg_write(VF_RX_QUEUE + Q_TAIL, given);
     if (!pci_msix(function, 0))
         return 0;
+    if (net_throttle) {
+        moderation.rate = net_throttle == NET_DYNAMIC ? MODERATION_FIRST : net_throttle;
+        throttle();
+    }
     reg_write(VF_IVAR, IGB_IVAR_VALID);     /* the receive ring at vector 0, */
     reg_write(VF_EIAC, 1);                  /* whose cause is cleared by its message */
     reg_write(VF_EIMS, 1);
     return 1;
 }
 
-const struct net_path path_vf = { "vf", RING - 1, open, send, sent, want_sent, received, 0, kernel_idle, give_back };
+const struct net_path path_vf = { "vf", RING - 1, open, send, sent, want_sent, received, 0, wait, give_back };

@@ -50,6 +50,7 @@ static void subtract(struct load_result *r, const struct run *longer, const stru
     }
     l->guest_insns -= less->ledger.guest_insns;
     l->guest_cycles -= less->ledger.guest_cycles;
+    l->polled -= less->ledger.polled;
     r->operations = more->operation[0].count - less->operation[0].count;
     r->cycles = more->operation[0].cycles - less->operation[0].cycles;
     r->frames = longer->wire.frames - shorter->wire.frames;
@@ -118,7 +119,7 @@ double load_us(const struct load_result *r) { return r->operations ? 1e6 * secon
 
 double load_cpu(const struct load_result *r)
 {
-    u64 busy = r->ledger.guest_cycles + ledger_event_cycles(&r->ledger);
+    u64 busy = r->ledger.guest_cycles + ledger_event_cycles(&r->ledger) + r->ledger.polled;
     return r->cycles ? 100.0 * busy / r->cycles : 0;
 }
 

@@ -9,7 +9,7 @@
 
 #include "cli/bench/bench.h"
 
-enum { LOAD_BATCHES = 6, LOAD_RESULTS = 160 };
+enum { LOAD_BATCHES = 6, LOAD_RESULTS = 200 };
 
 struct load_path;
 

@@ -35,13 +35,16 @@ static int plug_vf(const struct load *l, struct vm_config *c, struct error *err)
     return 0;
 }
 
-enum { NAIVE, E1000, VIRTIO, VHOST, VF, PV, BARE, PATHS };
+enum { NAIVE, E1000, THROTTLED, DYNAMIC, VIRTIO, VHOST, VF, MODERATED, PV, BARE, PATHS };
 static const struct load_path paths[PATHS] = {
     [NAIVE] = { "e1000-naive", "emulated, a first driver", "kvm", "netload", "e1000 naive", plug_e1000, 1 },
     [E1000] = { "e1000", "emulated, a driver that batches", "kvm", "netload", "e1000", plug_e1000 },
+    [THROTTLED] = { "e1000-throttled", "emulated, a driver as Linux's until 2006: 8000 interrupts a second", "kvm", "netload", "e1000 throttle=8000", plug_e1000, 1 },
+    [DYNAMIC] = { "e1000-dynamic", "emulated, as Linux's since then: 4000 to 20000 interrupts a second", "kvm", "netload", "e1000 throttle=dynamic", plug_e1000, 1 },
     [VIRTIO] = { "virtio", "rings, served in user space", "kvm", "netload", "virtio", plug_virtio },
     [VHOST] = { "vhost", "the same rings, served in the host's kernel", "kvm", "netload", "virtio", plug_vhost },
     [VF] = { "vf", "a virtual function, assigned to the guest", "kvm", "netload", "vf", plug_vf },
+    [MODERATED] = { "vf-dynamic", "the same, its interrupts throttled as by Linux's igbvf", "kvm", "netload", "vf throttle=dynamic", plug_vf },
     [PV] = { "pv", "Xen's split driver", "pv", "netload", "pv", plug_e1000 },
     [BARE] = { "bare", "no monitor: the same function of the adapter, the machine's own", "bare", "netload", "vf", plug_vf },
 };

@@ -81,7 +81,7 @@ static void print_reasons(const struct load_result *r, FILE *out)
 static void print_result(const struct load_results *all, const struct load_result *r, FILE *out)
 {
     double n = r->operations ? r->operations : 1;
-    fprintf(out, "%-12s %-5s %6u ", r->path->name, r->engine, r->batch);
+    fprintf(out, "%-15s %-5s %6u ", r->path->name, r->engine, r->batch);
     if (!r->ran) {
         fprintf(out, "skipped: %s\n", r->why);
         return;
@@ -94,7 +94,7 @@ static void print_result(const struct load_results *all, const struct load_resul
 static void print_kind(const struct load_results *all, const struct load_kind *k, FILE *out)
 {
     const struct load_path *skipped = NULL;
-    fprintf(out, "\n%s\n%-12s %-5s %6s %8s %8s %9s %7s %8s %6s  exits by reason, each %s\n", k->help, "path", "on", "batch", "exits", "to user", "a second", "Gb/s",
+    fprintf(out, "\n%s\n%-15s %-5s %6s %8s %8s %9s %7s %8s %6s  exits by reason, each %s\n", k->help, "path", "on", "batch", "exits", "to user", "a second", "Gb/s",
             "us each", "cpu %", all->bench->noun);
     for (unsigned i = 0; i < all->count; i++) {
         const struct load_result *r = &all->result[i];
@@ -113,7 +113,7 @@ static unsigned print_claim(const struct load_results *all, const struct load_cl
     char band[32];
     if (!r)
         return 0;
-    fprintf(out, "%-3s %-12s %-46s %11s ", c->source, c->path, c->text, load_band(c, band));
+    fprintf(out, "%-3s %-15s %-46s %11s ", c->source, c->path, c->text, load_band(c, band));
     if (!r->ran) {
         fprintf(out, "%10s  skipped: %s\n", "-", r->why);
         return 0;
@@ -133,7 +133,7 @@ static unsigned print_claim(const struct load_results *all, const struct load_cl
 static unsigned print_claims(const struct load_results *all, FILE *out)
 {
     unsigned open = 0;
-    fprintf(out, "\npublished, and what came out (within 15 %%, DMA within 10 %%, counts exactly)\n%-3s %-12s %-46s %11s %10s\n", "", "path", "", "published", "here");
+    fprintf(out, "\npublished, and what came out (within 15 %%, DMA within 10 %%, counts exactly)\n%-3s %-15s %-46s %11s %10s\n", "", "path", "", "published", "here");
     for (const struct load_claim *c = all->bench->claims; c->source; c++)
         open += print_claim(all, c, out);
     if (open)

@@ -140,6 +140,7 @@ static bool leave(struct exit *e, enum exit_kind kind)
 /* One entry and what comes of it. True: once more. */
 static bool enter(struct kvm_vcpu *k, cycles_t deadline, bool step, struct exit *e)
 {
+    kvm_halt_enter(k);
     kvm_load(k);
     refresh_ept(k);
     kvm_prepare_injection(k);
@@ -169,7 +170,8 @@ static bool once(struct kvm_vcpu *k, cycles_t deadline, bool step, struct exit *
 static void finish(struct kvm_vcpu *k, struct exit *e)
 {
     kvm_put(k);
-    k->asleep = e->kind == EXIT_HLT;
+    if (e->kind == EXIT_HLT)
+        kvm_halt_begin(k);
     if (e->kind == EXIT_DEBUG)
         k->watched = false;
     if (e->kind == EXIT_KICKED)
@@ -179,9 +181,8 @@ static void finish(struct kvm_vcpu *k, struct exit *e)
 static void model_run(struct vcpu *v, cycles_t deadline, struct exit *e)
 {
     struct kvm_vcpu *k = v->engine_data;
-    if (k->asleep && k->cpu->state.activity == CPU_HALTED && wakes(k))
-        kvm_charge(k, EV_KVM_WAKE);
-    k->asleep = false;
+    if (k->halt.waits && k->cpu->state.activity == CPU_HALTED && wakes(k))
+        kvm_halt_end(k);
     while (!must_return(k, deadline, e) && once(k, deadline, false, e))
         ;
     finish(k, e);
@@ -223,6 +224,7 @@ static void model_set_state(struct vcpu *v, const struct cpu_state *s)
     struct kvm_vcpu *k = v->engine_data;
     kvm_put(k);
     k->queued.valid = false;
+    k->halt.waits = k->halt.owes_entry = false;
     k->fresh = true;
     cpu_set_state(&v->cpu, s);
 }
@@ -237,6 +239,8 @@ bool kvm_switch(struct vm *from, struct vm *to, struct tlb_loss *loss)
         return false;
     struct mmu *mmu = &vm_current(to)->cpu.mmu;
     bool vpid = ((const struct kvm_vm *)to->engine_data)->features & FEATURE_VPID;
+    for (unsigned i = 0; i < from->nvcpus; i++)
+        kvm_halt_disturb(from->vcpu[i]->engine_data);
     *loss = mmu_compete(mmu, &vm_current(from)->cpu.mmu);
     ledger_charge(&to->ledger, EV_KVM_VM_SWITCH);
     if (vpid)

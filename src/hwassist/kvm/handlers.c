@@ -81,6 +81,7 @@ static bool on_hlt(struct kvm_vcpu *k, struct exit *e)
 {
     kvm_skip(k);
     k->cpu->state.activity = CPU_HALTED;
+    k->halt.owes_entry = true;
     if (k->vm->irqchip == IRQCHIP_OFF) /* who waits for interrupts is there */
         kvm_charge(k, EV_KVM_IRQ_USER);
     return true;

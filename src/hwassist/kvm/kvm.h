@@ -33,6 +33,14 @@ struct kvm_vm {
     struct phys_observer observer;
 };
 
+/* The wait after a HLT (halt.c). */
+struct kvm_halt {
+    bool waits;                 /* nothing had come: its thread polls, and then gives the processor away */
+    bool owes_entry;            /* HLT's entry happens, and is charged, when it is over */
+    cycles_t since, until;      /* it polls from here to there */
+    cycles_t window;            /* how long, as it has learned; 0: not at all */
+};
+
 struct kvm_vcpu {
     struct vcpu *v;
     struct kvm_vm *vm;
@@ -48,7 +56,7 @@ struct kvm_vcpu {
     hpa_t apic_page, posted;    /* virtual-APIC page, posted-interrupt descriptor; 0: none */
     bool apic_on;               /* the guest's APIC is, and the processor serves it */
     bool quiet;                 /* it left the guest last without an exit: as far as the modelled host can see, it runs */
-    bool asleep;                /* halted, and nothing had come: its thread gave the processor away */
+    struct kvm_halt halt;
     bool kicked;                /* an interrupt that waits has made the guest exit already */
     u64 virtual_seen;           /* of vmx.virtual_interrupts, in the ledger */
     bool watched;                   /* an emulated instruction has hit a debugger's watchpoint */
@@ -59,6 +67,13 @@ static inline bool kvm_has(const struct kvm_vcpu *k, u32 feature) { return k->vm
 
 /* setup.c: VMCS of a new vcpu. */
 int kvm_setup_vmcs(struct kvm_vcpu *k, struct error *err);
+
+/* halt.c: a halted processor starts to wait, if it does not yet; another machine wants its place, so that it polls no longer; something has
+ * come; and it enters the guest. */
+void kvm_halt_begin(struct kvm_vcpu *k);
+void kvm_halt_disturb(struct kvm_vcpu *k);
+void kvm_halt_end(struct kvm_vcpu *k);
+void kvm_halt_enter(struct kvm_vcpu *k);
 
 /* views.c */
 void kvm_load(struct kvm_vcpu *k);

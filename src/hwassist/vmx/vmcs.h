@@ -26,7 +26,7 @@ enum {
 #include "hwassist/vmx/features.def"
 #undef FEATURE
     FEATURE_EVERY = (1 << FEATURE_COUNT) - 1,
-    FEATURE_ALL = FEATURE_EVERY & ~FEATURE_EXITLESS_IO /* what "all" means: the hardware's */
+    FEATURE_ALL = FEATURE_EVERY & ~FEATURE_EXITLESS_IO /* what "all" means */
 };
 
 /* Encodings by name, and dense indexes for storage. */
