@@ -78,6 +78,7 @@ host.wake = 5000         # estimate: 2.5 us, order of a wake-up across processor
 host.copy_line = 4       # estimate: a 16-byte load and store a cycle, out of the cache: the guest has just written it
 host.stack = 100         # estimate: as the work of a system call, A1 100
 host.nic = 50            # estimate: order of fifty instructions
+host.pin = 100           # estimate: as host.stack: page tables walked, a reference taken and, when it is sent, given back
 host.ring = 50           # estimate: as host.nic
 
 dma.issue = 20           # A2 DMA: issue 10 ns, at 2 GHz

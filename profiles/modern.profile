@@ -79,6 +79,7 @@ host.wake = 6750         # estimate: curriculum's 2.5 us at 2.7 GHz
 host.copy_line = 4       # estimate: a 16-byte load and store a cycle, out of the cache
 host.stack = 135         # estimate: as the work of a system call, insn.syscall + insn.sysret
 host.nic = 50            # estimate: order of fifty instructions
+host.pin = 135           # estimate: as host.stack
 host.ring = 50           # estimate: as host.nic
 
 dma.issue = 27           # curriculum A2, DMA: issue 10 ns, at 2.7 GHz

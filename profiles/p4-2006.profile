@@ -76,6 +76,7 @@ host.wake = 9500         # estimate: 2.5 us at 3.8 GHz
 host.copy_line = 32      # estimate: as 16*insn.string, four bytes an iteration
 host.stack = 242         # estimate: as the work of a system call, 1a 242
 host.nic = 121           # estimate: half a system call
+host.pin = 242           # estimate: as host.stack
 host.ring = 121          # estimate: as host.nic
 
 dma.issue = 38           # curriculum A2, DMA: issue 10 ns, at 3.8 GHz

@@ -146,10 +146,15 @@ struct vif vif_connect(struct fixture *f)
     return v;
 }
 
-void vif_send(struct vif *v, u32 ref, u16 offset, u16 flags, u16 id, u16 size)
+void vif_put(struct vif *v, u32 ref, u16 offset, u16 flags, u16 id, u16 size)
 {
     struct netif_tx_request r = { ref, offset, flags, id, size };
     memcpy(v->tx->slot + (v->tx->req_prod++ & 255) * sizeof r, &r, sizeof r);
+}
+
+void vif_send(struct vif *v, u32 ref, u16 offset, u16 flags, u16 id, u16 size)
+{
+    vif_put(v, ref, offset, flags, id, size);
     front_notify(v->f, v->port);
 }
 

@@ -66,6 +66,7 @@ struct vif {
     u32 port, tx_cons, rx_cons;
 };
 struct vif vif_connect(struct fixture *f);
+void vif_put(struct vif *v, u32 ref, u16 offset, u16 flags, u16 id, u16 size);   /* nobody is told yet */
 void vif_send(struct vif *v, u32 ref, u16 offset, u16 flags, u16 id, u16 size);
 s16 vif_sent(struct vif *v, u16 id);
 void vif_offer(struct vif *v, u32 ref, u16 id);

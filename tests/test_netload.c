@@ -150,7 +150,7 @@ static void test_source(void)
 static void test_refused(void)
 {
     static const char *const words[] = { "speed=0", "speed=10T", "speed=", "latency=1m", "latency=x", "latency=18446744073709552us", "peer=nobody", "peer=source", "peer=source:59", "peer=source:1514@x",
-                                         "peer=source:20000", "peer=source:4294967356", "vhost=maybe", "colour=red" };
+                                         "peer=source:20000", "peer=source:4294967356", "vhost=maybe", "zerocopy=maybe", "zerocopy=on", "colour=red" };
     struct clock clock;
     struct net_room room = { 0 };
     clock_init(&clock, HZ);
@@ -197,19 +197,20 @@ static void test_worker(void)
 /* What is charged for a full frame out: 1514 bytes are 24 lines. */
 static void test_charges(void)
 {
-    static const struct { enum net_path path; const char *vhost; u64 wakes, user_wakes, rings, syscalls, lines, stack, nic; bool time; } rows[] = {
-        { NET_PATH_DIRECT, "vhost=off", 0, 0, 0, 0, 0, 0, 0, false },
-        { NET_PATH_EMULATED, "vhost=off", 0, 0, 1, 1, 48, 1, 1, true },
-        { NET_PATH_VIRTIO, "vhost=off", 0, 1, 1, 1, 24, 1, 1, false },
-        { NET_PATH_VIRTIO, "vhost=on", 1, 0, 1, 0, 24, 1, 1, false },
-        { NET_PATH_EMULATED, "vhost=on", 0, 0, 1, 1, 48, 1, 1, true },      /* there are no rings that it could serve */
-        { NET_PATH_PV, "vhost=off", 0, 0, 0, 0, 0, 1, 1, true },
+    static const struct { enum net_path path; const char *words[2]; u64 wakes, user_wakes, rings, syscalls, lines, pins, stack, nic; bool time; } rows[] = {
+        { NET_PATH_DIRECT, { "vhost=off" }, 0, 0, 0, 0, 0, 0, 0, 0, false },
+        { NET_PATH_EMULATED, { "vhost=off" }, 0, 0, 1, 1, 48, 0, 1, 1, true },
+        { NET_PATH_VIRTIO, { "vhost=off" }, 0, 1, 1, 1, 24, 0, 1, 1, false },
+        { NET_PATH_VIRTIO, { "vhost=on" }, 1, 0, 1, 0, 24, 0, 1, 1, false },
+        { NET_PATH_VIRTIO, { "vhost=on", "zerocopy=on" }, 1, 0, 1, 0, 2, 1, 1, 1, false },   /* but for its first 128 bytes */
+        { NET_PATH_EMULATED, { "vhost=on" }, 0, 0, 1, 1, 48, 0, 1, 1, true },      /* there are no rings that it could serve */
+        { NET_PATH_PV, { "vhost=off" }, 0, 0, 0, 0, 0, 0, 1, 1, true },
     };
     for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
         struct rig r;
         u8 frame[FULL] = { 0 };
         check_context("row %u", i);
-        start(&r, rows[i].path, &rows[i].vhost, 1);
+        start(&r, rows[i].path, rows[i].words, rows[i].words[1] ? 2 : 1);
         net_send(r.wire, NET_NIC, frame, FULL);
         CHECK_EQ(r.clock.now > 0, rows[i].time);
         CHECK_EQ(r.ledger.count[EV_HOST_WAKE], rows[i].wakes);
@@ -217,10 +218,37 @@ static void test_charges(void)
         CHECK_EQ(r.ledger.count[EV_HOST_RING], rows[i].rings);
         CHECK_EQ(r.ledger.count[EV_HOST_SYSCALL], rows[i].syscalls);
         CHECK_EQ(r.ledger.count[EV_HOST_LINE], rows[i].lines);
+        CHECK_EQ(r.ledger.count[EV_HOST_PIN], rows[i].pins);
         CHECK_EQ(r.ledger.count[EV_HOST_STACK], rows[i].stack);
         CHECK_EQ(r.ledger.count[EV_HOST_NIC], rows[i].nic);
         stop(&r);
     }
+    check_context(NULL);
+}
+
+/* A short frame is copied all the same, and what comes always is. */
+static void test_zero_copy(void)
+{
+    static const struct { u32 len; u64 lines, pins; } rows[] = { { SMALL, 1, 0 }, { 255, 4, 0 }, { 256, 2, 1 }, { FULL, 2, 1 }, { 9014, 2, 3 } };
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        struct rig r;
+        static const u8 frame[9014] = { 1 };
+        check_context("%u bytes", rows[i].len);
+        start(&r, NET_PATH_VIRTIO, (const char *const[]){ "vhost=on", "zerocopy=on" }, 2);
+        net_send(r.wire, NET_NIC, frame, rows[i].len);
+        CHECK_EQ(r.ledger.count[EV_HOST_LINE], rows[i].lines);
+        CHECK_EQ(r.ledger.count[EV_HOST_PIN], rows[i].pins);
+        stop(&r);
+    }
+    check_context("what comes");
+    struct rig r;
+    u8 frame[FULL] = { 1 };
+    start(&r, NET_PATH_VIRTIO, (const char *const[]){ "vhost=on", "zerocopy=on" }, 2);
+    net_send(r.wire, NET_BACKEND, frame, FULL);
+    run(&r, HZ / 1000);
+    CHECK_EQ(r.ledger.count[EV_HOST_LINE], 24);
+    CHECK_EQ(r.ledger.count[EV_HOST_PIN], 0);
+    stop(&r);
     check_context(NULL);
 }
 
@@ -270,6 +298,39 @@ static void test_exits_naive(void)
     CHECK_EQ(r.ledger.count[EV_KVM_INJECT], 64);
     CHECK(load_exits(&r) >= 7 * 64);
     CHECK_EQ(r.ledger.count[EV_HOST_SYSCALL], 64);
+}
+
+/* Linux's way: TDT for each frame, and so many interrupts a second, each of five accesses; a frame there and back is held up by them. */
+static void test_exits_throttled(void)
+{
+    static struct load_result r;
+    if (!measure(&r, "e1000-throttled", "kvm", "tx", FULL, 1, 2048))
+        return;
+    u64 interrupts = r.ledger.count[EV_KVM_INJECT];
+    CHECK(interrupts * r.hz / r.cycles >= 7700 && interrupts * r.hz / r.cycles <= 8050);
+    CHECK_EQ(r.ledger.count[EV_KVM_MMIO], 2048 + 5 * interrupts);       /* ICR, IMC, STATUS, IMS, STATUS */
+    CHECK_EQ(r.ledger.count[EV_KVM_IO_KERNEL], 2 * interrupts);
+    if (!measure(&r, "e1000-throttled", "kvm", "pingpong", SMALL, 1, 64))
+        return;
+    CHECK_EQ(r.ledger.count[EV_KVM_INJECT], 64);
+    CHECK_EQ(r.ledger.count[EV_KVM_MMIO], 7 * 64);                      /* TDT and RDT too: more than seven exits a packet */
+    CHECK(load_us(&r) > 124 && load_us(&r) < 126);
+    if (measure(&r, "e1000-dynamic", "kvm", "pingpong", SMALL, 1, 64))  /* it sees that somebody waits: 20,000 a second */
+        CHECK(load_us(&r) > 49 && load_us(&r) < 51);
+}
+
+/* The adapter sees to it that no more come, however many frames there are; the plain driver takes one for each that finds it asleep. */
+static void test_moderated_vf(void)
+{
+    static struct load_result r;
+    if (measure(&r, "vf-dynamic", "kvm", "rx", FULL, 64, 2048)) {
+        double a_second = (double)r.ledger.count[EV_KVM_HLT] * r.hz / r.cycles;
+        CHECK(a_second >= 4000 && a_second <= 9100);
+    }
+    if (measure(&r, "vf", "kvm", "rx", FULL, 64, 2048))
+        CHECK(r.ledger.count[EV_KVM_HLT] > 1000);
+    if (measure(&r, "vf-dynamic", "kvm", "pingpong", SMALL, 1, 64))
+        CHECK(load_us(&r) > 49 && load_us(&r) < 51);
 }
 
 /* One doorbell and one waking a batch, however large it is; and of the rings' servers one is in user space. */
@@ -325,7 +386,7 @@ static void test_engines(void)
 {
     static const struct { const char *path, *engine; } rows[] = {
         { "e1000-naive", "bare" }, { "e1000-naive", "bt" }, { "e1000-naive", "kvm" }, { "e1000-naive", "kvm:no-ept" }, { "e1000", "bt" },
-        { "e1000", "bare" }, { "virtio", "bare" }, { "virtio", "bt" }, { "virtio", "kvm:no-ept" }, { "vhost", "bt" }, { "vhost", "kvm:no-pi" }, { "vf", "kvm" },
+        { "e1000", "bare" }, { "e1000-throttled", "bare" }, { "e1000-throttled", "bt" }, { "e1000-dynamic", "kvm:no-ept" }, { "vf-dynamic", "kvm" }, { "vhost-zerocopy", "bt" }, { "virtio", "bare" }, { "virtio", "bt" }, { "virtio", "kvm:no-ept" }, { "vhost", "bt" }, { "vhost", "kvm:no-pi" }, { "vf", "kvm" },
         { "vf", "kvm:no-pi" }, { "bare", "bare" }, { "pv", "pv" },
     };
     static const char *const modes[] = { "tx", "rx", "pingpong" };
@@ -448,8 +509,8 @@ int main(int argc, char **argv)
 {
     static const struct check tests[] = {
         { "line_rate", test_line_rate }, { "latency", test_latency }, { "source", test_source }, { "refused", test_refused }, { "worker", test_worker },
-        { "charges", test_charges }, { "worker_sets_the_pace", test_worker_sets_the_pace }, { "exits_naive", test_exits_naive },
-        { "exits_rings", test_exits_rings }, { "exits_vf", test_exits_vf }, { "round_trip", test_round_trip }, { "engines", test_engines }, { "repeats", test_repeats },
+        { "charges", test_charges }, { "zero_copy", test_zero_copy }, { "worker_sets_the_pace", test_worker_sets_the_pace }, { "exits_naive", test_exits_naive },
+        { "exits_throttled", test_exits_throttled }, { "moderated_vf", test_moderated_vf }, { "exits_rings", test_exits_rings }, { "exits_vf", test_exits_vf }, { "round_trip", test_round_trip }, { "engines", test_engines }, { "repeats", test_repeats },
         { "disk_exits", test_disk_exits },
         { "disk_engines", test_disk_engines }, { "curves", test_curves }, { "report", test_report }, { NULL, NULL },
     };

@@ -33,6 +33,51 @@ static void test_echo(void)
     DONE_FRONT(f);
 }
 
+/* What lies in the ring together is copied by one hypercall, up to 64 at a time; each frame is a copy of its own; and there is one event. */
+static void test_many_copies_a_hypercall(void)
+{
+    static const struct { u16 frames; u64 lists; } rows[] = { { 1, 1 }, { 8, 1 }, { 64, 1 }, { 65, 2 }, { 200, 4 } };
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        WITH_FRONT(f);
+        struct vif v = vif_connect(&f);
+        const u64 *count = f.vm->ledger.count;
+        u64 calls = count[EV_PV_DRIVER_CALL], copies = count[EV_PV_GRANT_COPY];
+        check_context("%u frames", rows[i].frames);
+        for (u16 n = 0; n < rows[i].frames; n++)
+            vif_put(&v, DATA_REF, 0, 0, n, 60);
+        front_notify(&f, v.port);
+        CHECK_EQ(count[EV_PV_GRANT_COPY] - copies, rows[i].frames);
+        CHECK_EQ(count[EV_PV_DRIVER_CALL] - calls, rows[i].lists + 1);      /* and the event */
+        for (u16 n = 0; n < rows[i].frames; n++)
+            CHECK_EQ(vif_sent(&v, n), NETIF_RSP_OKAY);
+        DONE_FRONT(f);
+    }
+    check_context(NULL);
+}
+
+/* The same for frames that come together: one switch to domain 0 and back, one list, one event. */
+static void test_many_frames_an_interrupt(void)
+{
+    WITH_FRONT(f);
+    struct vif v = vif_connect(&f);
+    const u64 *count = f.vm->ledger.count;
+    for (u16 n = 0; n < 8; n++)
+        vif_offer(&v, DATA_REF + 1, n);
+    for (u16 n = 0; n < 8; n++)
+        vif_put(&v, DATA_REF, 0, 0, n, 60);
+    front_notify(&f, v.port);
+    front_pending(&f, v.port);
+    u64 calls = count[EV_PV_DRIVER_CALL], copies = count[EV_PV_GRANT_COPY], switches = count[EV_PV_DOMAIN_SWITCH];
+    front_deliver(&f);
+    CHECK_EQ(count[EV_PV_GRANT_COPY] - copies, 8);
+    CHECK_EQ(count[EV_PV_DRIVER_CALL] - calls, 2);
+    CHECK_EQ(count[EV_PV_DOMAIN_SWITCH] - switches, 2);
+    CHECK(front_pending(&f, v.port));
+    for (u16 n = 0; n < 8; n++)
+        CHECK_EQ(vif_got(&v, n), 60);
+    DONE_FRONT(f);
+}
+
 /* No page for it: the frame waits on the wire until the guest offers one. */
 static void test_no_page_for_a_frame(void)
 {
@@ -121,6 +166,8 @@ int main(int argc, char **argv)
     static const struct check tests[] = {
         { "late-wishes", test_late_wishes },
         { "echo", test_echo },
+        { "many-copies-a-hypercall", test_many_copies_a_hypercall },
+        { "many-frames-an-interrupt", test_many_frames_an_interrupt },
         { "no-page-for-a-frame", test_no_page_for_a_frame },
         { "checksum-is-filled-in", test_checksum_is_filled_in },
         { "bad-frames", test_bad_frames },

@@ -177,7 +177,7 @@ double load_claim_value(const struct load_results *all, const struct load_claim 
     return 0;
 }
 
-bool load_claim_has_bar(const struct load_claim *c) { return c->what != CLAIM_LOSS && c->what != CLAIM_IOTLB_HITS; }
+bool load_claim_has_bar(const struct load_claim *c) { return !c->aside && c->what != CLAIM_LOSS && c->what != CLAIM_IOTLB_HITS; }
 
 bool load_claim_met(const struct load_claim *c, double value)
 {

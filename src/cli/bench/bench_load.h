@@ -44,13 +44,14 @@ struct load_path {
     /* Give the machine its device: 0, or -1 with *err (this build has none such). */
     int (*plug)(const struct load *l, struct vm_config *c, struct error *err);
     u32 most;                       /* the largest batch that makes a difference; 0: any does */
+    bool ends;                      /* a variant: only the curve's two ends are shown */
 };
 
 /* One kind of load, at several batch sizes (0 ends the list). */
 struct load_kind { const char *name, *help, *mode; u32 size, batch[LOAD_BATCHES + 1], count; };
 
-/* What somebody has said about one load on one path. Within 15 % of the band it is met, DMA within 10 %; counts must be in it. An overhead, and
- * how often the IOTLB is hit, have no bar. */
+/* What somebody has said about one load on one path. Within 15 % of the band it is met, DMA within 10 %; counts must be in it. An overhead,
+ * how often the IOTLB is hit, and what is shown aside, have no bar. */
 enum load_claimed { CLAIM_EXITS, CLAIM_EXITS_PER_BATCH, CLAIM_DATA_EXITS, CLAIM_USER, CLAIM_KRATE, CLAIM_GBITS, CLAIM_US, CLAIM_CPU, CLAIM_LOSS,
                     CLAIM_DMA_NS, CLAIM_DMA_MISS_NS, CLAIM_IOTLB_HITS };
 struct load_claim {
@@ -59,6 +60,7 @@ struct load_claim {
     enum load_claimed what;
     struct { double low, high; } band;
     const char *text;
+    bool aside;                     /* said of another variant of this path: shown beside it, without a bar */
 };
 
 struct load_bench {

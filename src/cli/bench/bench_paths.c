@@ -41,7 +41,7 @@ static const char *engine_of(const struct bench *b, const struct load_path *p)
 static void run_kind(struct load_results *all, const struct load_path *p, const char *engine, const struct load_kind *k)
 {
     for (unsigned i = 0; k->batch[i] && all->count < LOAD_RESULTS; i++) {
-        if (p->most && i && k->batch[i] > p->most)
+        if (i && ((p->most && k->batch[i] > p->most) || (p->ends && k->batch[i + 1])))
             continue;
         struct load_result *r = &all->result[all->count++];
         load_run(&(struct load){ p, engine, k->mode, k->size, k->batch[i], k->batch[i] < 16 && k->count > 2048 ? 2048 : k->count, all->image }, r);

@@ -13,6 +13,7 @@ enum net_path {
     NET_PATH_EMULATED,  /* registers in user space: sent in the middle of the exit, received by the I/O thread */
     NET_PATH_VIRTIO,    /* rings served by the I/O thread in user space */
     NET_PATH_VHOST,     /* the same rings, served by a thread of the host's kernel */
+    NET_PATH_VHOST_ZEROCOPY,    /* the same thread, which lets the adapter read long frames where they are, in the guest's memory */
     NET_PATH_PV,        /* domain 0 on the same processor; what crosses the domains is charged by its back-end */
     NET_PATHS
 };

@@ -25,7 +25,7 @@ struct wire {
     struct net_carrier carrier;
     struct ledger *ledger;
     enum peer peer;
-    bool vhost;
+    bool vhost, zerocopy;
     u64 speed, latency_ns;
     u32 size; u64 rate;             /* of a source: bytes of a frame; frames a second, 0: as fast as the wire */
     struct timer next;
@@ -163,6 +163,11 @@ static int set_vhost(void *target, const char *value, struct error *err)
     return net_take_switch(&((struct wire *)target)->vhost, "wire", "vhost", value, err);
 }
 
+static int set_zerocopy(void *target, const char *value, struct error *err)
+{
+    return net_take_switch(&((struct wire *)target)->zerocopy, "wire", "zerocopy", value, err);
+}
+
 static int set_cable(void *target, const char *value, struct error *err)
 {
     struct wire *w = target;
@@ -171,7 +176,8 @@ static int set_cable(void *target, const char *value, struct error *err)
 }
 
 static const struct net_option options[] = {
-    { "cable", set_cable }, { "speed", set_speed }, { "latency", set_latency }, { "peer", set_peer }, { "vhost", set_vhost }, { NULL, NULL },
+    { "cable", set_cable }, { "speed", set_speed }, { "latency", set_latency }, { "peer", set_peer }, { "vhost", set_vhost }, { "zerocopy", set_zerocopy },
+    { NULL, NULL },
 };
 
 /* --- its life --- */
@@ -211,6 +217,11 @@ static struct net_backend *wire_open(struct net_wire *n, struct net_room *room, 
         free(w);
         return NULL;
     }
+    if (w->zerocopy && !w->vhost) {
+        error_set(err, "-netdev wire,zerocopy=on: it is vhost that copies nothing; add vhost=on");
+        free(w);
+        return NULL;
+    }
     plug(w);
     return &w->head;
 }
@@ -232,7 +243,7 @@ bool net_wire_serve(struct net_backend *b, enum net_path path)
     if (b->ops != &net_wire_ops || !w->ledger)
         return false;
     bool vhost = w->vhost && path == NET_PATH_VIRTIO;
-    net_carrier_init(&w->carrier, vhost ? NET_PATH_VHOST : path, w->ledger);
+    net_carrier_init(&w->carrier, vhost ? (w->zerocopy ? NET_PATH_VHOST_ZEROCOPY : NET_PATH_VHOST) : path, w->ledger);
     b->wire->carrier = path == NET_PATH_DIRECT ? NULL : &w->carrier;
     return vhost;
 }

@@ -9,7 +9,7 @@
 extern const struct net_backend_ops net_wire_ops;
 
 /* An adapter is plugged in that reaches the wire on that path; with vhost=on, a virtio adapter's rings are served by the host's
- * kernel. True: they are. Nothing happens with other back-ends. */
+ * kernel (and with zerocopy=on its long frames are not copied on their way out). True: they are. Nothing happens with other back-ends. */
 bool net_wire_serve(struct net_backend *b, enum net_path path);
 
 /* What came to the far end: frames, their bytes without checksum, and when the first and the last were there. */

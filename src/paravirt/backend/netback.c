@@ -3,6 +3,9 @@
  * netback: a wire of domain 0's for the guest. Two rings: on one the guest hands over frames that it wants sent, on
  * the other empty pages for those that come. Frames are copied, by grant copy, either way: for one small page a copy
  * costs less than mapping and unmapping.
+ *
+ * GNTTABOP_copy takes a list, and netback asks for up to 64 copies with one hypercall (Linux's xenvif_rx_copy, its budget when it sends): all
+ * that the guest has put into the ring; and of what comes, all that comes before domain 0 is through with it and gives the processor back.
  */
 #include <stdio.h>
 #include <string.h>
@@ -12,22 +15,31 @@
 #include "paravirt/backend/backend.h"
 
 enum { TX, RX };
-enum { ETHERNET_HEADER = 14 };
+enum { ETHERNET_HEADER = 14, COPIES_AT_ONCE = 64 };
 
 struct netback {
     struct backend_device head;
     struct net_wire *wire;          /* NULL: no cable */
     u8 mac[6];
+    unsigned copies;                /* that are in the list now */
+    struct timer through;           /* with what has come: at the same cycle, but before the guest goes on */
 };
 
 static bool is_open(const struct netback *b) { return b->head.state == XenbusStateConnected && b->head.ring[RX].page; }
 
-/* A granted page's part, copied by the hypervisor at domain 0's wish. */
-static bool copy_granted(struct backend_device *b, u32 ref, u32 offset, u8 *ours, u32 len, bool to_guest)
+static void charge_copy_of_list(struct netback *n)
 {
+    if (n->copies++ % COPIES_AT_ONCE == 0)
+        charge(n->head.d, EV_PV_DRIVER_CALL);
+    charge(n->head.d, EV_PV_GRANT_COPY);
+}
+
+/* A granted page's part, copied by the hypervisor at domain 0's wish. */
+static bool copy_granted(struct netback *n, u32 ref, u32 offset, u8 *ours, u32 len, bool to_guest)
+{
+    struct backend_device *b = &n->head;
     u32 mfn;
-    charge(b->d, EV_PV_DRIVER_CALL);
-    charge(b->d, EV_PV_GRANT_COPY);
+    charge_copy_of_list(n);
     if (offset + len > PAGE_SIZE || grant_acquire(b->d, DOMID_DRIVER, ref, !to_guest, &mfn) != GNTST_okay)
         return false;
     u8 *theirs = frame_hva(b->d, mfn) + offset;
@@ -55,7 +67,7 @@ static bool send(struct netback *b, const struct netif_tx_request *r)
 {
     u8 frame[PAGE_SIZE];
     if (r->size < ETHERNET_HEADER || r->size > sizeof frame ||
-        !copy_granted(&b->head, r->gref, r->offset, frame, r->size, false))
+        !copy_granted(b, r->gref, r->offset, frame, r->size, false))
         return false;
     if (r->flags & NETTXF_csum_blank && r->size >= ETHERNET_HEADER + 20)
         fill_checksum(frame, r->size);
@@ -72,6 +84,7 @@ static void send_all(struct netback *b)
     struct ring *ring = &b->head.ring[TX];
     struct netif_tx_request r;
     const char *wrong = NULL;
+    b->copies = 0;
     do
         while (!wrong && (!b->wire || net_room(b->wire, NET_NIC)) && ring_take(ring, &r, sizeof r)) {
             wrong = r.flags & NOT_OFFERED ? "it sends a frame in pieces, which was not offered" : NULL;
@@ -103,6 +116,23 @@ static bool on_ready(void *opaque)
     return !is_open(b) || ring_waiting(&b->head.ring[RX]) || ring_rest(&b->head.ring[RX]);
 }
 
+static void received_all(void *opaque, cycles_t when)
+{
+    struct netback *b = opaque;
+    if (is_open(b))
+        backend_answered(&b->head, RX);
+}
+
+/* The adapter's interrupt is domain 0's: it is switched to, and back when it has taken all. */
+static void begin_receiving(struct netback *b)
+{
+    if (timer_armed(&b->through))
+        return;
+    charge_n(b->head.d, EV_PV_DOMAIN_SWITCH, 2);
+    b->copies = 0;
+    timer_set(b->wire->clock, &b->through, b->wire->clock->now);
+}
+
 static void on_receive(void *opaque, const u8 *frame, u32 len)
 {
     struct netback *b = opaque;
@@ -112,13 +142,12 @@ static void on_receive(void *opaque, const u8 *frame, u32 len)
             backend_fail(&b->head, "its request index is further on than the ring is large");
         return;
     }
-    charge_n(b->head.d, EV_PV_DOMAIN_SWITCH, 2); /* the adapter's interrupt is domain 0's */
-    bool put = copy_granted(&b->head, r.gref, 0, (u8 *)frame, len, true);
+    begin_receiving(b);
+    bool put = copy_granted(b, r.gref, 0, (u8 *)frame, len, true);
     struct netif_rx_response answer = { .id = r.id, .status = put ? (s32)len : NETIF_RSP_ERROR };
     b->head.requests++;
     b->head.errors += !put;
     ring_answer(&b->head.ring[RX], &answer, sizeof answer);
-    backend_answered(&b->head, RX);
 }
 
 static void work(struct backend_device *head)
@@ -154,8 +183,10 @@ static bool connect(struct backend_device *head)
 static void unplug(struct backend_device *head)
 {
     struct netback *b = (struct netback *)head;
-    if (b->wire)
-        net_attach(b->wire, NET_NIC, NULL);
+    if (!b->wire)
+        return;
+    timer_cancel(b->wire->clock, &b->through);
+    net_attach(b->wire, NET_NIC, NULL);
 }
 
 bool netback_add(struct domain *d, u32 index, struct net_wire *wire, const u8 mac[6])
@@ -169,6 +200,7 @@ bool netback_add(struct domain *d, u32 index, struct net_wire *wire, const u8 ma
     if (!b)
         return false;
     b->wire = wire;
+    b->through = (struct timer){ .fire = received_all, .opaque = b };
     memcpy(b->mac, mac, sizeof b->mac);
     if (wire)
         net_attach(wire, NET_NIC, &(struct net_end){ on_ready, on_receive, on_room, NULL, b });
