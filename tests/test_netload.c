@@ -10,6 +10,7 @@
 
 #include "check.h"
 #include "cli/bench/bench_load.h"
+#include "cli/report/report_curve.h"
 #include "devices/net/net_wire.h"
 
 #define HZ 2000000000u      /* two cycles a nanosecond, as the profile curriculum */
@@ -485,6 +486,16 @@ static void test_curves(void)
     CHECK(before < 0.01);
 }
 
+/* The page's charts have a curve for each path that is no variant of another, and no room for more. */
+static void test_page(void)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < bench_net_loads.npaths; i++)
+        n += !bench_net_loads.paths[i].ends;
+    CHECK(n <= CURVES_MAX);
+    CHECK(bench_net_loads.npaths > n);
+}
+
 /* A path that is not in this build is said so, not left out. */
 static void test_report(void)
 {
@@ -512,7 +523,7 @@ int main(int argc, char **argv)
         { "charges", test_charges }, { "zero_copy", test_zero_copy }, { "worker_sets_the_pace", test_worker_sets_the_pace }, { "exits_naive", test_exits_naive },
         { "exits_throttled", test_exits_throttled }, { "moderated_vf", test_moderated_vf }, { "exits_rings", test_exits_rings }, { "exits_vf", test_exits_vf }, { "round_trip", test_round_trip }, { "engines", test_engines }, { "repeats", test_repeats },
         { "disk_exits", test_disk_exits },
-        { "disk_engines", test_disk_engines }, { "curves", test_curves }, { "report", test_report }, { NULL, NULL },
+        { "disk_engines", test_disk_engines }, { "curves", test_curves }, { "page", test_page }, { "report", test_report }, { NULL, NULL },
     };
     return check_main(argc, argv, "netload", tests);
 }

@@ -44,7 +44,7 @@ struct load_path {
     /* Give the machine its device: 0, or -1 with *err (this build has none such). */
     int (*plug)(const struct load *l, struct vm_config *c, struct error *err);
     u32 most;                       /* the largest batch that makes a difference; 0: any does */
-    bool ends;                      /* a variant: only the curve's two ends are shown */
+    bool ends;                      /* a variant: only the smallest and the largest batch, and no curve */
 };
 
 /* One kind of load, at several batch sizes (0 ends the list). */

@@ -49,7 +49,7 @@ static const struct load_path paths[PATHS] = {
     [NAIVE] = { "e1000-naive", "emulated, a first driver", "kvm", "netload", "e1000 naive", plug_e1000, 1 },
     [E1000] = { "e1000", "emulated, a driver that batches", "kvm", "netload", "e1000", plug_e1000 },
     [THROTTLED] = { "e1000-throttled", "emulated, a driver as Linux's until 2006: 8000 interrupts a second", "kvm", "netload", "e1000 throttle=8000", plug_e1000, 1 },
-    [DYNAMIC] = { "e1000-dynamic", "emulated, as Linux's since then: 4000 to 20000 interrupts a second", "kvm", "netload", "e1000 throttle=dynamic", plug_e1000, 1 },
+    [DYNAMIC] = { "e1000-dynamic", "emulated, as Linux's since then: 4000 to 20000 interrupts a second", "kvm", "netload", "e1000 throttle=dynamic", plug_e1000, 1, .ends = true },
     [VIRTIO] = { "virtio", "rings, served in user space", "kvm", "netload", "virtio", plug_virtio },
     [VHOST] = { "vhost", "the same rings, served in the host's kernel", "kvm", "netload", "virtio", plug_vhost },
     [ZEROCOPY] = { "vhost-zerocopy", "the same, which copies nothing that is sent: the adapter reads the guest's memory", "kvm", "netload", "virtio", plug_zerocopy, .ends = true },

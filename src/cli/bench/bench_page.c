@@ -41,7 +41,7 @@ static void chart(const struct load_results *all, unsigned n, FILE *out)
     const struct load_kind *kind = &all->bench->kinds[charts[n].kind];
     struct curve_chart c = { charts[n].title, "batch", charts[n].y, charts[n].log_y, charts[n].least };
     for (unsigned i = 0; i < all->count; i++)
-        if (all->result[i].kind == kind && all->result[i].ran)
+        if (all->result[i].kind == kind && all->result[i].ran && !all->result[i].path->ends)
             add_point(&c, &all->result[i], charts[n].get(all, &all->result[i]));
     if (c.n)
         svg_curves(&c, out);
