@@ -191,6 +191,11 @@ static void plug(struct wire *w)
     net_attach(n, NET_BACKEND, &(struct net_end){ .ready = ready, .receive = receive, .room = room, .opaque = w });
 }
 
+static int check(const struct wire *w, struct error *err)
+{
+    return w->zerocopy && !w->vhost ? error_set(err, "-netdev wire,zerocopy=on: it is vhost that copies nothing; add vhost=on") : 0;
+}
+
 static int join(struct wire *w, struct net_room *room, struct error *err)
 {
     if (!w->cable_name)
@@ -213,12 +218,7 @@ static struct net_backend *wire_open(struct net_wire *n, struct net_room *room, 
     w->speed = DEFAULT_SPEED;
     w->latency_ns = DEFAULT_LATENCY_NS;
     w->ledger = room->ledger;
-    if (net_take_options("wire", options, w, word, nwords, err) || join(w, room, err)) {
-        free(w);
-        return NULL;
-    }
-    if (w->zerocopy && !w->vhost) {
-        error_set(err, "-netdev wire,zerocopy=on: it is vhost that copies nothing; add vhost=on");
+    if (net_take_options("wire", options, w, word, nwords, err) || check(w, err) || join(w, room, err)) {
         free(w);
         return NULL;
     }
