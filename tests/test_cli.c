@@ -77,6 +77,7 @@ static const struct { const char *args, *says; } mistakes[] = {
     { "%s/loop -device virtio-blk-pci", "-drive file=F,if=virtio" },
     { "%s/loop -device virtio-rng-pci,colour=red", "colour=red" },
     { "%s/loop -device virtio-rng-device,addr=4", "its -pci form" },
+    { "%s/loop -device virtserialport,colour=red", "colour=red" },
     { "%s/loop -device virtio-net-device,addr=4", "virtio-net-pci" },
     { "%s/loop -device virtio-rng-pci,packed=maybe", "packed=maybe" },
     { "%s/loop -device virtio-rng-pci,disable-legacy=on,disable-modern=on", "leave no interface" },

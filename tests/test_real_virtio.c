@@ -48,6 +48,7 @@ static const char make_fill_check[] =
     "--expect $(cat guests/real/busybox32 guests/real/busybox32 guests/real/busybox32 guests/real/busybox32 guests/real/busybox32 guests/real/busybox32 "
     "guests/real/busybox32 guests/real/busybox32 | md5sum | cut -d ' ' -f 1) --expect 'bytes trimmed' --expect $(md5sum <guests/real/busybox32 | cut -d ' ' -f 1) "
     "--then 'busybox umount /mnt; cat /sys/block/vda/serial; dd if=/dev/hwrng bs=64 count=4 2>/dev/null | md5sum; echo to the console >/dev/hvc0; "
+    "cat /sys/class/virtio-ports/*p1/name | busybox tee /dev/vport*p1; "
     "cat /proc/interrupts; echo DONE $((6 * 7))\\n' --expect serial-1 --expect 'DONE 42' --then 'poweroff -f\\n' --expect 'Power down' ";
 
 static void disk(const char *options, const char *append, const char *says)
@@ -55,12 +56,14 @@ static void disk(const char *options, const char *append, const char *says)
     NEED_LINUX();
     check_context("emu %s -append '%s'", options, append);
     CHECK_EQ(host("truncate -s 0 %s/disk && truncate -s 48M %s/disk", folder, folder), 0);
-    int status = host("timeout 900 %s " LINUX "%s -append 'console=ttyS0 quiet %s' -device virtconsole,chardev=file:%s/console %s </dev/null 2>&1",
-                      emu(), options, append, folder, make_fill_check);
+    int status = host("timeout 900 %s " LINUX "%s -append 'console=ttyS0 quiet %s' -device virtconsole,chardev=file:%s/console "
+                      "-device virtserialport,chardev=file:%s/port,name=org.emu.test %s </dev/null 2>&1", emu(), options, append, folder, folder, make_fill_check);
     if (!CHECK_EQ(status, 0) || !CHECK_CONTAINS(out, says))
         FAIL("%s", out);
     CHECK_EQ(host("cat %s/console", folder), 0);
     CHECK_CONTAINS(out, "to the console");
+    CHECK_EQ(host("cat %s/port", folder), 0);
+    CHECK_CONTAINS(out, "org.emu.test");
     CHECK_EQ(host("test $(du -k %s/disk | cut -f 1) -lt 12000", folder), 0);    /* what was trimmed is the host's again */
     if (host("command -v /sbin/e2fsck") == 0)
         CHECK_EQ(host("/sbin/e2fsck -fn %s/disk 2>&1", folder), 0);

@@ -58,6 +58,88 @@ static void test_console(void)
     chardev_close(line);
 }
 
+/* --- a console with more ports --- */
+
+static void say(struct vd *d, u32 port, u16 event, u16 value)
+{
+    vd_poke(d, BUFFER + 0x800, 8, (u64)value << 48 | (u64)event << 32 | port);
+    CHECK_EQ(vd_exchange(d, 3, &(struct vd_piece){ BUFFER + 0x800, 8, false }, 1), 0);
+}
+
+/* The next message of the device, in the next of its places. */
+static void hears(struct vd *d, unsigned n, u32 port, u16 event, const char *name)
+{
+    char text[32] = "";
+    check_context("message %u", n);
+    CHECK_EQ(vd_used(d, 2, 1), 8 + strlen(name));
+    CHECK_EQ(vd_peek(d, BUFFER + 32 * n, 8), (u64)1 << 48 | (u64)event << 32 | port);
+    physmap_read(&d->r.map, BUFFER + 32 * n + 8, text, strlen(name));
+    CHECK_STR(text, name);
+}
+
+static void give_places(struct vd *d, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        vd_add(d, 2, &(struct vd_piece){ BUFFER + 32 * i, 32, true }, 1);
+    vd_kick(d, 2);
+}
+
+static void start_ports(struct vd *d, struct chardev *first, struct chardev *second)
+{
+    vd_init(d);
+    d->r.platform.virtio[0] = (struct virtio_slot){ .model = VIRTIO_CONSOLE, .line = first, .port = { { second, "org.emu.test" }, { NULL, NULL } }, .nports = 2 };
+    vd_power_on(d);
+}
+
+static void test_ports(void)
+{
+    struct chardev *first = chardev_buffer_new(), *second = chardev_buffer_new();
+    struct vd d;
+    start_ports(&d, first, second);
+    CHECK(vd_offered(&d) & BIT(1));
+    CHECK_EQ(vd_get(&d, VD_CONFIG + 4, 4), 3);
+    CHECK(vd_negotiate(&d, PLAIN | BIT(1)));
+    CHECK_EQ(vd_get(&d, 18, 2), 8);
+    for (unsigned q = 0; q < 8; q++)
+        vd_queue(&d, q, 16);
+    vd_go(&d);
+    say(&d, 0xffffffff, 0, 1);
+    say(&d, 0, 0, 1);                           /* again, before there is a place: told once */
+    give_places(&d, 2);
+    hears(&d, 0, 0, 1, "");
+    hears(&d, 1, 1, 1, "");
+    CHECK_EQ(vd_used(&d, 2, 1), -1);            /* no places */
+    give_places(&d, 8);
+    hears(&d, 0, 2, 1, "");
+    for (u32 port = 0; port < 3; port++)
+        say(&d, port, 3, 1);
+    hears(&d, 1, 0, 4, "");                     /* a console, and somebody is there */
+    hears(&d, 2, 0, 6, "");
+    hears(&d, 3, 1, 6, "");
+    hears(&d, 4, 1, 7, "org.emu.test");
+    CHECK_EQ(vd_used(&d, 2, 1), -1);            /* the third has neither name nor line */
+    chardev_buffer_feed(second, "to", 2);
+    vd_add(&d, 4, &(struct vd_piece){ BUFFER + 0x900, 16, true }, 1);
+    vd_kick(&d, 4);
+    vd_wait(&d);
+    CHECK_EQ(vd_used(&d, 4, 1), -1);            /* nobody has it open */
+    say(&d, 1, 6, 1);
+    CHECK_EQ(vd_used(&d, 4, 1), 2);
+    CHECK_EQ(vd_peek(&d, BUFFER + 0x900, 2), 0x6f74);
+    CHECK_EQ(vd_exchange(&d, 5, &(struct vd_piece){ BUFFER + 0x900, 2, false }, 1), 0);
+    CHECK_STR(chardev_buffer_text(second, NULL), "to");
+    CHECK_STR(chardev_buffer_text(first, NULL), "");
+    CHECK_EQ(vd_exchange(&d, 7, &(struct vd_piece){ BUFFER + 0x900, 2, false }, 1), 0);   /* to nobody */
+    say(&d, 3, 3, 1);                           /* there is no such port, */
+    say(&d, 1, 99, 1);                          /* and no such message */
+    CHECK_EQ(vd_exchange(&d, 3, &(struct vd_piece){ BUFFER + 0x800, 5, false }, 1), 0);
+    CHECK_EQ(vd_used(&d, 2, 1), -1);
+    CHECK_EQ(vd_status(&d), 0xf);
+    rig_fini(&d.r);
+    chardev_close(first);
+    chardev_close(second);
+}
+
 /* --- balloon --- */
 
 static void test_balloon(void)
@@ -282,7 +364,7 @@ static void test_queues(void)
 int main(int argc, char **argv)
 {
     static const struct check tests[] = {
-        { "rng", test_rng }, { "console", test_console }, { "balloon", test_balloon }, { "balloon_statistics", test_balloon_statistics }, { "balloon_reports", test_balloon_reports },
+        { "rng", test_rng }, { "console", test_console }, { "ports", test_ports }, { "balloon", test_balloon }, { "balloon_statistics", test_balloon_statistics }, { "balloon_reports", test_balloon_reports },
         { "keyboard", test_keyboard },
         { "tablet", test_tablet }, { "queues", test_queues }, { NULL, NULL },
     };

@@ -29,7 +29,7 @@ struct run {
     struct options options;
     char kernel[PATH_MAX];
     unsigned nserial;       /* serial ports opened */
-    struct chardev *debugcon, *parallel, *virtconsole;
+    struct chardev *debugcon, *parallel, *virtconsole, *virtport[VIRTIO_PORTS_MAX];
     struct vm *vm;          /* while it runs */
     struct console console;
     struct gdb *gdb;
@@ -107,6 +107,8 @@ static int check_terminal(const struct options *o, struct error *err)
     unsigned users = gdb_at_terminal(o) + text_display(o) + o->monitor + (o->virtio.console && strstr(o->virtio.console, "stdio"));
     for (unsigned i = 0; i < o->nserial; i++)
         users += strstr(o->serial[i], "stdio") != NULL;
+    for (unsigned i = 0; i < o->vm.nvirtports; i++)
+        users += o->virtio.port[i] && strstr(o->virtio.port[i], "stdio");
     if (users && o->daemonize)
         return error_set(err, "-daemonize: there will be no terminal; give -serial, -monitor and -gdb others, as -serial file:F");
     return users < 2 ? 0 : error_set(err, "only one of -serial, -monitor, -gdb and -display text can have the terminal; give the others none, stdout, file:F or tcp::PORT");
@@ -141,11 +143,20 @@ static int open_other(struct run *r, const char *spec, struct chardev **opened, 
     return *opened ? 0 : -1;
 }
 
+static int open_ports(struct run *r, struct error *err)
+{
+    struct options *o = &r->options;
+    for (unsigned i = 0; i < o->vm.nvirtports; i++)
+        if (open_other(r, o->virtio.port[i], &r->virtport[i], &o->vm.virtport[i].line, err))
+            return -1;
+    return 0;
+}
+
 static int open_others(struct run *r, struct error *err)
 {
     struct options *o = &r->options;
     return open_other(r, o->debugcon, &r->debugcon, &o->vm.debugcon, err) || open_other(r, o->parallel, &r->parallel, &o->vm.parallel, err) ||
-           open_other(r, o->virtio.console, &r->virtconsole, &o->vm.virtconsole, err) ? -1 : 0;
+           open_other(r, o->virtio.console, &r->virtconsole, &o->vm.virtconsole, err) || open_ports(r, err) ? -1 : 0;
 }
 
 static void close_serials(struct run *r)
@@ -155,6 +166,8 @@ static void close_serials(struct run *r)
     chardev_close(r->debugcon);
     chardev_close(r->parallel);
     chardev_close(r->virtconsole);
+    for (unsigned i = 0; i < VIRTIO_PORTS_MAX; i++)
+        chardev_close(r->virtport[i]);
 }
 
 /* Who starts a machine from its disks sits before its screen, if there is a screen; who starts a kernel reads its console. */
@@ -291,6 +304,8 @@ static bool lost_characters(const struct run *r)
     bool lost = false;
     for (unsigned i = 0; i < r->nserial; i++)
         lost |= losses_of_chardev("-serial", o->serial[i], r->serial[i]);
+    for (unsigned i = 0; i < o->vm.nvirtports; i++)
+        lost |= losses_of_chardev("-device virtserialport", o->virtio.port[i], r->virtport[i]);
     return lost | losses_of_chardev("-debugcon", o->debugcon, r->debugcon) | losses_of_chardev("-parallel", o->parallel, r->parallel) |
            losses_of_chardev("-device virtconsole", o->virtio.console, r->virtconsole);
 }

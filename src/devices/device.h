@@ -34,7 +34,7 @@ enum platform_request {
 
 /* A network adapter that the user asked for; each model's device takes its own. */
 enum nic_model { NIC_NONE, NIC_E1000, NIC_VIRTIO, NIC_VIF /* half of one: the guest has a driver for Xen's netif, the engine the other half */, NIC_MODELS };
-enum { NICS_MAX = 8, VIRTIO_SLOTS_MAX = 8, VIRTIO_DEVICES_MAX = NICS_MAX + VIRTIO_SLOTS_MAX, VIRTIO_DISK_QUEUES = 8, VIRTIO_NET_PAIRS = 4 /* at most, of one device */ };
+enum { NICS_MAX = 8, VIRTIO_SLOTS_MAX = 8, VIRTIO_DEVICES_MAX = NICS_MAX + VIRTIO_SLOTS_MAX, VIRTIO_DISK_QUEUES = 8, VIRTIO_NET_PAIRS = 4, VIRTIO_PORTS_MAX = 6 /* at most, of one device */ };
 /* What the user wants of a virtio device's interface: both of them, and split rings, if nothing is said. */
 struct virtio_flavor { bool packed, no_legacy, no_modern, no_ioeventfd, mmio /* not a PCI function: registers and an interrupt line */; };
 /* Where a device without a bus is: what nobody can find, and firmware tells. */
@@ -64,6 +64,9 @@ struct vfio_slot {
     struct net_wire *wire;          /* what its port is plugged into; NULL: no cable */
 };
 
+/* A port of the virtio console beside its first: a line that has a name. */
+struct virtio_port { struct chardev *line; const char *name; };
+
 /* A virtio device other than a network adapter. */
 enum virtio_model { VIRTIO_NONE, VIRTIO_BLK, VIRTIO_RNG, VIRTIO_CONSOLE, VIRTIO_VHOST_BLK, VIRTIO_BALLOON, VIRTIO_KEYBOARD, VIRTIO_TABLET };
 struct virtio_slot {
@@ -73,6 +76,7 @@ struct virtio_slot {
     struct block *image;            /* VIRTIO_BLK */
     const char *serial;             /* ... its number; NULL: none */
     struct chardev *line;           /* VIRTIO_CONSOLE; NULL: what is written goes nowhere */
+    struct virtio_port port[VIRTIO_PORTS_MAX]; unsigned nports;     /* ... more of them */
     u64 seed;                       /* VIRTIO_RNG: the same seed, the same bytes */
     struct vhost *vhost;            /* VIRTIO_VHOST_BLK: who has the disk */
     unsigned queues;                /* VIRTIO_BLK, VIRTIO_VHOST_BLK: as many, if there are so many; 0: one */

@@ -158,6 +158,8 @@ static void poll_input(struct vm *vm)
     for (unsigned i = 0; i < ARRAY_LEN(vm->config.serial); i++)
         chardev_poll(vm->config.serial[i]);
     chardev_poll(vm->config.virtconsole);
+    for (unsigned i = 0; i < vm->config.nvirtports; i++)
+        chardev_poll(vm->config.virtport[i].line);
     outside_poll(vm);
     if (vm->config.pump)
         vm->config.pump(vm, vm->config.pump_opaque);

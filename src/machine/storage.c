@@ -100,6 +100,17 @@ static const struct vm_drive *find_drive(const struct vm *vm, const char *id)
     return NULL;
 }
 
+/* The first console has them all. */
+static void take_lines(struct vm *vm, struct virtio_slot *s)
+{
+    for (const struct virtio_slot *other = vm->platform.virtio; other < s; other++)
+        if (other->model == VIRTIO_CONSOLE)
+            return;
+    s->line = vm->config.virtconsole;
+    s->nports = vm->config.nvirtports;
+    memcpy(s->port, vm->config.virtport, sizeof s->port);
+}
+
 static int add_virtio(struct vm *vm, const struct vm_virtio *x, struct error *err)
 {
     struct virtio_slot *s = new_virtio(vm, x->model, err);
@@ -109,7 +120,8 @@ static int add_virtio(struct vm *vm, const struct vm_virtio *x, struct error *er
     s->flavor = x->flavor;
     s->serial = x->serial;
     s->seed = x->seed;
-    s->line = x->model == VIRTIO_CONSOLE ? vm->config.virtconsole : NULL;
+    if (x->model == VIRTIO_CONSOLE)
+        take_lines(vm, s);
     s->queues = x->queues;
     if (x->model == VIRTIO_VHOST_BLK)
         return (s->vhost = outside_open_disk(vm, x->chardev, err)) ? 0 : -1;

@@ -116,6 +116,7 @@ struct vm_config {
     struct net_cable **shared_cables; /* between machines of this run; the storage is the caller's. NULL: the machine is alone */
     struct chardev *debugcon;       /* the firmware's messages; NULL: nowhere */
     struct chardev *virtconsole;    /* of the virtio console; NULL: nobody is there */
+    struct virtio_port virtport[VIRTIO_PORTS_MAX]; unsigned nvirtports; /* its other ports */
     struct chardev *serial[4], *parallel; /* parallel NULL: no printer port */
     u16 debug_exit_port; u8 debug_exit_size; /* default 0xf4, 1 */
     unsigned smp;                   /* processors, 1 to VM_MAX_VCPUS; 0: one */

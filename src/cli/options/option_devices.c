@@ -99,7 +99,7 @@ int opt_device(struct options *o, const char *arg, struct error *err)
         return vfio_take_device(&o->vfio, &o->vm, arg, err);
     if (strncmp(arg, "isa-debug-exit", strcspn(arg, ",")) == 0 && strcspn(arg, ",") == strlen("isa-debug-exit"))
         return take_debug_exit(o, arg, err);
-    return error_set(err, "-device %s: only e1000, virtio-net-pci, virtio-blk-pci, virtio-rng-pci, vhost-user-blk-pci, virtio-balloon-pci, virtio-keyboard-pci, virtio-tablet-pci, virtconsole, vfio-pci and isa-debug-exit can be set up; the machine's other devices are always there (emu list devices)", arg);
+    return error_set(err, "-device %s: only e1000, virtio-net-pci, virtio-blk-pci, virtio-rng-pci, vhost-user-blk-pci, virtio-balloon-pci, virtio-keyboard-pci, virtio-tablet-pci, virtconsole, virtserialport, vfio-pci and isa-debug-exit can be set up; the machine's other devices are always there (emu list devices)", arg);
 }
 int opt_chardev(struct options *o, const char *arg, struct error *err) { return chardevs_take(&o->chardevs, &o->vm, arg, err); }
 int opt_netdev(struct options *o, const char *arg, struct error *err) { return network_take_netdev(&o->network, &o->vm, arg, err); }

@@ -32,7 +32,9 @@ static int find_model(const char *arg)
     return -1;
 }
 
-bool virtio_is_device(const char *arg) { return find_model(arg) >= 0; }
+static bool is_port(const char *arg) { return strcspn(arg, ",") == strlen("virtserialport") && strncmp(arg, "virtserialport", strcspn(arg, ",")) == 0; }
+
+bool virtio_is_device(const char *arg) { return is_port(arg) || find_model(arg) >= 0; }
 
 int virtio_take_flavor(struct virtio_flavor *f, const char *key, const char *value, struct error *err)
 {
@@ -88,6 +90,42 @@ static const struct { const char *key; int (*set)(struct taking *t, const char *
     { "max-bytes", set_nothing }, { "period", set_nothing }, { "name", set_nothing }, { "vectors", set_nothing }, { "max_ports", set_nothing },
 };
 
+/* --- a port beside the console's first: virtserialport --- */
+
+static struct vm_virtio *find_console(struct vm_config *c)
+{
+    for (unsigned i = 0; i < c->nvirtios; i++)
+        if (c->virtio[i].model == VIRTIO_CONSOLE)
+            return &c->virtio[i];
+    return NULL;
+}
+
+static int take_port_word(const char **where, const char **name, char *word, struct error *err)
+{
+    if (strncmp(word, "chardev=", 8) == 0)
+        *where = word + 8;
+    else if (strncmp(word, "name=", 5) == 0)
+        *name = word + 5;
+    else if (strncmp(word, "id=", 3) && strncmp(word, "bus=", 4) && strncmp(word, "nr=", 3))
+        return error_set(err, "-device virtserialport: '%s' is not chardev=, name=, id=, bus= or nr=", word);
+    return 0;
+}
+
+/* Its device is the console's; where there is none, one whose first port nobody is at. */
+static int take_port(struct virtio_options *o, struct vm_config *c, const char *arg, struct error *err)
+{
+    char *save;
+    unsigned n = c->nvirtports;
+    if (n == VIRTIO_PORTS_MAX || o->ntexts == ARRAY_LEN(o->text) || !(o->text[o->ntexts] = strdup(arg)))
+        return error_set(err, "-device %s: at most %d ports beside the console", arg, VIRTIO_PORTS_MAX);
+    c->nvirtports++;
+    strtok_r(o->text[o->ntexts++], ",", &save);
+    for (char *word = strtok_r(NULL, ",", &save); word; word = strtok_r(NULL, ",", &save))
+        if (take_port_word(&o->port[n], &c->virtport[n].name, word, err))
+            return -1;
+    return find_console(c) ? 0 : virtio_take_device(o, c, "virtconsole", err);
+}
+
 static int take_word(struct taking *t, const char *device, char *word, struct error *err)
 {
     char *value = strchr(word, '=');
@@ -115,14 +153,18 @@ static int check(const struct vm_virtio *x, const char *device, struct error *er
 int virtio_take_device(struct virtio_options *o, struct vm_config *c, const char *arg, struct error *err)
 {
     char *save;
+    if (is_port(arg))
+        return take_port(o, c, arg, err);
     int row = find_model(arg);
     enum virtio_model model = models[row].model;
     if (model == VIRTIO_NONE)
         return o->serial_mmio = models[row].mmio, 0;
-    if (o->ntexts == VIRTIO_SLOTS_MAX || !(o->text[o->ntexts] = strdup(arg)))
+    if (c->nvirtios == VIRTIO_SLOTS_MAX || o->ntexts == ARRAY_LEN(o->text) || !(o->text[o->ntexts] = strdup(arg)))
         return error_set(err, "-device %s: at most %d virtio devices", arg, VIRTIO_SLOTS_MAX);
     const char *device = strtok_r(o->text[o->ntexts++], ",", &save);
-    struct vm_virtio *x = &c->virtio[c->nvirtios++];
+    struct vm_virtio *x = model == VIRTIO_CONSOLE ? find_console(c) : NULL;    /* which a port may have made before */
+    if (!x)
+        x = &c->virtio[c->nvirtios++];
     struct taking t = { o, x, NULL };
     *x = (struct vm_virtio){ .model = model, .seed = SEED, .flavor.no_legacy = strstr(device, "-non-transitional"),
                              .flavor.mmio = models[row].mmio || (model == VIRTIO_CONSOLE && o->serial_mmio) };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What -device virtio-blk-pci, virtio-rng-pci, virtio-serial-pci and virtconsole say. */
+/* What -device virtio-blk-pci, virtio-rng-pci, virtio-serial-pci, virtconsole and virtserialport say. */
 #ifndef EMU_CLI_VIRTIO_H
 #define EMU_CLI_VIRTIO_H
 
@@ -7,8 +7,9 @@
 
 /* Zeroed storage to begin with. */
 struct virtio_options {
-    char *text[VIRTIO_SLOTS_MAX]; unsigned ntexts;  /* owned: what the configuration points into */
+    char *text[VIRTIO_SLOTS_MAX + VIRTIO_PORTS_MAX]; unsigned ntexts;  /* owned: what the configuration points into */
     bool serial_mmio;               /* consoles that follow are in memory, as the virtio-serial-device before them */
+    const char *port[VIRTIO_PORTS_MAX]; /* where the console's other ports are; NULL: nowhere */
     const char *console;            /* where the console is, as -serial's; NULL: nowhere */
 };
 
