@@ -84,7 +84,6 @@ static inline void set_mode(const struct mode *m)
         attr(i, m->attr[i]);
 }
 
-
 /* Draw; how many lines changed. */
 static inline unsigned draw(void)
 {
