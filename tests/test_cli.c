@@ -88,6 +88,8 @@ static const struct { const char *args, *says; } mistakes[] = {
     { "-drive file=%s/loop,colour=red", "no key is called" },
     { "-boot x -hda %s/loop", "-boot x" },
     { "-bios nowhere.bin", "package seabios" },
+    { "%s/loop -initrd %s/hello", "only Linux takes one" },
+    { "guests/hello -initrd %s/hello", "give -module" },
     { "%s/loop -m 0", "-m 0" },
     { "%s/loop -m -5", "-m -5" },
     { "%s/loop -m 12Q", "12Q" },

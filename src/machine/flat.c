@@ -56,6 +56,16 @@ const struct loader flat_loader = { "flat", "a boot sector (512 bytes, to 7C00h)
 
 const struct loader *const loaders[] = { &multiboot_loader, &bzimage_loader, &elf_loader, &flat_loader, NULL };
 
+/* Only Linux knows what an initrd is: what no kernel would see is not passed over in silence. */
+static int check_initrd(const struct vm *vm, const struct loader *l, struct error *err)
+{
+    const char *initrd = vm->config.initrd;
+    if (!initrd || l == &bzimage_loader)
+        return 0;
+    return l == &multiboot_loader ? error_set(err, "-initrd %s: a multiboot kernel takes modules; give -module %s", initrd, initrd)
+                                  : error_set(err, "-initrd %s: only Linux takes one, and %s is no bzImage", initrd, vm->config.kernel);
+}
+
 int load_kernel(struct vm *vm, const char *path, struct error *err)
 {
     struct file f;
@@ -67,7 +77,7 @@ int load_kernel(struct vm *vm, const char *path, struct error *err)
     firmware_leave_data(vm);
     acpi_leave_tables(vm);
     mptable_leave(vm);
-    int result = (*l)->load(vm, &f, err);
+    int result = check_initrd(vm, *l, err) ? -1 : (*l)->load(vm, &f, err);
     file_free(&f);
     return result;
 }
