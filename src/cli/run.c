@@ -21,6 +21,7 @@
 #include "cli/terminal.h"
 #include "console/gdb.h"
 #include "hwassist/hwassist.h"
+#include "machine/loader.h"
 #include "console/monitor.h"
 
 enum { HOTTEST_UNITS = 20 };
@@ -338,6 +339,13 @@ static void say_backend(const struct vm *vm)
     fprintf(stderr, "emu: kvm: %s\n", text);
 }
 
+/* A measurement of a translator that is not at work should not surprise anybody. */
+static void say_interpreted(const struct vm *vm)
+{
+    if (vm->engine == &bt_engine && vm->config.kernel && kernel_is_64bit(vm->config.kernel))
+        fprintf(stderr, "emu: bt: the translator is for 32-bit code: in 64-bit mode the guest is interpreted, without shadow page tables\n");
+}
+
 static int run_vm(struct run *r, struct error *err)
 {
     signals_install();
@@ -347,6 +355,7 @@ static int run_vm(struct run *r, struct error *err)
     if (!r->vm)
         return -1;
     say_backend(r->vm);
+    say_interpreted(r->vm);
     background_ready(&r->background);
     signals_watch(r->vm);
     console_attach(&r->console, r->vm);
