@@ -848,6 +848,23 @@ static void test_null_segments(void)
     guest_fini(&g);
 }
 
+/* The report for people. */
+static void test_format(void)
+{
+    char text[4096];
+    start(0);
+    s->gpr[R15] = 0x123456789abcdef0;
+    s->kernel_gs_base = HIGH | 0x77;
+    state_format(s, text, sizeof text);
+    CHECK_CONTAINS(text, "R15=123456789abcdef0");
+    CHECK_CONTAINS(text, "64-bit mode");
+    CHECK_CONTAINS(text, "KERNEL_GS_BASE=ffff800000000077");
+    set_ring(3, S_CODE32);
+    state_format(s, text, sizeof text);
+    CHECK_CONTAINS(text, "32-bit compatibility mode");
+    guest_fini(&g);
+}
+
 /* --- models --- */
 
 static void test_models(void)
@@ -909,7 +926,7 @@ int main(int argc, char **argv)
         { "canonical_code", test_canonical_code }, { "walk_large", test_walk_large }, { "walk_rights", test_walk_rights }, { "walk_bits", test_walk_bits },
         { "walk_two_dimensions", test_walk_two_dimensions }, { "invalid", test_invalid }, { "control_registers", test_control_registers },
         { "ltr_lldt", test_ltr_lldt }, { "io_bitmap", test_io_bitmap }, { "compatibility", test_compatibility }, { "null_segments", test_null_segments },
-        { "models", test_models }, { "which_kernels", test_which_kernels }, { NULL, NULL },
+        { "format", test_format }, { "models", test_models }, { "which_kernels", test_which_kernels }, { NULL, NULL },
     };
     return check_main(argc, argv, "long", tests);
 }

@@ -79,8 +79,8 @@ static const char *mode_name(const struct cpu_state *s)
         return "virtual-8086 mode";
     switch (state_code_bits(s)) {
     case 64: return "64-bit mode";
-    case 32: return "32-bit protected mode";
-    default: return "16-bit protected mode";
+    case 32: return state_long(s) ? "32-bit compatibility mode" : "32-bit protected mode";
+    default: return state_long(s) ? "16-bit compatibility mode" : "16-bit protected mode";
     }
 }
 
@@ -132,6 +132,9 @@ static void add_control(struct text *t, const struct cpu_state *s)
         (unsigned long long)s->cr3, (unsigned long long)s->cr4, (unsigned long long)s->efer);
     add(t, "DR0=%08llx DR1=%08llx DR2=%08llx DR3=%08llx DR6=%08llx DR7=%08llx\n", (unsigned long long)s->dr[0], (unsigned long long)s->dr[1],
         (unsigned long long)s->dr[2], (unsigned long long)s->dr[3], (unsigned long long)s->dr[6], (unsigned long long)s->dr[7]);
+    if (state_long(s))
+        add(t, "STAR=%016llx LSTAR=%016llx FMASK=%08llx KERNEL_GS_BASE=%016llx CR8=%llx\n", (unsigned long long)s->star, (unsigned long long)s->lstar,
+            (unsigned long long)s->sfmask, (unsigned long long)s->kernel_gs_base, (unsigned long long)s->cr8);
 }
 
 int state_format(const struct cpu_state *s, char *buf, size_t size)
