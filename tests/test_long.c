@@ -8,15 +8,16 @@
 #include "machine/loader.h"
 
 enum {
-    GDT_AT = 0x2000, IDT_AT = 0x4000, TSS_AT = 0x3000, HANDLERS_AT = 0x5000, LDT_AT = 0x3800, RSP0 = 0x6fe8, IST1 = 0x6808, IST2 = 0x6400, USER_STACK = 0x9000,
+    GDT_AT = 0x2000, IDT_AT = 0x4000, TSS_AT = 0x3000, HANDLERS_AT = 0x5000, LDT_AT = 0x3800, RSP0 = 0x6fe8, IST1 = 0x6808, IST2 = 0x6400,
+    USER_STACK = 0x9000,
 };
 
-/* Selectors */
+/* Selectors; system descriptors have two places each */
 enum {
-    S_CODE0 = 0x08, S_DATA0 = 0x10, S_CODE32 = 0x18 /* user, compatibility mode; what SYSRET expects from here on */, S_DATA3 = 0x20, S_CODE3 = 0x28,
-    S_TSS = 0x30 /* and 38 */, S_BOTH = 0x40 /* L and D */, S_CALL = 0x48 /* and 50 */, S_LDT = 0x58 /* and 60 */, S_KCODE32 = 0x68, S_TSS16 = 0x70,
-    S_CALL_TO32 = 0x78 /* and 80 */, S_CALL_BAD = 0x88 /* and 90: a type in the upper half */, S_FAR_TSS = 0x98 /* and a0: base not canonical */,
-    S_CALL_FAR = 0xa8 /* and b0: offset not canonical */, S_CONFORM = 0xb8, GDT_LIMIT = 0xff, S_CUT_TSS = 0xf8 /* the upper half is beyond the table */,
+    S_CODE0 = 0x08, S_DATA0 = 0x10, S_CODE32 = 0x18 /* user, compatibility mode; what SYSRET expects from here on */, S_DATA3 = 0x20,
+    S_CODE3 = 0x28, S_TSS = 0x30, S_BOTH = 0x40 /* L and D */, S_CALL = 0x48, S_LDT = 0x58, S_KCODE32 = 0x68, S_TSS16 = 0x70,
+    S_CALL_TO32 = 0x78, S_CALL_BAD = 0x88 /* a type in the upper half */, S_FAR_TSS = 0x98 /* base not canonical */,
+    S_CALL_FAR = 0xa8 /* offset not canonical */, S_CONFORM = 0xb8, GDT_LIMIT = 0xff, S_CUT_TSS = 0xf8 /* half of it is beyond the table */,
 };
 
 #define NOT_CANONICAL 0x0000800000000000
