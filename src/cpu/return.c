@@ -180,41 +180,36 @@ static u32 protected_flags(const struct cpu *c)
     return mask;
 }
 
+/* To the code of the frame; SS:ESP stand there too if the level changes, or if it is 64-bit code that returns (SDM vol. 3, 6.14.3). */
+static void iret_to_frame(struct cpu *c, const struct frame *f, unsigned size, u32 mask)
+{
+    struct segment cs = check_return_code(c, f->cs);
+    if (selector_rpl(f->cs) > cpl(c) || state_code_bits(&c->state) == 64) {
+        return_outer(c, &cs, f->rip, 3 * size, size, 0);
+    } else {
+        check_rip(c, &cs, f->rip);
+        stack_drop(c, 3 * size);
+        set_cs(c, &cs, cpl(c), f->rip);
+    }
+    write_flags(c, f->flags, mask, size);
+}
+
 static void iret_protected(struct cpu *c, unsigned size)
 {
     struct frame f = peek_frame(c, size);
-    u32 mask = protected_flags(c);
-    if (size == 4 && f.flags & FLAG_VM && cpl(c) == 0) {
+    if (size == 4 && f.flags & FLAG_VM && cpl(c) == 0)
         iret_to_v86(c, &f);
-        return;
-    }
-    struct segment cs = check_return_code(c, f.cs);
-    if (selector_rpl(f.cs) > cpl(c)) {
-        return_outer(c, &cs, f.rip, 3 * size, size, 0);
-    } else {
-        check_rip(c, &cs, f.rip);
-        stack_drop(c, 3 * size);
-        set_cs(c, &cs, cpl(c), f.rip);
-    }
-    write_flags(c, f.flags, mask, size);
+    else
+        iret_to_frame(c, &f, size, protected_flags(c));
 }
 
-/* No tasks, no virtual-8086 mode; and 64-bit code gets SS:RSP back also where the level stays (SDM vol. 3, 6.14.3). */
+/* No tasks, no virtual-8086 mode. */
 static void iret_long(struct cpu *c, unsigned size)
 {
     if (c->state.rflags & FLAG_NT)
         raise_error(c, VEC_GP, 0);
     struct frame f = peek_frame(c, size);
-    u32 mask = protected_flags(c);
-    struct segment cs = check_return_code(c, f.cs);
-    if (selector_rpl(f.cs) > cpl(c) || state_code_bits(&c->state) == 64) {
-        return_outer(c, &cs, f.rip, 3 * size, size, 0);
-    } else {
-        check_rip(c, &cs, f.rip);
-        stack_drop(c, 3 * size);
-        set_cs(c, &cs, cpl(c), f.rip);
-    }
-    write_flags(c, f.flags, mask, size);
+    iret_to_frame(c, &f, size, protected_flags(c));
 }
 
 /* NT: this code was called as a task; its TSS says by whom (SDM vol. 3, 7.4). */
