@@ -120,11 +120,11 @@ static void test_features(void)
 {
     static const struct { const char *list; u32 features; } good[] = {
         { NULL, FEATURE_ALL }, { "all", FEATURE_ALL }, { "none", 0 }, { "ept", FEATURE_EPT }, { "ept,vpid", FEATURE_EPT | FEATURE_VPID },
-        { "no-vpid", FEATURE_ALL & ~FEATURE_VPID }, { "no-ept", FEATURE_VPID | FEATURE_TPR | FEATURE_APIC_ACCESS | FEATURE_TIMER },
+        { "no-vpid", FEATURE_ALL & ~FEATURE_VPID }, { "no-ept", FEATURE_VPID | FEATURE_TPR | FEATURE_APIC_ACCESS | FEATURE_TIMER | FEATURE_HALT_POLL },
         { "no-ug,no-ept-2m", FEATURE_ALL & ~(FEATURE_UG | FEATURE_EPT_2M | FEATURE_EPT_1G) },
         { "no-unrestricted", FEATURE_ALL & ~FEATURE_UG }, { "all,exitless-io", FEATURE_EVERY }, { "merom", FEATURE_TPR },
         { "all,no-vpid", FEATURE_ALL & ~FEATURE_VPID }, { "prescott", 0 }, { "2005", 0 }, { "2005,vpid", FEATURE_VPID },
-        { "nehalem", FEATURE_EPT | FEATURE_EPT_2M | FEATURE_VPID | FEATURE_TPR | FEATURE_APIC_ACCESS | FEATURE_TIMER }, { "haswell,no-pi", FEATURE_ALL & ~FEATURE_PI },
+        { "nehalem", FEATURE_EPT | FEATURE_EPT_2M | FEATURE_VPID | FEATURE_TPR | FEATURE_APIC_ACCESS | FEATURE_TIMER }, { "haswell,no-pi", FEATURE_ALL & ~(FEATURE_PI | FEATURE_HALT_POLL) },
     };
     u32 f;
     for (unsigned i = 0; i < ARRAY_LEN(good); i++) {
