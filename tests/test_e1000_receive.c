@@ -192,7 +192,8 @@ static void test_receive_delay(void)
 static void test_transmit_delay(void)
 {
     static struct nic_rig t;
-    enum { IDE = 0x80 << 24, TIDV = 8, TADV = 32, UNIT = 1024 };
+    enum { TIDV = 8, TADV = 32, UNIT = 1024 };
+    const u32 IDE = 0x80u << 24;
     start(&t);
     start_transmitter(&t, RING);
     set(&t, E1000_IMS, CAUSE_TXDW);
