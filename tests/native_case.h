@@ -521,6 +521,8 @@ static bool make_case(struct test_case *t, const struct opcode *row)
         t->target = random_target(t, size);
         aim(t);
         random_operand_memory(t, size);
+    } else if (size && NATIVE_BITS == 64) {
+        t->target = linear_address(t);
     }
     tame_memory(t);
     choose_selector(t);
