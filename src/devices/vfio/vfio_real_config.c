@@ -34,8 +34,8 @@ static void add_msi(struct vfio_real *v, u8 at)
 {
     u16 control = pci_get(v->function.config, at + MSI_CONTROL, 2);
     struct real_msi *m = &v->msi;
-    unsigned most = 1u << (control >> 1 & 7), have = v->d.irq[VFIO_PCI_MSI_IRQ_INDEX].count;
-    *m = (struct real_msi){ .at = at, .wide = control & MSI_64_BIT, .maskable = control & MSI_MASKS, .vectors = most < have ? most : have };
+    unsigned most = 1u << (control >> 1 & 7), have = v->d.irq[VFIO_PCI_MSI_IRQ_INDEX].count, few = have < REAL_MSI_VECTORS ? have : REAL_MSI_VECTORS;
+    *m = (struct real_msi){ .at = at, .wide = control & MSI_64_BIT, .maskable = control & MSI_MASKS, .vectors = most < few ? most : few };
     unsigned len = (m->wide ? 14 : 10) + (m->maskable ? 10 : 0);
     let(v, at + MSI_CONTROL, len - MSI_CONTROL, 0, 0xff);
     pci_put(v->function.config, at + MSI_CONTROL, 2, control & ~0x71);

@@ -112,7 +112,7 @@ static void hold_statistics(struct virtio_balloon *b, struct virtqueue *q)
         b->holds = virtqueue_take(q, &b->held);
         if (b->holds)
             note_statistics(b, q);
-    } while (virtqueue_available(q));
+    } while (b->holds && virtqueue_available(q)); /* what is there may not be had: the turn is over */
 }
 
 static void ask_for_statistics(struct virtio_balloon *b)
